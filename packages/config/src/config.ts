@@ -1,0 +1,38 @@
+import { type Static, type TObject } from 'typebox'
+import { Value } from 'typebox/value'
+import { AppError } from '@mumega/errors'
+
+/**
+ * Reads a service's settings from the environment by its one schema. Variables that the schema does not name are
+ * ignored. Numbers and booleans are converted from text; an empty string counts as absent.
+ *
+ * @throws config.invalid naming every variable that is missing or wrong, and never its value: it may be a secret.
+ */
+export function readConfig<Schema extends TObject>(
+  schema: Schema,
+  environment: Readonly<Record<string, string | undefined>>,
+): Static<Schema> {
+  const present = Object.fromEntries(
+    Object.keys(schema.properties)
+      .map((name) => [name, environment[name]] as const)
+      .filter(([, value]) => value !== undefined && value !== ''),
+  )
+  const candidate = Value.Default(schema, Value.Convert(schema, present))
+  if (Value.Check(schema, candidate)) return candidate
+  const complaints = Value.Errors(schema, candidate).map((error) => describe(error))
+  throw new AppError('config.invalid', 'invalid', `Wrong settings: ${complaints.join('; ')}.`)
+}
+
+function describe(error: {
+  instancePath: string
+  keyword: string
+  message: string
+  params: object
+}) {
+  const name = error.instancePath.split('/')[1]
+  if (name !== undefined && name !== '') return `${name} ${error.message}`
+  if ('requiredProperties' in error.params) {
+    return `${(error.params.requiredProperties as string[]).join(', ')} must be set`
+  }
+  return error.message
+}

@@ -1,0 +1,130 @@
+import { Type } from 'typebox'
+import { AuditIntent, SealedEntry } from './audit.ts'
+import { defineEvent, defineRequest } from './define.ts'
+import { ServiceName, Sha256Hex, TenantId, Timestamp, Uuid } from './scalars.ts'
+
+/**
+ * Seals one entry and answers when it is committed. For callers that must know the place of an entry
+ * before they go on. The same (source, id) with the same content gets the first answer again. The source
+ * is the authenticated service of the bus connection's subject permission, stated in `source`.
+ */
+export const append = defineRequest({
+  subject: 'rpc.audit-ledger.v1.append',
+  request: Type.Object({
+    source: ServiceName,
+    intent: AuditIntent,
+    /** The chain's head that the caller has seen (64 zeros for an empty chain). Another head is refused. */
+    expectedHead: Type.Optional(Sha256Hex),
+  }),
+  reply: SealedEntry,
+  errors: [
+    'audit-ledger.chain-seq-collision',
+    'audit-ledger.id-reused',
+    'audit-ledger.entry-too-large',
+    'audit-ledger.payload-too-large',
+    'audit-ledger.not-sealing',
+  ],
+  timeoutMs: 5_000,
+})
+
+/** Some entries were sealed. One event per group commit, at most 500 entries each. */
+export const entriesSealed = defineEvent({
+  subject: 'evt.audit-ledger.v1.entries-sealed',
+  payload: Type.Object({ entries: Type.Array(SealedEntry, { minItems: 1, maxItems: 500 }) }),
+})
+
+/** The same (source, id) arrived with other bytes. The first entry stands; this one was refused. */
+export const conflictRecorded = defineEvent({
+  subject: 'evt.audit-ledger.v1.conflict-recorded',
+  payload: Type.Object({
+    source: ServiceName,
+    id: Uuid,
+    /** Hex SHA-256 of what was sealed, and of what was refused, over the canonical intent. */
+    sealed: Sha256Hex,
+    refused: Sha256Hex,
+  }),
+})
+
+/** An intent could not be chained. The row is in `audit_chain_drops`. */
+export const dropRecorded = defineEvent({
+  subject: 'evt.audit-ledger.v1.drop-recorded',
+  payload: Type.Object({
+    dropId: Uuid,
+    source: ServiceName,
+    id: Type.Optional(Uuid),
+    reason: Type.String({ maxLength: 500 }),
+  }),
+})
+
+/**
+ * The receipt of an entry: a C2SP `tlog-proof` whose `extra` line holds the entry itself, so that it is
+ * verified with nothing but the log's public key. `text` lacks the checkpoint while `anchored` is false.
+ */
+export const getReceipt = defineRequest({
+  subject: 'rpc.audit-ledger.v1.get-receipt',
+  request: Type.Object({
+    source: ServiceName,
+    id: Uuid,
+    /** Waits this long for a checkpoint that covers the entry before it answers without one. */
+    waitMs: Type.Integer({ minimum: 0, maximum: 3_000 }),
+    /** Also returns the salt and the payload behind the entry's commitment. */
+    disclose: Type.Boolean(),
+  }),
+  reply: Type.Object({
+    entry: SealedEntry,
+    anchored: Type.Boolean(),
+    text: Type.String(),
+    /** Present when asked for and not redacted. */
+    disclosure: Type.Optional(
+      Type.Object({ salt: Sha256Hex, payload: Type.Record(Type.String(), Type.Unknown()) }),
+    ),
+  }),
+  errors: ['audit-ledger.entry-not-found'],
+  timeoutMs: 6_000,
+})
+
+/** The newest signed checkpoint, as a C2SP signed note, and the key that verifies it. */
+export const getCheckpoint = defineRequest({
+  subject: 'rpc.audit-ledger.v1.get-checkpoint',
+  request: Type.Object({}),
+  reply: Type.Object({
+    /** Absent while the log is empty. */
+    note: Type.Optional(Type.String()),
+    vkey: Type.String(),
+    origin: Type.String(),
+  }),
+  errors: [],
+  timeoutMs: 2_000,
+})
+
+/** The head of one chain, to be named as `expectedHead`. */
+export const getChainHead = defineRequest({
+  subject: 'rpc.audit-ledger.v1.get-chain-head',
+  request: Type.Object({ chain: TenantId }),
+  reply: Type.Object({ seq: Type.Integer({ minimum: 0 }), head: Sha256Hex }),
+  errors: [],
+  timeoutMs: 2_000,
+})
+
+/** Drop-records, newest first: what could not be chained, and what has since resolved it. */
+export const listDrops = defineRequest({
+  subject: 'rpc.audit-ledger.v1.list-drops',
+  request: Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 200 }) }),
+  reply: Type.Object({
+    drops: Type.Array(
+      Type.Object({
+        dropId: Uuid,
+        source: ServiceName,
+        id: Type.Optional(Uuid),
+        occurredAt: Timestamp,
+        reason: Type.String(),
+        attempts: Type.Integer({ minimum: 1 }),
+        payloadHash: Sha256Hex,
+        resolvedAt: Type.Optional(Timestamp),
+        resolvedIndex: Type.Optional(Type.Integer({ minimum: 0 })),
+      }),
+    ),
+  }),
+  errors: [],
+  timeoutMs: 2_000,
+})

@@ -1,0 +1,64 @@
+import { Type, type Static } from 'typebox'
+import { defineEvent } from './define.ts'
+import { AgentName, TenantId, Timestamp, Uuid } from './scalars.ts'
+
+/** What a token may do. An operator's token holds any of them; an agent's never the operators' ones. */
+export const Scope = Type.Union([
+  Type.Literal('tenants:write'),
+  Type.Literal('tenants:read'),
+  Type.Literal('tokens:write'),
+  Type.Literal('tokens:read'),
+  Type.Literal('agents:write'),
+  Type.Literal('agents:read'),
+  Type.Literal('messages:send'),
+  Type.Literal('messages:read'),
+  Type.Literal('heartbeats:write'),
+  Type.Literal('audit:read'),
+  Type.Literal('operations:read'),
+  Type.Literal('operations:write'),
+])
+export type Scope = Static<typeof Scope>
+
+/** The scopes an agent's token may have, and has when none are asked for. */
+export const AGENT_SCOPES: readonly Scope[] = [
+  'agents:read',
+  'messages:send',
+  'messages:read',
+  'heartbeats:write',
+  'audit:read',
+]
+
+export const Tenant = Type.Object({
+  tenantId: TenantId,
+  name: Type.String({ minLength: 1, maxLength: 200 }),
+  createdAt: Timestamp,
+})
+
+export const TokenKind = Type.Union([Type.Literal('operator'), Type.Literal('agent')])
+
+export const Token = Type.Object({
+  tokenId: Uuid,
+  kind: TokenKind,
+  tenantId: TenantId,
+  agent: Type.Optional(AgentName),
+  scopes: Type.Array(Scope, { minItems: 1, maxItems: 20 }),
+  createdAt: Timestamp,
+  expiresAt: Timestamp,
+  revokedAt: Type.Optional(Timestamp),
+})
+
+export const tenantCreated = defineEvent({
+  subject: 'evt.gateway.v1.tenant-created',
+  payload: Type.Object({ tenantId: TenantId }),
+})
+
+export const tokenCreated = defineEvent({
+  subject: 'evt.gateway.v1.token-created',
+  payload: Type.Object({ tokenId: Uuid, tenantId: TenantId, kind: TokenKind }),
+})
+
+/** Open streams of this token end at once. */
+export const tokenRevoked = defineEvent({
+  subject: 'evt.gateway.v1.token-revoked',
+  payload: Type.Object({ tokenId: Uuid, tenantId: TenantId }),
+})

@@ -1,0 +1,91 @@
+import { SUBSTRATE } from './scalars.ts'
+
+/**
+ * Who may do what on the bus, in one place: the NATS users, the streams and the durable consumers are generated
+ * from it, and a test tries everything that it does not grant.
+ */
+export interface ServiceRights {
+  /** Other services whose `rpc.<service>.>` this one may call. */
+  readonly calls: readonly string[]
+  /** Subjects heard live, without a place in the stream: for waking only, never as the sole path of a fact. */
+  readonly hears: readonly string[]
+  /** Its durable consumers on JetStream. */
+  readonly consumers: readonly ConsumerRights[]
+}
+
+export interface ConsumerRights {
+  readonly stream: StreamName
+  /** Durable name, unique in the stream. */
+  readonly name: string
+  /** Of the stream's subjects, the ones this consumer gets. nats-server 2.9 takes exactly one. */
+  readonly filterSubject: string
+  /** Messages handed out and not yet acknowledged. */
+  readonly maxAckPending: number
+  /** Real milliseconds until an unacknowledged message is handed out again. */
+  readonly ackWaitMs: number
+  /** Deliveries before the message becomes a dead letter. -1: for ever, where nothing may be given up. */
+  readonly maxDeliver: number
+}
+
+export type StreamName = 'EVENTS' | 'AUDIT' | 'BUS' | 'WAKE'
+
+export interface StreamRights {
+  readonly subjects: readonly string[]
+  /** Real milliseconds that a message is kept; 0 keeps it until it is acknowledged. */
+  readonly maxAgeMs: number
+  readonly maxBytes: number
+  readonly retention: 'limits' | 'workqueue'
+}
+
+const DAY_MS = 86_400_000
+const GIB = 1_073_741_824
+
+export const STREAMS: Readonly<Record<StreamName, StreamRights>> = {
+  EVENTS: { subjects: ['evt.>'], maxAgeMs: 14 * DAY_MS, maxBytes: 4 * GIB, retention: 'limits' },
+  // No age limit and `discard: new`: a full stream refuses the producer, whose outbox keeps the intent.
+  AUDIT: { subjects: ['aud.>'], maxAgeMs: 0, maxBytes: 8 * GIB, retention: 'workqueue' },
+  BUS: { subjects: ['bus.>'], maxAgeMs: 14 * DAY_MS, maxBytes: 4 * GIB, retention: 'limits' },
+  WAKE: { subjects: ['wake.>'], maxAgeMs: 0, maxBytes: GIB, retention: 'workqueue' },
+}
+
+export const RIGHTS: Readonly<Record<string, ServiceRights>> = {
+  gateway: {
+    calls: ['gateway', 'bridge', 'audit-ledger'],
+    hears: ['bus.bridge.v1.message', 'evt.gateway.v1.token-revoked'],
+    consumers: [],
+  },
+  bridge: {
+    calls: ['bridge', 'gateway', 'audit-ledger'],
+    hears: ['bus.bridge.v1.message'],
+    consumers: [
+      {
+        stream: 'EVENTS',
+        name: 'bridge-dead-letters',
+        filterSubject: 'evt.*.v1.dead-lettered',
+        maxAckPending: 64,
+        ackWaitMs: 30_000,
+        maxDeliver: 10,
+      },
+    ],
+  },
+  'audit-ledger': {
+    calls: [],
+    hears: [],
+    consumers: [
+      {
+        stream: 'AUDIT',
+        name: 'audit-ledger',
+        filterSubject: 'aud.*.v1.append',
+        maxAckPending: 4_096,
+        ackWaitMs: 30_000,
+        maxDeliver: -1,
+      },
+    ],
+  },
+}
+
+/** Every service that runs as a process, in the order in which they start; they stop in the reverse order. */
+export const SERVICES: readonly string[] = ['audit-ledger', 'bridge', 'gateway']
+
+/** Names that no tenant may take. */
+export const RESERVED_TENANTS: readonly string[] = [SUBSTRATE]
