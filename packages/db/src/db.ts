@@ -1,0 +1,59 @@
+import knex, { type Knex } from 'knex'
+import { asUnavailable } from './unavailable.ts'
+
+export type { Knex } from 'knex'
+
+export interface DatabaseOptions {
+  /** Connections at most; a request that waits 2 s for one fails as `db.unavailable`. */
+  poolMax?: number
+}
+
+const STATEMENT_TIMEOUT_MS = 10_000
+const ACQUIRE_TIMEOUT_MS = 2_000
+
+const urls = new WeakMap<Knex, string>()
+const listeners = new WeakMap<Knex, Set<() => void>>()
+
+/**
+ * Opens a pool of connections to one service's schema. Nothing connects before the first query. End it with
+ * `destroy()`. `bigint` columns arrive as text, as `pg` gives them.
+ */
+export function openDatabase(url: string, { poolMax = 10 }: DatabaseOptions = {}): Knex {
+  const db = knex({
+    client: 'pg',
+    connection: {
+      connectionString: url,
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      // A handler that hangs inside a transaction must not hold its locks for ever.
+      idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+      connectionTimeoutMillis: ACQUIRE_TIMEOUT_MS,
+      keepAlive: true,
+    },
+    pool: { min: 0, max: poolMax },
+    acquireConnectionTimeout: ACQUIRE_TIMEOUT_MS,
+  })
+  urls.set(db, url)
+  listeners.set(db, new Set())
+  return db
+}
+
+/** Resolves when the database answers within the bounds of the pool. @throws db.unavailable */
+export async function checkDatabase(db: Knex): Promise<void> {
+  await asUnavailable(async () => {
+    await db.raw('select 1').timeout(1_000)
+  })
+}
+
+/** The URL that `openDatabase` got, for what needs a connection of its own. */
+export function urlOf(db: Knex): string {
+  const url = urls.get(db)
+  if (url === undefined) throw new Error('this pool was not opened by openDatabase')
+  return url
+}
+
+/** Whom to tell that this process has written to the outbox. */
+export function outboxListeners(db: Knex): Set<() => void> {
+  const found = listeners.get(db)
+  if (found === undefined) throw new Error('this pool was not opened by openDatabase')
+  return found
+}

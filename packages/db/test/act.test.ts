@@ -1,0 +1,199 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, expect, test } from '@jest/globals'
+import { act, type AuditRecord, outgoing, readAs, unchanged } from '@mumega/db/act'
+import { defineEvent } from '@mumega/contracts/define'
+import { Type } from 'typebox'
+import { asAcme, givenSample } from './given.ts'
+
+const sample = await givenSample()
+const { db } = sample
+afterAll(sample.drop)
+
+const walletOpened = defineEvent({
+  subject: 'evt.sample.v1.wallet-opened',
+  payload: Type.Object({ walletId: Type.String() }),
+})
+
+function opened(walletId: string): AuditRecord {
+  return { action: 'wallet.opened', target: `wallet:${walletId}`, payload: { walletId } }
+}
+
+async function openWallet(walletId: string, request?: ReturnType<typeof requestOf>) {
+  return act(db, asAcme(request), async (trx) => {
+    await trx('wallets').insert({ wallet_id: walletId, tenant_id: 'acme', cents: 100 })
+    return {
+      reply: { walletId },
+      audit: [opened(walletId)],
+      events: [outgoing(walletOpened, { walletId })],
+    }
+  })
+}
+
+function requestOf(requestId: string, content: unknown) {
+  return { requestId, command: 'open-wallet', content }
+}
+
+async function outboxOf(walletId: string) {
+  return db('outbox').where('payload', 'like', `%${walletId}%`).orderBy('position')
+}
+
+async function walletsOf(walletId: string) {
+  return readAs(db, asAcme().context, (trx) => trx('wallets').where({ wallet_id: walletId }))
+}
+
+test('a change, its audit intent and its event are committed together', async () => {
+  const walletId = randomUUID()
+
+  await openWallet(walletId)
+
+  expect(await walletsOf(walletId)).toHaveLength(1)
+  expect((await outboxOf(walletId)).map((row: { audit: boolean }) => row.audit)).toEqual([
+    true,
+    false,
+  ])
+})
+
+test('a change that fails after its write leaves no row, no intent and no event', async () => {
+  const walletId = randomUUID()
+
+  const failing = act(db, asAcme(), async (trx) => {
+    await trx('wallets').insert({ wallet_id: walletId, tenant_id: 'acme', cents: 1 })
+    await trx.raw('select 1 / 0')
+    return { reply: null, audit: [opened(walletId)], events: [] }
+  })
+
+  await expect(failing).rejects.toThrow('division by zero')
+  expect(await walletsOf(walletId)).toEqual([])
+  expect(await outboxOf(walletId)).toEqual([])
+})
+
+test('the database refuses a change of an audited table without an audit intent', async () => {
+  const walletId = randomUUID()
+
+  const silent = act(db, asAcme(), async (trx) => {
+    await trx('wallets').insert({ wallet_id: walletId, tenant_id: 'acme', cents: 1 })
+    return unchanged(null)
+  })
+
+  await expect(silent).rejects.toMatchObject({ code: 'MU002' })
+  expect(await walletsOf(walletId)).toEqual([])
+})
+
+test('the database refuses an audit intent in whose transaction nothing changed', async () => {
+  const walletId = randomUUID()
+
+  const orphan = act(db, asAcme(), async (trx) => {
+    // The write that an act speaks of may find no row, as in a race that was lost.
+    await trx('wallets').where({ wallet_id: walletId }).update({ cents: 1 })
+    return { reply: null, audit: [opened(walletId)], events: [] }
+  })
+
+  await expect(orphan).rejects.toMatchObject({ code: 'MU001' })
+  expect(await outboxOf(walletId)).toEqual([])
+})
+
+test('a change that was rolled back to a savepoint does not count as one', async () => {
+  const walletId = randomUUID()
+
+  const orphan = act(db, asAcme(), async (trx) => {
+    await trx
+      .transaction(async (inner) => {
+        await inner('wallets').insert({ wallet_id: walletId, tenant_id: 'acme', cents: 1 })
+        throw new Error('given up')
+      })
+      .catch(() => undefined)
+    return { reply: null, audit: [opened(walletId)], events: [] }
+  })
+
+  await expect(orphan).rejects.toMatchObject({ code: 'MU001' })
+})
+
+test('the same request made twice, or eight times at once, is one act with one reply', async () => {
+  const request = requestOf(randomUUID(), { a: 1, b: 2 })
+  const ids = Array.from({ length: 8 }, () => randomUUID())
+
+  const replies = await Promise.all(ids.map((id) => openWallet(id, request)))
+  const again = await openWallet(randomUUID(), requestOf(request.requestId, { b: 2, a: 1 }))
+
+  const [first] = replies
+  expect(new Set([...replies, again].map((reply) => reply.walletId)).size).toBe(1)
+  const written = await Promise.all(ids.map(walletsOf))
+  expect(written.flat()).toHaveLength(1)
+  expect(await outboxOf(first?.walletId ?? '')).toHaveLength(2)
+})
+
+test.each([
+  ['other content', 'open-wallet', 'acme', { a: 2 }],
+  ['another command', 'close-wallet', 'acme', { a: 1 }],
+  ['another tenant', 'open-wallet', 'other', { a: 1 }],
+])(
+  'a request id used again with %s is refused and changes nothing',
+  async (_, command, tenantId, content) => {
+    const requestId = randomUUID()
+    await openWallet(randomUUID(), requestOf(requestId, { a: 1 }))
+    const options = asAcme({ requestId, command, content })
+    let ran = false
+
+    const second = act(db, { ...options, context: { ...options.context, tenantId } }, async () => {
+      ran = true
+      return unchanged(null)
+    })
+
+    await expect(second).rejects.toMatchObject({ code: 'db.request-id-reused', status: 422 })
+    expect(ran).toBe(false)
+  },
+)
+
+test('a request whose first attempt failed can be made again', async () => {
+  const request = requestOf(randomUUID(), {})
+  const failing = act(db, asAcme(request), () => Promise.reject(new Error('given up')))
+  await expect(failing).rejects.toThrow('given up')
+  const walletId = randomUUID()
+
+  const reply = await openWallet(walletId, request)
+
+  expect(reply).toEqual({ walletId })
+})
+
+test('an act sees and changes rows of its own tenant only', async () => {
+  const walletId = randomUUID()
+  await openWallet(walletId)
+  const other = { tenantId: 'other', actor: { id: 'agent:kasra', kind: 'agent' as const } }
+
+  const seen = await readAs(db, other, (trx) => trx('wallets').where({ wallet_id: walletId }))
+  const changed = await act(db, { ...asAcme(), context: other }, async (trx) =>
+    unchanged(await trx('wallets').where({ wallet_id: walletId }).update({ cents: 0 })),
+  )
+
+  expect(seen).toEqual([])
+  expect(changed).toBe(0)
+})
+
+test('a query without a tenant sees no row', async () => {
+  await openWallet(randomUUID())
+
+  expect(await db('wallets')).toEqual([])
+})
+
+test('an audit payload over 64 KiB is refused by name and nothing is written', async () => {
+  const walletId = randomUUID()
+
+  const large = act(db, asAcme(), async (trx) => {
+    await trx('wallets').insert({ wallet_id: walletId, tenant_id: 'acme', cents: 1 })
+    const audit = { ...opened(walletId), payload: { text: 'x'.repeat(65_536) } }
+    return { reply: null, audit: [audit], events: [] }
+  })
+
+  await expect(large).rejects.toMatchObject({ code: 'db.audit-payload-too-large', status: 413 })
+  expect(await walletsOf(walletId)).toEqual([])
+})
+
+test('a database that cannot be reached is unavailable, within the bound of the pool', async () => {
+  const { openDatabase } = await import('@mumega/db')
+  const away = openDatabase('postgres://nobody@127.0.0.1:1/none')
+
+  const acting = act(away, asAcme(), () => Promise.resolve(unchanged(null)))
+
+  await expect(acting).rejects.toMatchObject({ code: 'db.unavailable', status: 503 })
+  await away.destroy()
+})
