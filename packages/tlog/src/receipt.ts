@@ -1,0 +1,190 @@
+import { parseCheckpoint, type Checkpoint } from './checkpoint.ts'
+import { commitPayload, decodeEntry, type LeafEntry } from './entry.ts'
+import { leafHash, verifyInclusion } from './merkle.ts'
+import { ED25519, NoteError, openNote, parseVkey, type Verifier } from './note.ts'
+import { parseProof, type ProofFile } from './proof-file.ts'
+
+/**
+ * What is known of a receipt.
+ * - `valid`: the key's owner signed a log that holds this entry, and the payload, if one was disclosed.
+ * - `not-anchored`: sealed, as the file says, but no signed checkpoint covers it yet. Nothing is proved.
+ * - `diverged`: well-formed, and not true: another log, another tree, another payload.
+ * - `redacted`: `valid`, and the same log holds the entry that says the payload was erased.
+ * - `malformed`: not a receipt, or not a disclosure.
+ */
+export type ReceiptStatus = 'valid' | 'not-anchored' | 'diverged' | 'redacted' | 'malformed'
+
+export interface ReceiptClaim {
+  /** The `.tlog-proof` file. */
+  readonly text: string
+  /** The log's verifier key; the log's origin is its name. */
+  readonly vkey: string
+  /**
+   * The disclosure file, JSON: `{"salt":"<64 hex>","payload":{…}}`, or, after an erasure,
+   * `{"redacted":true,"receipt":"<the .tlog-proof of the payload.redacted entry>"}`.
+   */
+  readonly disclosure?: string
+}
+
+export interface ReceiptVerdict {
+  readonly status: ReceiptStatus
+  /** One sentence for a person. */
+  readonly reason: string
+  /** What the file says. To be believed only when the status is `valid` or `redacted`. */
+  readonly entry?: LeafEntry
+  /** The entry's place in the log, from 0; as far to be believed as `entry`. */
+  readonly index?: number
+  /** The signed checkpoint; present when `valid` or `redacted`. */
+  readonly checkpoint?: Checkpoint
+  /** Whether a payload was disclosed and is the one that the entry commits to. */
+  readonly isPayloadVerified: boolean
+  /** The entry that tells of the erasure; present when `redacted`. */
+  readonly redaction?: LeafEntry
+}
+
+/** The action of the entry by which the ledger records that a payload and its salt were erased. */
+export const REDACTED_ACTION = 'payload.redacted'
+
+/** The target of the entry that records the erasure of this entry's payload. */
+export function redactionTarget(entry: Pick<LeafEntry, 'source' | 'id'>): string {
+  return `entry:${entry.source}/${entry.id}`
+}
+
+/**
+ * Judges a receipt by nothing but the log's public key: no network, no clock.
+ *
+ * @throws TypeError when `vkey` is not the verifier key of a log. Whatever the receipt or the disclosure
+ * holds is a verdict and never an exception.
+ */
+export function verifyReceipt(claim: ReceiptClaim): ReceiptVerdict {
+  const verifier = parseVkey(claim.vkey)
+  if (verifier.type !== ED25519) throw new TypeError('this is the key of a witness, not of a log')
+  const proved = judgeProof(claim.text, verifier)
+  if (claim.disclosure === undefined || proved.entry === undefined) return proved
+  return judgeDisclosure({ proved, entry: proved.entry, verifier, text: claim.disclosure })
+}
+
+function judgeProof(text: string, verifier: Verifier): ReceiptVerdict {
+  let file: ProofFile
+  let entry: LeafEntry
+  try {
+    file = parseProof(text)
+    if (file.extra === undefined) return verdict('malformed', 'The file holds no entry.')
+    entry = decodeEntry(file.extra)
+  } catch (fault) {
+    return verdict('malformed', `The file is not a receipt: ${messageOf(fault)}.`)
+  }
+  const known = { entry, index: file.index }
+  if (file.checkpoint === undefined) {
+    return verdict('not-anchored', 'No signed checkpoint covers the entry yet.', known)
+  }
+  const opened = openCheckpoint(file.checkpoint, verifier)
+  if ('status' in opened) return { ...opened, ...known }
+  const { size, root } = opened
+  const { index, hashes: proof } = file
+  if (!verifyInclusion({ leafHash: leafHash(file.extra), index, size, proof, root })) {
+    return verdict('diverged', 'The signed log does not hold this entry at this place.', known)
+  }
+  const reason = 'The signed log holds this entry.'
+  return verdict('valid', reason, { ...known, checkpoint: opened })
+}
+
+function openCheckpoint(note: string, verifier: Verifier): Checkpoint | ReceiptVerdict {
+  let checkpoint: Checkpoint
+  try {
+    checkpoint = parseCheckpoint(openNote(note, [verifier]).text)
+  } catch (fault) {
+    if (fault instanceof NoteError && fault.fault === 'invalid-signature') {
+      return verdict('diverged', "The signature under the checkpoint is not the log's.")
+    }
+    if (fault instanceof NoteError && fault.fault === 'unverified') {
+      return verdict('diverged', 'The checkpoint is not signed by this key.')
+    }
+    return verdict('malformed', `The checkpoint cannot be read: ${messageOf(fault)}.`)
+  }
+  // A key may sign for several logs; a proof from another of them says nothing about this one.
+  if (checkpoint.origin === verifier.name) return checkpoint
+  return verdict('diverged', "The checkpoint is another log's.")
+}
+
+interface Disclosed {
+  proved: ReceiptVerdict
+  entry: LeafEntry
+  verifier: Verifier
+  /** The disclosure file. */
+  text: string
+}
+
+function judgeDisclosure(disclosed: Disclosed): ReceiptVerdict {
+  const { proved, entry } = disclosed
+  if (proved.status === 'diverged') return proved
+  const fields = parseDisclosure(disclosed.text)
+  if (fields === undefined) {
+    return { ...proved, status: 'malformed', reason: 'The disclosure is not in a known form.' }
+  }
+  if ('receipt' in fields) return judgeRedaction(disclosed, fields.receipt)
+  if (!isCommitted(entry, fields)) {
+    const reason = 'The disclosed payload is not the one that the entry commits to.'
+    return { ...proved, status: 'diverged', reason }
+  }
+  return { ...proved, isPayloadVerified: true }
+}
+
+function isCommitted(entry: LeafEntry, { salt, payload }: { salt: string; payload: unknown }) {
+  try {
+    return commitPayload(Buffer.from(salt, 'hex'), payload).toString('hex') === entry.payload
+  } catch {
+    // Too large, too deep or not exact JSON: the ledger never commits to such a payload.
+    return false
+  }
+}
+
+// That a payload is gone is believed of nobody's word, only of the log itself: by a later entry of the
+// same chain that names this one, proved like any other.
+function judgeRedaction(disclosed: Disclosed, receipt: string): ReceiptVerdict {
+  const { proved, entry } = disclosed
+  const { entry: redaction, ...redacted } = judgeProof(receipt, disclosed.verifier)
+  if (redacted.status !== 'valid' || redaction === undefined) {
+    const reason = `The receipt of the redaction: ${redacted.reason}`
+    return { ...proved, status: redacted.status, reason }
+  }
+  const isOfThisEntry =
+    redaction.action === REDACTED_ACTION &&
+    redaction.target === redactionTarget(entry) &&
+    redaction.chain === entry.chain &&
+    redaction.seq > entry.seq
+  if (!isOfThisEntry) {
+    return { ...proved, status: 'diverged', reason: 'The redaction is not of this entry.' }
+  }
+  if (proved.status !== 'valid') return proved
+  const reason = 'The signed log holds this entry; its payload was erased, as the log records.'
+  return { ...proved, status: 'redacted', reason, redaction }
+}
+
+type Disclosure = { salt: string; payload: unknown } | { receipt: string }
+
+function parseDisclosure(text: string): Disclosure | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  if (typeof value !== 'object' || value === null) return undefined
+  const { redacted, receipt, salt, payload } = value as Readonly<Record<string, unknown>>
+  if (redacted === true) return typeof receipt === 'string' ? { receipt } : undefined
+  if (typeof salt !== 'string' || !/^[0-9a-f]{64}$/.test(salt)) return undefined
+  return payload === undefined ? undefined : { salt, payload }
+}
+
+function verdict(
+  status: ReceiptStatus,
+  reason: string,
+  known: Partial<ReceiptVerdict> = {},
+): ReceiptVerdict {
+  return { isPayloadVerified: false, ...known, status, reason }
+}
+
+function messageOf(fault: unknown): string {
+  return fault instanceof Error ? fault.message : String(fault)
+}
