@@ -11,6 +11,8 @@ export interface DatabaseOptions {
 const STATEMENT_TIMEOUT_MS = 10_000
 const ACQUIRE_TIMEOUT_MS = 2_000
 
+function quiet(): void {}
+
 const urls = new WeakMap<Knex, string>()
 const listeners = new WeakMap<Knex, Set<() => void>>()
 
@@ -31,6 +33,8 @@ export function openDatabase(url: string, { poolMax = 10 }: DatabaseOptions = {}
     },
     pool: { min: 0, max: poolMax },
     acquireConnectionTimeout: ACQUIRE_TIMEOUT_MS,
+    // Knex prints what it also throws; the caller logs it once.
+    log: { warn: quiet, error: quiet, deprecate: quiet, debug: quiet },
   })
   urls.set(db, url)
   listeners.set(db, new Set())

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { types } from 'node:util'
 import { Client } from 'pg'
 import { AppError } from '@mumega/errors'
 
@@ -181,7 +182,7 @@ async function retryRoleRace(run: () => Promise<unknown>): Promise<void> {
       await run()
       return
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+      const code = types.isNativeError(error) && 'code' in error ? String(error.code) : ''
       if (!ROLE_RACE_CODES.has(code) || attempt === ROLE_ATTEMPTS_MAX) throw error
     }
   }

@@ -72,26 +72,32 @@ export function openOutbox(db: Knex, service: string): Outbox {
   let held: Promise<Client | undefined> | undefined
   let prunedAtMs = 0
 
-  async function hold(): Promise<Client | undefined> {
-    const client = await connectHolder(urlOf(db), () => {
-      held = undefined
+  function letGo(holder: typeof held): void {
+    // A late event of an older connection must not drop the one that holds the lock now.
+    if (held === holder) held = undefined
+  }
+
+  function hold(): Promise<Client | undefined> {
+    const holder = connectHolder(urlOf(db), () => {
+      letGo(holder)
     })
-    if (client === undefined) held = undefined
-    return client
+    held = holder
+    return holder
   }
 
   async function use<Result>(
     run: (client: Client) => Promise<Result>,
   ): Promise<Result | undefined> {
     return asUnavailable(async () => {
-      held ??= hold()
+      const holder = held ?? hold()
       try {
-        const client = await held
-        return client === undefined ? undefined : await run(client)
+        const client = await holder
+        if (client !== undefined) return await run(client)
+        letGo(holder)
+        return undefined
       } catch (error) {
-        const broken = held
-        held = undefined
-        await broken?.then((client) => client?.end()).catch(() => undefined)
+        letGo(holder)
+        await holder.then((client) => client?.end()).catch(() => undefined)
         throw error
       }
     })
@@ -109,8 +115,8 @@ export function openOutbox(db: Knex, service: string): Outbox {
       return (rows ?? []).map((row) => messageOf(row, service))
     },
     async confirm(positions) {
-      await use((client) =>
-        client.query('delete from outbox where position = any($1::bigint[])', [positions]),
+      await asUnavailable(() =>
+        db.raw('delete from outbox where position = any(?::bigint[])', [positions]),
       )
     },
     onWritten(listener) {

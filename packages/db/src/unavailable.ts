@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { AppError } from '@mumega/errors'
 
 // Of the system and of SQLSTATE: connection exceptions, shutdown, start-up, too many connections, deadlock and
@@ -38,7 +39,8 @@ export async function asUnavailable<Result>(work: () => Promise<Result>): Promis
 }
 
 function isConnectionFailure(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
+  // Not `instanceof`: a test runner's realm has an Error of its own.
+  if (!types.isNativeError(error)) return false
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   return (
     CODES.has(code) ||

@@ -1,3 +1,5 @@
+import { types } from 'node:util'
+
 /** What kind of failure an expected error is; it decides the status and what the caller does next. */
 export type ErrorKind =
   | 'invalid'
@@ -57,7 +59,7 @@ export class AppError extends Error {
 /** Recognised by its shape, so that an error of another copy of this package counts too. */
 export function isAppError(error: unknown): error is AppError {
   return (
-    error instanceof Error &&
+    types.isNativeError(error) &&
     typeof (error as Partial<AppError>).code === 'string' &&
     typeof (error as Partial<AppError>).kind === 'string' &&
     isErrorKind((error as AppError).kind)
@@ -71,5 +73,5 @@ export function hasCode(error: unknown, code: string): error is AppError {
 
 /** Whether `kind` is one this version knows; another is treated as a bug by the receiver. */
 export function isErrorKind(kind: string): kind is ErrorKind {
-  return kind in STATUS
+  return Object.hasOwn(STATUS, kind)
 }
