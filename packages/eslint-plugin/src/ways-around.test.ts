@@ -137,7 +137,7 @@ const invalid: Cases['invalid'] = {
        return act(db, options, async (trx) => { await insertWallet(trx, 1); ${AUDITED} })
      }`,
     'appendBeforeWrite',
-  ],,
+  ],
 }
 
 judge('there is no way around `act`', { valid, invalid })
