@@ -129,11 +129,12 @@ const RULES: Readonly<Record<keyof LeafEntry, (value: unknown) => boolean>> = {
   trace: (value) => matches(value, TRACE),
   payload: (value) => matches(value, HASH_HEX),
 }
-const KEYS = Object.keys(RULES) as (keyof LeafEntry)[]
+const OUTCOME_KEYS = Object.keys(RULES) as (keyof LeafEntry)[]
+const KEYS = OUTCOME_KEYS.filter((key) => key !== 'of')
 
 function checkEntry(value: unknown): asserts value is LeafEntry {
   if (!isRecord(value)) throw new TypeError('an entry is an object')
-  const keys = KEYS.filter((key) => key !== 'of' || value['phase'] === 'outcome')
+  const keys = value['phase'] === 'outcome' ? OUTCOME_KEYS : KEYS
   const wrong = keys.find((key) => !Object.hasOwn(value, key) || !RULES[key](value[key]))
   if (wrong !== undefined) throw new TypeError(`the entry's "${wrong}" is missing or wrong`)
   if (Object.keys(value).length !== keys.length) throw new TypeError('the entry has a stray key')

@@ -117,7 +117,7 @@ interface Disclosed {
 
 function judgeDisclosure(disclosed: Disclosed): ReceiptVerdict {
   const { proved, entry } = disclosed
-  if (proved.status === 'diverged') return proved
+  if (proved.status === 'diverged' || proved.status === 'malformed') return proved
   const fields = parseDisclosure(disclosed.text)
   if (fields === undefined) {
     return { ...proved, status: 'malformed', reason: 'The disclosure is not in a known form.' }
