@@ -1,0 +1,63 @@
+import type { Msg } from '@nats-io/transport-node'
+import type { Delivery } from './bus.ts'
+import { MESSAGE_ID_HEADER } from './wire.ts'
+
+/** A message as a consumer got it, and the four answers to it. */
+export interface Delivered {
+  readonly delivery: Delivery
+  readonly body: Uint8Array
+  /** When the stream stored it, in nanoseconds of the epoch, as text. */
+  readonly storedAtNanos: string
+  ack(): void
+  /** Comes again after `delayMs`. */
+  nak(delayMs: number): void
+  /** Never comes again. */
+  term(): void
+  /** Restarts the wait for an acknowledgement. */
+  working(): void
+}
+
+const NANOS_PER_MS = 1_000_000
+
+/**
+ * Reads where the message stands from its acknowledgement subject (NATS ADR-15), which has nine tokens, or eleven and
+ * more with the domain and the account before the stream.
+ */
+export function openDelivered(msg: Msg): Delivered {
+  const tokens = (msg.reply ?? '').split('.')
+  const at = tokens.length === 9 ? 2 : 4
+  const [stream, , deliveries, streamSequence, , storedAtNanos = '0'] = tokens.slice(at)
+  const messageId = msg.headers?.get(MESSAGE_ID_HEADER)
+  let isAnswered = false
+
+  function answer(text: string): void {
+    if (isAnswered) return
+    isAnswered = true
+    msg.respond(text)
+  }
+
+  return {
+    delivery: {
+      messageId: messageId || `${stream}:${streamSequence}`,
+      deliveries: Number(deliveries),
+      subject: msg.subject,
+      streamSequence: Number(streamSequence),
+      headers: msg.headers,
+    },
+    body: msg.data,
+    storedAtNanos,
+    ack: () => {
+      answer('+ACK')
+    },
+    nak: (delayMs) => {
+      const delay = Math.round(delayMs * NANOS_PER_MS)
+      answer(delay > 0 ? `-NAK ${JSON.stringify({ delay })}` : '-NAK')
+    },
+    term: () => {
+      answer('+TERM')
+    },
+    working: () => {
+      if (!isAnswered) msg.respond('+WPI')
+    },
+  }
+}

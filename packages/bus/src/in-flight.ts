@@ -1,0 +1,38 @@
+/** Counts promises that run, so that somebody can wait for the last of them. */
+export interface InFlight {
+  count(): number
+  /** Counts `work` until it settles. It must not reject. */
+  track(work: Promise<void>): void
+  /** Resolves when nothing runs, and at the latest after `boundMs`. Says how many still run. */
+  settled(boundMs: number): Promise<number>
+}
+
+export function openInFlight(): InFlight {
+  let running = 0
+  const waiting = new Set<() => void>()
+
+  function onDone(): void {
+    running -= 1
+    if (running > 0) return
+    for (const resume of waiting) resume()
+    waiting.clear()
+  }
+
+  return {
+    count: () => running,
+    track(work) {
+      running += 1
+      void work.finally(onDone)
+    },
+    async settled(boundMs) {
+      if (running === 0) return 0
+      let timer: NodeJS.Timeout | undefined
+      await new Promise<void>((resolve) => {
+        waiting.add(resolve)
+        timer = setTimeout(resolve, boundMs)
+      })
+      clearTimeout(timer)
+      return running
+    },
+  }
+}

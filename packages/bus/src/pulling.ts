@@ -1,0 +1,109 @@
+import { createInbox, nanos, type Msg } from '@nats-io/transport-node'
+import type { ConsumerRights } from '@mumega/contracts/topology'
+import type { Link } from './link.ts'
+import { INBOX_PREFIX } from './wire.ts'
+
+export interface Puller {
+  /** Asks the server for as many messages as there is room for, unless it has been asked already. */
+  more(): void
+  /** Asks for nothing more, and resolves when what was already on its way has been handed over. */
+  stop(): Promise<void>
+}
+
+export interface PullerOptions {
+  readonly link: Link
+  readonly consumer: ConsumerRights
+  /** How many messages can be taken now. */
+  readonly room: () => number
+  readonly onMessage: (msg: Msg) => void
+}
+
+const PULL_MS_MAX = 20_000
+const HEARTBEAT_MS = 5_000
+// Two heartbeats and some: then the server has forgotten the pull, or the connection is half open.
+const SILENCE_MS_MAX = 12_000
+const RETRY_MS = 500
+const ACK_PREFIX = '$JS.ACK.'
+
+/**
+ * Pulls from a durable consumer, one request at a time, never for more than there is room for. The client's own
+ * `consume` refills its buffer as messages arrive, not as they are done, and so holds up to `max_ack_pending` bodies.
+ */
+export function openPuller({ link, consumer, room, onMessage }: PullerOptions): Puller {
+  const nextSubject = `$JS.API.CONSUMER.MSG.NEXT.${consumer.stream}.${consumer.name}`
+  const inbox = createInbox(`${INBOX_PREFIX}${link.service}`)
+  let pull: { inbox: string; left: number; heardAt: number } | undefined
+  let pulls = 0
+  let stopped = false
+  let retry: NodeJS.Timeout | undefined
+
+  function more(): void {
+    const batch = room()
+    if (stopped || pull !== undefined || retry !== undefined || batch < 1 || !link.isUp()) return
+    pulls += 1
+    pull = { inbox: `${inbox}.${pulls}`, left: batch, heardAt: performance.now() }
+    const limits = { expires: nanos(PULL_MS_MAX), idle_heartbeat: nanos(HEARTBEAT_MS) }
+    const request = JSON.stringify({ batch, ...limits })
+    link.connection.publish(nextSubject, request, { reply: pull.inbox })
+  }
+
+  function onArrival(msg: Msg): void {
+    const isCurrent = pull !== undefined && msg.subject === pull.inbox
+    if (isCurrent && pull !== undefined) pull.heardAt = performance.now()
+    if (msg.reply?.startsWith(ACK_PREFIX) === true) {
+      if (isCurrent && pull !== undefined) {
+        pull.left -= 1
+        if (pull.left === 0) pull = undefined
+      }
+      onMessage(msg)
+      more()
+    } else if (isCurrent && msg.headers?.code !== 100) {
+      onEnd(msg)
+    }
+  }
+
+  /** 404 and 408 end a pull that found less than it asked for; any other status is a failure that may pass. */
+  function onEnd(msg: Msg): void {
+    pull = undefined
+    const code = msg.headers?.code ?? 0
+    if (code === 404 || code === 408) {
+      more()
+      return
+    }
+    const status = { code, description: msg.headers?.description, consumer: consumer.name }
+    link.log.warn(status, 'pull-failed')
+    again()
+  }
+
+  function again(): void {
+    retry ??= setTimeout(() => {
+      retry = undefined
+      more()
+    }, RETRY_MS)
+  }
+
+  const subscription = link.connection.subscribe(`${inbox}.*`, {
+    callback: (error, msg) => {
+      if (error === null) onArrival(msg)
+      else link.log.error({ error, consumer: consumer.name }, 'consume-refused')
+    },
+  })
+  const watch = setInterval(() => {
+    if (pull !== undefined && performance.now() - pull.heardAt > SILENCE_MS_MAX) pull = undefined
+    more()
+  }, HEARTBEAT_MS)
+  link.onReconnect(() => {
+    pull = undefined
+    more()
+  })
+
+  return {
+    more,
+    async stop() {
+      stopped = true
+      clearInterval(watch)
+      clearTimeout(retry)
+      if (!subscription.isClosed()) await subscription.drain().catch(() => undefined)
+    },
+  }
+}

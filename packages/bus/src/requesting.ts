@@ -1,0 +1,74 @@
+import { headers, type Msg } from '@nats-io/transport-node'
+import { AppError } from '@mumega/errors'
+import type { ReplyOf, RequestContract, RequestOf } from '@mumega/contracts/define'
+import type { CallContext } from '@mumega/contracts/scalars'
+import { currentTraceparent, withSpan } from '@mumega/telemetry'
+import { asBusError, busUnavailable, tooLarge } from './errors.ts'
+import type { Link } from './link.ts'
+import { validatorOf } from './validation.ts'
+import {
+  CONTEXT_HEADER,
+  DEADLINE_HEADER,
+  decode,
+  decodeError,
+  encode,
+  ERROR_CODE_HEADER,
+  RPC_BYTES_MAX,
+  TRACE_HEADER,
+} from './wire.ts'
+
+export interface RequestOptions {
+  readonly context: CallContext
+  /** Real milliseconds; default the contract's. At most 60,000. */
+  readonly timeoutMs?: number
+}
+
+export const TIMEOUT_MS_MAX = 60_000
+
+/** Asks the service that serves `contract`. `bus.ts` documents it. */
+export async function sendRequest<C extends RequestContract>(
+  link: Link,
+  question: { contract: C; request: RequestOf<C>; options: RequestOptions },
+): Promise<ReplyOf<C>> {
+  const { contract, options } = question
+  const timeoutMs = Math.min(options.timeoutMs ?? contract.timeoutMs, TIMEOUT_MS_MAX)
+  const body = encode(question.request)
+  if (body.length > RPC_BYTES_MAX) {
+    throw tooLarge(contract.subject, { bytes: body.length, limitBytes: RPC_BYTES_MAX })
+  }
+  const attributes = { 'messaging.system': 'nats', 'messaging.destination.name': contract.subject }
+  return withSpan(contract.subject, { kind: 'client', attributes }, async () => {
+    // Not sent at all while the connection is down: the client would keep it in memory, and send it too late.
+    if (!link.isUp()) throw busUnavailable()
+    const hdrs = headers()
+    hdrs.set(CONTEXT_HEADER, JSON.stringify(options.context))
+    hdrs.set(DEADLINE_HEADER, String(Date.now() + timeoutMs))
+    const traceparent = currentTraceparent()
+    if (traceparent !== undefined) hdrs.set(TRACE_HEADER, traceparent)
+    const answer = await link.connection
+      .request(contract.subject, body, { timeout: timeoutMs, headers: hdrs })
+      .catch((error: unknown) => {
+        throw asBusError(error, contract.subject)
+      })
+    return readReply(contract, answer)
+  })
+}
+
+function readReply<C extends RequestContract>(contract: C, answer: Msg): ReplyOf<C> {
+  if (answer.headers?.has(ERROR_CODE_HEADER)) throw decodeError(answer.data, answer.headers)
+  const validator = validatorOf<C['reply']>(contract.reply)
+  let reply: unknown
+  try {
+    reply = decode(answer.data)
+  } catch (error) {
+    throw invalidReply(contract, 'is not JSON', error)
+  }
+  if (validator.check(reply)) return reply
+  const { field, problem } = validator.complaint(reply)
+  throw invalidReply(contract, `${field} ${problem}`)
+}
+
+function invalidReply(contract: RequestContract, problem: string, cause?: unknown): AppError {
+  const message = `The reply of ${contract.subject} breaks its contract: ${problem}.`
+  return new AppError('bus.invalid-reply', 'bug', message, { cause })
+}

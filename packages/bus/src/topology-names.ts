@@ -1,0 +1,14 @@
+import { STREAMS, type StreamName } from '@mumega/contracts/topology'
+
+/** Under this prefix the server republishes what it has stored, for those who only listen. */
+export const LIVE_PREFIX = 'live.'
+
+/** The stream that stores a subject: each stream holds one kind, the subject's first token. */
+export function streamOf(subject: string): StreamName {
+  const kind = subject.slice(0, subject.indexOf('.'))
+  for (const [name, stream] of Object.entries(STREAMS)) {
+    // The keys of STREAMS are its names.
+    if (stream.subjects.includes(`${kind}.>`)) return name as StreamName
+  }
+  throw new Error(`${subject} is stored by no stream`)
+}

@@ -1,0 +1,92 @@
+import type { MsgHdrs } from '@nats-io/transport-node'
+import { AppError, isErrorKind } from '@mumega/errors'
+
+// NATS ADR-32, "Error Handling", fixes these two names.
+export const ERROR_CODE_HEADER = 'Nats-Service-Error-Code'
+export const ERROR_TEXT_HEADER = 'Nats-Service-Error'
+
+export const CONTEXT_HEADER = 'Mumega-Context'
+export const TRACE_HEADER = 'traceparent'
+export const MESSAGE_ID_HEADER = 'Nats-Msg-Id'
+
+/**
+ * The time, in milliseconds of the epoch, at which the caller stops waiting. Absolute, not a remaining span: a request
+ * that waited in a socket or behind a blocked event loop arrives with its age, and is not started for nobody. The
+ * price is that the clocks of different machines must agree within much less than a timeout, as NTP keeps them; one
+ * that does not makes requests fail loudly as `bus.timeout`, never run twice. Real time, not the scaled clock's.
+ */
+export const DEADLINE_HEADER = 'Mumega-Deadline'
+
+/** A reply goes to an inbox of the caller's own, under this prefix and its name. */
+export const INBOX_PREFIX = '_INBOX_'
+
+/** The largest body of a request or a reply; the server's own `max_payload` has room for the headers besides. */
+export const RPC_BYTES_MAX = 1_000_000
+
+/**
+ * The largest body of an event. Smaller than a request's, because a dead letter carries the event's bytes as base64
+ * and has to fit into a message itself.
+ */
+export const EVENT_BYTES_MAX = 700_000
+
+/** The server's bound on a message with its headers. */
+export const SERVER_PAYLOAD_BYTES_MAX = 1_048_576
+
+const NOTHING = Buffer.from('{}')
+
+/** JSON as UTF-8. `undefined` is an empty object: NATS drops nothing, but a receiver could not parse it. */
+export function encode(value: unknown): Buffer {
+  return value === undefined ? NOTHING : Buffer.from(JSON.stringify(value))
+}
+
+/** @throws SyntaxError when `bytes` are no JSON. */
+export function decode(bytes: Uint8Array): unknown {
+  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'))
+}
+
+/** What an error is on the wire. The cause stays behind: it is logged, never sent. */
+export function encodeError(error: AppError): Buffer {
+  const { code, kind, message, details } = error
+  return encode({ code, kind, message, details })
+}
+
+/** The error that a service sent. A body that is not one of ours is a bug of the service. */
+export function decodeError(bytes: Uint8Array, headers: MsgHdrs): AppError {
+  const body = bodyOf(bytes)
+  if (typeof body['code'] !== 'string' || typeof body['message'] !== 'string') {
+    const text = headers.get(ERROR_TEXT_HEADER)
+    return new AppError('bus.invalid-reply', 'bug', 'The service sent an error without a code.', {
+      details: { status: headers.get(ERROR_CODE_HEADER), text: text.slice(0, 200) },
+    })
+  }
+  const kind = String(body['kind'])
+  return new AppError(body['code'], isErrorKind(kind) ? kind : 'bug', body['message'], {
+    details: detailsOf(body['details']),
+  })
+}
+
+/** A header's value has no line breaks, whatever the text had. */
+export function headerText(text: string): string {
+  return text.replace(/[\r\n]+/g, ' ').slice(0, 500)
+}
+
+function bodyOf(bytes: Uint8Array): Record<string, unknown> {
+  try {
+    const body = decode(bytes)
+    return typeof body === 'object' && body !== null ? { ...body } : {}
+  } catch {
+    // An error whose body cannot be read is still an error: the caller makes a bug of it.
+    return {}
+  }
+}
+
+function detailsOf(value: unknown): Record<string, string | number | boolean> {
+  const details: Record<string, string | number | boolean> = {}
+  if (typeof value !== 'object' || value === null) return details
+  for (const [name, detail] of Object.entries(value)) {
+    if (typeof detail === 'string' || typeof detail === 'number' || typeof detail === 'boolean') {
+      details[name] = detail
+    }
+  }
+  return details
+}
