@@ -96,8 +96,7 @@ export function commitPayload(salt: Uint8Array, payload: unknown): Buffer {
   return hash('sha256', Buffer.concat([salt, canonical]), 'buffer')
 }
 
-// The byte order mark is kept, so that it is refused like any other stray character.
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 function parseJson(bytes: Uint8Array): unknown {
   try {

@@ -109,6 +109,10 @@ test('every consistency proof of every two small trees is that of RFC 6962 and h
       if (!verifyConsistency({ oldSize, newSize, oldRoot, newRoot, proof })) {
         throw new Error(`${oldSize} in ${newSize} does not verify`)
       }
+      const wider = { oldSize, newSize: newSize * 2, oldRoot, newRoot, proof }
+      if (oldSize > 0 && verifyConsistency(wider)) {
+        throw new Error(`${oldSize} in ${newSize} also verifies in ${newSize * 2}`)
+      }
       const forked = nodeHash(oldRoot, oldRoot)
       if (verifyConsistency({ oldSize, newSize, oldRoot: forked, newRoot, proof })) {
         throw new Error(`a forked tree of ${oldSize} verifies in ${newSize}`)

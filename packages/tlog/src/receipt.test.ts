@@ -111,7 +111,8 @@ test.each([
   ['the signed text was changed', text.replace('\n11\n', '\n12\n')],
 ])('a receipt that is not true has diverged: %s', (_, forged) => {
   expect(statusOf({ text: forged })).toBe('diverged')
-  expect(statusOf({ text: forged, disclosure })).toBe('diverged')
+  const disclosed = { status: 'diverged', isPayloadVerified: false }
+  expect(verifyReceipt({ text: forged, vkey, disclosure })).toMatchObject(disclosed)
 })
 
 test.each([
@@ -165,6 +166,13 @@ test.each([
   ['another act', erased({ target })],
   ['of another entry', erased({ action: 'payload.redacted', target: `${target}0` })],
   ['in another chain', erased({ action: 'payload.redacted', target, chain: 'other' })],
+  [
+    'before the entry',
+    JSON.stringify({
+      redacted: true,
+      receipt: givenReceipt(givenChain(3, { action: 'payload.redacted', target }), 2),
+    }),
+  ],
   ['of its own proof', JSON.stringify({ redacted: true, receipt: text })],
   [
     'signed by another key',
