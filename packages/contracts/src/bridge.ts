@@ -7,17 +7,34 @@ export const TEXT_BYTES_MAX = 16_384
 
 export const ContentType = Type.Union([Type.Literal('text/plain'), Type.Literal('text/markdown')])
 
-// Characters, not bytes: the byte bound is checked by the bridge, whose error names the limit and the size.
-const Text = Type.String({ minLength: 1, maxLength: TEXT_BYTES_MAX })
+/** The bound on a correlation id, in UTF-8 bytes. */
+export const CORRELATION_ID_BYTES_MAX = 800
+
+/** The bound on a heartbeat's note, in UTF-8 bytes. */
+export const NOTE_BYTES_MAX = 2_000
+
+// No `maxLength`: a schema counts what a reader sees as one character, of any number of bytes. The bridge counts
+// bytes, and its error names the field, the limit and the size.
+const Text = Type.String({ minLength: 1 })
 
 const MessageFields = {
+  /** At most TEXT_BYTES_MAX bytes; any Unicode text without U+0000 and without half surrogate pairs. */
   text: Text,
   contentType: Type.Optional(ContentType),
-  /** The message this one answers. */
+  /** The message this one answers: one that the sender has received or sent. */
   replyTo: Type.Optional(Uuid),
-  /** The sender's own id for a conversation or a task. */
-  correlationId: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+  /** The sender's own id for a conversation or a task, at most CORRELATION_ID_BYTES_MAX bytes. */
+  correlationId: Type.Optional(Type.String({ minLength: 1 })),
 }
+
+/** What may be wrong with any message, beside its addressee. */
+const MESSAGE_ERRORS = [
+  'bridge.text-too-large',
+  'bridge.invalid-text',
+  'bridge.sender-not-an-agent',
+  'bridge.agent-not-found',
+  'bridge.inbox-full',
+] as const
 
 export const Agent = Type.Object({
   tenantId: TenantId,
@@ -67,16 +84,17 @@ export const sendMessage = defineRequest({
   subject: 'rpc.bridge.v1.send-message',
   request: Type.Object({ requestId: Uuid, to: AgentName, ...MessageFields }),
   reply: Type.Object({ messageId: Uuid, status: Type.Literal('queued') }),
-  errors: [
-    'bridge.agent-not-found',
-    'bridge.text-too-large',
-    'bridge.sender-not-an-agent',
-    'bridge.inbox-full',
-  ],
+  errors: [...MESSAGE_ERRORS, 'bridge.message-not-found'],
   timeoutMs: 5_000,
 })
 
-/** Accepts a message for every other agent of the sender's tenant, at most 1,000. */
+/** The most agents that one broadcast reaches; a tenant with more is refused, none is left out. */
+export const BROADCAST_RECIPIENTS_MAX = 1_000
+
+/**
+ * Accepts a message for every other agent of the sender's tenant: for all of them or, when one inbox is full,
+ * for none.
+ */
 export const broadcastMessage = defineRequest({
   subject: 'rpc.bridge.v1.broadcast-message',
   request: Type.Object({ requestId: Uuid, ...MessageFields }),
@@ -85,21 +103,18 @@ export const broadcastMessage = defineRequest({
     status: Type.Literal('queued'),
     recipients: Type.Integer({ minimum: 0 }),
   }),
-  errors: [
-    'bridge.text-too-large',
-    'bridge.sender-not-an-agent',
-    'bridge.too-many-recipients',
-    'bridge.inbox-full',
-  ],
+  errors: [...MESSAGE_ERRORS, 'bridge.message-not-found', 'bridge.too-many-recipients'],
   timeoutMs: 10_000,
 })
 
-/** Until when an asker waits. */
+/** The longest time for which an asker may wait. */
 export const ASK_TIMEOUT_SECONDS_MAX = 120
 
 /**
- * Sends a question and waits for the first message that names it in `replyTo`. When the deadline passes the
- * question stays in the inbox and a later answer arrives in the asker's inbox.
+ * Sends a question and waits for the asked agent's first message to the asker that names it in `replyTo`. The
+ * answer is in the asker's inbox too. When the deadline passes the question stays where it is, and a later answer
+ * only arrives in the asker's inbox. The same `requestId` again does not ask again: it goes on waiting until the
+ * first call's deadline, which is how an asker resumes after `bridge.ask-interrupted`.
  */
 export const askAgent = defineRequest({
   subject: 'rpc.bridge.v1.ask-agent',
@@ -108,6 +123,7 @@ export const askAgent = defineRequest({
     to: AgentName,
     text: Text,
     correlationId: MessageFields.correlationId,
+    /** Seconds of the system's time. */
     timeoutSeconds: Type.Integer({ minimum: 1, maximum: ASK_TIMEOUT_SECONDS_MAX }),
   }),
   reply: Type.Object({
@@ -115,12 +131,7 @@ export const askAgent = defineRequest({
     /** Absent when the deadline passed. */
     answer: Type.Optional(Type.Object({ messageId: Uuid, from: AgentName, text: Text })),
   }),
-  errors: [
-    'bridge.agent-not-found',
-    'bridge.text-too-large',
-    'bridge.sender-not-an-agent',
-    'bridge.inbox-full',
-  ],
+  errors: [...MESSAGE_ERRORS, 'bridge.too-many-asks', 'bridge.ask-interrupted'],
   timeoutMs: (ASK_TIMEOUT_SECONDS_MAX + 5) * 1_000,
 })
 
@@ -141,7 +152,10 @@ export const InboxMessage = Type.Object({
 })
 export type InboxMessage = Static<typeof InboxMessage>
 
-/** The caller's own inbox after a position, oldest first. */
+/**
+ * The caller's own inbox after a position, oldest first. A page may hold fewer messages than `limit`: it ends
+ * where its bytes would not fit into one reply. `next` is there when more is; it is the `after` of the next page.
+ */
 export const listInbox = defineRequest({
   subject: 'rpc.bridge.v1.list-inbox',
   request: Type.Object({
@@ -182,7 +196,7 @@ export const getMessage = defineRequest({
         ]),
         acknowledgedAt: Type.Optional(Timestamp),
       }),
-      { maxItems: 1_000 },
+      { maxItems: BROADCAST_RECIPIENTS_MAX },
     ),
   }),
   errors: ['bridge.message-not-found'],
@@ -202,21 +216,28 @@ export const recordHeartbeat = defineRequest({
     /** The agent that the caller claims to be; another than the authenticated one is refused. */
     agent: Type.Optional(AgentName),
     status: HeartbeatStatus,
-    note: Type.Optional(Type.String({ maxLength: 500 })),
+    /** At most NOTE_BYTES_MAX bytes. */
+    note: Type.Optional(Type.String()),
   }),
   reply: Type.Object({ agent: AgentName, lastSeenAt: Timestamp }),
   errors: [
     'bridge.identity-binding-mismatch',
     'bridge.sender-not-an-agent',
     'bridge.agent-not-found',
+    'bridge.text-too-large',
+    'bridge.invalid-text',
   ],
   timeoutMs: 2_000,
 })
 
-/** Dead letters of every consumer, newest first. */
+/** Dead letters of every consumer, newest first. For the operators' own tenant only. */
 export const listDeadLetters = defineRequest({
   subject: 'rpc.bridge.v1.list-dead-letters',
-  request: Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 200 }) }),
+  request: Type.Object({
+    limit: Type.Integer({ minimum: 1, maximum: 200 }),
+    /** The `next` of the page before. */
+    before: Type.Optional(Cursor),
+  }),
   reply: Type.Object({
     deadLetters: Type.Array(
       Type.Object({
@@ -227,29 +248,37 @@ export const listDeadLetters = defineRequest({
         reason: Type.String(),
         deliveries: Type.Integer({ minimum: 1 }),
         occurredAt: Timestamp,
+        /** When its consumer last took it after all. */
         replayedAt: Type.Optional(Timestamp),
       }),
     ),
+    next: Type.Optional(Cursor),
   }),
-  errors: [],
+  errors: ['bridge.operators-only', 'bridge.invalid-cursor'],
   timeoutMs: 2_000,
 })
 
-/** Hands a dead letter to its consumer's handler once more. */
+/**
+ * Hands a dead letter to its consumer's handler once more. The decision is on the ledger before the handler runs,
+ * and its outcome after. The same `requestId` again answers with what came of the first.
+ */
 export const replayDeadLetter = defineRequest({
   subject: 'rpc.bridge.v1.replay-dead-letter',
   request: Type.Object({ requestId: Uuid, deadLetterId: Uuid }),
   reply: Type.Object({ deadLetterId: Uuid, replayedAt: Timestamp }),
-  errors: ['bridge.dead-letter-not-found', 'bridge.replay-failed'],
-  timeoutMs: 10_000,
+  errors: ['bridge.operators-only', 'bridge.dead-letter-not-found', 'bridge.replay-failed'],
+  timeoutMs: 15_000,
 })
 
-/** A message was accepted: the copy for live consumers, its header `Mumega-To` naming the addressee. */
+/**
+ * A message was accepted: the copy that wakes live readers, who then read the inbox. Its header `Mumega-To` names
+ * the addressee, or is `*` for a broadcast. A broadcast that reaches nobody has no copy.
+ */
 export const messageAccepted = defineEvent({
   subject: 'bus.bridge.v1.message',
   payload: Type.Object({
     tenantId: TenantId,
-    to: Type.Array(AgentName, { minItems: 1, maxItems: 1_000 }),
+    to: Type.Array(AgentName, { minItems: 1, maxItems: BROADCAST_RECIPIENTS_MAX }),
     messageId: Uuid,
     from: AgentName,
     kind: InboxMessage.properties.kind,
@@ -276,7 +305,7 @@ export const heartbeatRecorded = defineEvent({
     /** `agent:<name>` or `service:<name>`. */
     principal: Type.String({ maxLength: 200 }),
     status: HeartbeatStatus,
-    note: Type.Optional(Type.String({ maxLength: 500 })),
+    note: Type.Optional(Type.String()),
     at: Timestamp,
     /** Only the bridge's own: a request through NATS and back, in milliseconds. */
     roundTripMs: Type.Optional(Type.Number({ minimum: 0 })),

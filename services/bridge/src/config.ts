@@ -1,0 +1,26 @@
+import { Type, type Static } from 'typebox'
+import { readConfig } from '@mumega/config'
+
+export const configSchema = Type.Object({
+  DATABASE_URL: Type.String({ minLength: 1 }),
+  NATS_URL: Type.String({ minLength: 1 }),
+  NATS_NKEY_SEED: Type.Optional(Type.String({ minLength: 1 })),
+  LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+    default: 'info',
+  }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String({ minLength: 1 })),
+  MUMEGA_TIME_SCALE: Type.Number({ minimum: 1, maximum: 1_000_000, default: 1 }),
+  MUMEGA_TIME_ORIGIN_MS: Type.Integer({ minimum: 0, default: 0 }),
+  /** Unacknowledged messages that one inbox holds before it refuses more. */
+  BRIDGE_INBOX_UNREAD_MAX: Type.Integer({ minimum: 1, maximum: 10_000_000, default: 100_000 }),
+  /** Asks that wait in this process at once. The bus runs 256 handlers of one subject and queues the rest unheard. */
+  BRIDGE_ASKS_WAITING_MAX: Type.Integer({ minimum: 1, maximum: 255, default: 250 }),
+  /** How many of them one tenant may have, so that no tenant takes all. */
+  BRIDGE_ASKS_WAITING_PER_TENANT_MAX: Type.Integer({ minimum: 1, maximum: 255, default: 100 }),
+})
+export type Config = Static<typeof configSchema>
+
+/** Reads the bridge's settings. @throws config.invalid */
+export function loadConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  return readConfig(configSchema, environment)
+}

@@ -1,0 +1,136 @@
+import { AppError } from '@mumega/errors'
+
+/** The same for a name that nobody has and for one that only another tenant has. */
+export function agentNotFound(agent: string): AppError {
+  return new AppError(
+    'bridge.agent-not-found',
+    'not-found',
+    `There is no agent "${agent}" in this tenant. Check the name, or register the agent first.`,
+    { details: { agent } },
+  )
+}
+
+/** `actualBytes` counts UTF-8. */
+export function textTooLarge(size: {
+  field: string
+  limitBytes: number
+  actualBytes: number
+}): AppError {
+  return new AppError(
+    'bridge.text-too-large',
+    'too-large',
+    `${size.field} is ${size.actualBytes} bytes of UTF-8; ${size.limitBytes} bytes is the limit.`,
+    { details: size },
+  )
+}
+
+export function invalidText(field: string, what: string): AppError {
+  return new AppError(
+    'bridge.invalid-text',
+    'invalid',
+    `${field} holds ${what}, which cannot be stored unchanged. Remove it.`,
+    { details: { field } },
+  )
+}
+
+export function senderNotAnAgent(): AppError {
+  return new AppError(
+    'bridge.sender-not-an-agent',
+    'forbidden',
+    'Only an agent has an inbox and sends messages. Use an agent’s token.',
+  )
+}
+
+export function identityBindingMismatch(claimed: string): AppError {
+  return new AppError(
+    'bridge.identity-binding-mismatch',
+    'forbidden',
+    `This token is not the agent "${claimed}". An agent speaks for itself only.`,
+    { details: { claimed } },
+  )
+}
+
+export function inboxFull(agent: string, limitUnread: number): AppError {
+  return new AppError(
+    'bridge.inbox-full',
+    'conflict',
+    `The inbox of "${agent}" holds ${limitUnread} unacknowledged messages and takes no more. ` +
+      'Nothing was sent.',
+    { details: { agent, limitUnread } },
+  )
+}
+
+export function tooManyRecipients(limit: number): AppError {
+  return new AppError(
+    'bridge.too-many-recipients',
+    'conflict',
+    `This tenant has more than ${limit} other agents; a broadcast reaches ${limit} at most. ` +
+      'Nothing was sent.',
+    { details: { limit } },
+  )
+}
+
+/** The same for an id that nobody has, for another tenant's, and for one that is not the caller's to see. */
+export function messageNotFound(messageId: string): AppError {
+  return new AppError(
+    'bridge.message-not-found',
+    'not-found',
+    `There is no message ${messageId} for this caller.`,
+    { details: { messageId } },
+  )
+}
+
+export function tooManyAsks(limit: number): AppError {
+  return new AppError(
+    'bridge.too-many-asks',
+    'unavailable',
+    `${limit} asks are waiting already. Nothing was sent; try again later.`,
+    { details: { limit } },
+  )
+}
+
+export function askInterrupted(messageId: string, cause?: unknown): AppError {
+  return new AppError(
+    'bridge.ask-interrupted',
+    'unavailable',
+    'The question was sent, but the wait for its answer was interrupted. Ask again with the same ' +
+      'request id, or idempotency key, to go on waiting.',
+    { cause, details: { messageId } },
+  )
+}
+
+export function operatorsOnly(): AppError {
+  return new AppError(
+    'bridge.operators-only',
+    'forbidden',
+    'Dead letters are for the operators of the whole system.',
+  )
+}
+
+export function invalidCursor(): AppError {
+  return new AppError(
+    'bridge.invalid-cursor',
+    'invalid',
+    'This is not a cursor of this list. Start again without one.',
+  )
+}
+
+export function deadLetterNotFound(deadLetterId: string): AppError {
+  return new AppError(
+    'bridge.dead-letter-not-found',
+    'not-found',
+    `There is no dead letter ${deadLetterId}.`,
+    { details: { deadLetterId } },
+  )
+}
+
+/** `failure` is the code with which the consumer's service, or the bus, refused. */
+export function replayFailed(deadLetterId: string, failure: string): AppError {
+  return new AppError(
+    'bridge.replay-failed',
+    'conflict',
+    `The dead letter was not taken (${failure}) and is kept. Mend the cause, then replay it with a ` +
+      'new request id.',
+    { details: { deadLetterId, failure } },
+  )
+}

@@ -1,0 +1,94 @@
+import { v7 as uuidv7 } from 'uuid'
+import { BROADCAST_RECIPIENTS_MAX } from '@mumega/contracts/bridge'
+import type { CallContext } from '@mumega/contracts/scalars'
+import type { Knex } from '@mumega/db'
+import { act } from '@mumega/db/act'
+import { findNames } from '../agents/agent-repository.ts'
+import type { Bridge } from '../bridge.ts'
+import { agentNotFound, inboxFull, messageNotFound, tooManyRecipients } from '../errors.ts'
+import { insertDeliveries, lockOtherInboxes, takePlaces, type Place } from './inbox-repository.ts'
+import { insertMessage, isVisibleTo } from './message-repository.ts'
+import { auditOf, checkDraft, eventsOf, messageOf, type Draft } from './message.ts'
+
+export interface Accepted {
+  messageId: string
+  recipients: number
+  /** Only of an ask: ISO 8601. */
+  deadline?: string
+}
+
+/**
+ * Accepts one message, once per `requestId`: its row, a place in each recipient's inbox, the audit intent and the
+ * copy for live readers commit together or not at all. A message that the same sender sends after this returned
+ * stands behind it in every inbox.
+ *
+ * @throws bridge.agent-not-found, bridge.message-not-found, bridge.inbox-full, bridge.too-many-recipients,
+ * bridge.text-too-large, bridge.invalid-text
+ */
+export async function acceptMessage(
+  bridge: Bridge,
+  context: CallContext,
+  { requestId, draft }: { requestId: string; draft: Draft },
+): Promise<Accepted> {
+  checkDraft(draft)
+  const { db, clock } = bridge
+  const { tenantId } = context
+  // The draft names its sender, so another agent's use of the same id is refused and not answered.
+  const request = { requestId, command: 'accept-message', content: draft }
+  return act(db, { context, clock, request }, async (trx) => {
+    await checkParties(trx, tenantId, draft)
+    const message = messageOf(draft, { tenantId, messageId: uuidv7(), sentAt: clock.now() })
+    const { messageId } = message
+    await insertMessage(trx, message)
+    // Last, because every other message to these inboxes waits from here until the commit.
+    const places = await takePlacesFor(trx, bridge, { tenantId, draft })
+    if (places.length > 0) await insertDeliveries(trx, { tenantId, messageId, places })
+    const recipients = places.map((place) => place.agent)
+    return {
+      reply: {
+        messageId,
+        recipients: recipients.length,
+        ...(message.deadline === undefined ? {} : { deadline: message.deadline.toISOString() }),
+      },
+      audit: [auditOf(message, recipients)],
+      events: eventsOf(message, recipients),
+    }
+  })
+}
+
+/** Refuses a sender or an addressee that is no agent of the tenant, and an answer to what the sender cannot see. */
+async function checkParties(trx: Knex.Transaction, tenantId: string, draft: Draft): Promise<void> {
+  const parties = draft.to === undefined ? [draft.from] : [draft.from, draft.to]
+  const known = await findNames(trx, { tenantId, names: parties })
+  const unknown = parties.find((name) => !known.has(name))
+  if (unknown !== undefined) throw agentNotFound(unknown)
+  if (draft.replyTo === undefined) return
+  const question = { tenantId, messageId: draft.replyTo, agent: draft.from }
+  // An answer to a mistyped id would be lost on an asker who waits for it.
+  if (!(await isVisibleTo(trx, question))) throw messageNotFound(draft.replyTo)
+}
+
+async function takePlacesFor(
+  trx: Knex.Transaction,
+  { inboxUnreadMax }: Bridge,
+  { tenantId, draft }: { tenantId: string; draft: Draft },
+): Promise<Place[]> {
+  const agents = draft.to === undefined ? await lockAllOthers(trx, tenantId, draft) : [draft.to]
+  if (agents.length === 0) return []
+  const places = await takePlaces(trx, { tenantId, agents })
+  if (places.length !== agents.length) throw new Error('a registered agent has no inbox')
+  const full = places.find((place) => place.unread > inboxUnreadMax)
+  if (full !== undefined) throw inboxFull(full.agent, inboxUnreadMax)
+  return places
+}
+
+async function lockAllOthers(
+  trx: Knex.Transaction,
+  tenantId: string,
+  { from }: Draft,
+): Promise<string[]> {
+  const limit = BROADCAST_RECIPIENTS_MAX + 1
+  const agents = await lockOtherInboxes(trx, { tenantId, agent: from, limit })
+  if (agents.length === limit) throw tooManyRecipients(BROADCAST_RECIPIENTS_MAX)
+  return agents
+}

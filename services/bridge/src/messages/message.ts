@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto'
+import type { Static } from 'typebox'
+import {
+  CORRELATION_ID_BYTES_MAX,
+  messageAccepted,
+  TEXT_BYTES_MAX,
+  type ContentType,
+  type InboxMessage,
+} from '@mumega/contracts/bridge'
+import { outgoing, type AuditRecord, type OutgoingEvent } from '@mumega/db/act'
+import { checkText } from '../text.ts'
+
+/** What a sender asks for, before the bridge gives it an id. It is also what makes a repeated request the same. */
+export interface Draft {
+  from: string
+  /** Absent: every other agent of the tenant. */
+  to?: string
+  kind: InboxMessage['kind']
+  text: string
+  contentType: Static<typeof ContentType>
+  replyTo?: string
+  correlationId?: string
+  /** Only of an ask, in seconds of the system's time. */
+  timeoutSeconds?: number
+}
+
+export interface Message {
+  tenantId: string
+  messageId: string
+  from: string
+  kind: InboxMessage['kind']
+  text: string
+  contentType: Static<typeof ContentType>
+  replyTo?: string
+  correlationId?: string
+  deadline?: Date
+  sentAt: Date
+}
+
+/** @throws bridge.text-too-large, bridge.invalid-text */
+export function checkDraft({ text, correlationId }: Draft): void {
+  checkText({ field: 'text', value: text, limitBytes: TEXT_BYTES_MAX })
+  if (correlationId === undefined) return
+  const limitBytes = CORRELATION_ID_BYTES_MAX
+  checkText({ field: 'correlationId', value: correlationId, limitBytes })
+}
+
+/** The message that a draft becomes. */
+export function messageOf(
+  draft: Draft,
+  { tenantId, messageId, sentAt }: Pick<Message, 'tenantId' | 'messageId' | 'sentAt'>,
+): Message {
+  const { from, kind, text, contentType, replyTo, correlationId, timeoutSeconds } = draft
+  return {
+    tenantId,
+    messageId,
+    from,
+    kind,
+    text,
+    contentType,
+    ...(replyTo === undefined ? {} : { replyTo }),
+    ...(correlationId === undefined ? {} : { correlationId }),
+    ...(timeoutSeconds === undefined
+      ? {}
+      : { deadline: new Date(sentAt.getTime() + timeoutSeconds * 1_000) }),
+    sentAt,
+  }
+}
+
+/**
+ * What the ledger is told: enough to prove what was sent to whom, without a second copy of the text. The
+ * recipients of a broadcast are their number and a digest, because 1,000 names would not fit into an entry.
+ */
+export function auditOf(message: Message, recipients: readonly string[]): AuditRecord {
+  const { messageId, from, kind, text, contentType, replyTo, correlationId, deadline } = message
+  return {
+    // The receipt of message M is therefore the entry (bridge, M).
+    id: messageId,
+    action: 'message.accepted',
+    target: `message:${messageId}`,
+    payload: {
+      from,
+      ...(kind === 'broadcast'
+        ? { recipients: recipients.length, recipientsSha256: sha256(namesText(recipients)) }
+        : { to: recipients[0] }),
+      kind,
+      contentType,
+      textBytes: Buffer.byteLength(text),
+      textSha256: sha256(text),
+      ...(replyTo === undefined ? {} : { replyTo }),
+      ...(correlationId === undefined ? {} : { correlationId }),
+      ...(deadline === undefined ? {} : { deadline: deadline.toISOString() }),
+    },
+  }
+}
+
+/** The copy for live readers; none when there is nobody to wake. */
+export function eventsOf(message: Message, recipients: readonly string[]): OutgoingEvent[] {
+  const [first] = recipients
+  if (first === undefined) return []
+  const { tenantId, messageId, from, kind, replyTo, sentAt } = message
+  const payload = {
+    tenantId,
+    to: [...recipients],
+    messageId,
+    from,
+    kind,
+    ...(replyTo === undefined ? {} : { replyTo }),
+    sentAt: sentAt.toISOString(),
+  }
+  const headers = { 'Mumega-To': kind === 'broadcast' ? '*' : first }
+  return [outgoing(messageAccepted, payload, headers)]
+}
+
+/** One name a line, sorted: what `recipientsSha256` is taken over. */
+function namesText(names: readonly string[]): string {
+  return [...names]
+    .sort()
+    .map((name) => `${name}\n`)
+    .join('')
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}

@@ -1,0 +1,123 @@
+import { connectBus, type Bus } from '@mumega/bus'
+import { startRelay } from '@mumega/bus/relay'
+import { checkTopology } from '@mumega/bus/streams'
+import { scaledClock } from '@mumega/config/clock'
+import * as contracts from '@mumega/contracts/bridge'
+import { deadLettered } from '@mumega/contracts/dead-letters'
+import { healthOf } from '@mumega/contracts/health'
+import { openDatabase } from '@mumega/db'
+import { openOutbox } from '@mumega/db/outbox'
+import { handleListAgents, handleGetAgent } from './agents/read-agents.ts'
+import { handleRecordHeartbeat } from './agents/record-heartbeat.ts'
+import { handleRegisterAgent } from './agents/register-agent.ts'
+import type { Bridge } from './bridge.ts'
+import type { Config } from './config.ts'
+import { handleListDeadLetters } from './dead-letters/list-dead-letters.ts'
+import { onDeadLettered } from './dead-letters/on-dead-lettered.ts'
+import { handleReplayDeadLetter } from './dead-letters/replay-dead-letter.ts'
+import { readHealth } from './health.ts'
+import { handleAcknowledgeMessage } from './messages/acknowledge-message.ts'
+import { handleAskAgent } from './messages/ask-agent.ts'
+import { handleGetMessage } from './messages/get-message.ts'
+import { handleListInbox } from './messages/list-inbox.ts'
+import { handleBroadcastMessage, handleSendMessage } from './messages/send-message.ts'
+import { openWaitingAsks, type WaitingAsks } from './messages/waiting-asks.ts'
+import { startOwnHeartbeat } from './own-heartbeat.ts'
+
+/**
+ * Connects to PostgreSQL and NATS and answers the bridge's subjects until `stop()` resolves. Any number of these may
+ * run on one database.
+ */
+export async function start(config: Config): Promise<{ stop: () => Promise<void> }> {
+  const clock = scaledClock({
+    scale: config.MUMEGA_TIME_SCALE,
+    originMs: config.MUMEGA_TIME_ORIGIN_MS,
+  })
+  const bus = await connectBus({
+    natsUrl: config.NATS_URL,
+    nkeySeed: config.NATS_NKEY_SEED,
+    service: 'bridge',
+    clock,
+  })
+  await checkTopology(bus.connection, 'bridge')
+  const db = openDatabase(config.DATABASE_URL)
+  const outbox = openOutbox(db, 'bridge')
+  const relay = startRelay(bus, outbox)
+  const asks = openWaitingAsks({
+    all: config.BRIDGE_ASKS_WAITING_MAX,
+    perTenant: config.BRIDGE_ASKS_WAITING_PER_TENANT_MAX,
+  })
+  const bridge = { db, clock, inboxUnreadMax: config.BRIDGE_INBOX_UNREAD_MAX }
+  serveAgents(bridge, bus)
+  serveMessages(bridge, bus, asks)
+  await serveDeadLetters(bridge, bus)
+  const heartbeat = startOwnHeartbeat(bridge, bus)
+  const parts = { bus, relay, outbox, asks, heartbeat }
+  bus.serve(healthOf('bridge'), () => readHealth(bridge, parts))
+
+  return {
+    async stop() {
+      await heartbeat.stop()
+      // Asks that wait are told to resume elsewhere; else the drain would wait for their deadlines.
+      asks.stop()
+      // What is accepted from here on stays in the outbox, for another instance or the next start.
+      await relay.stop()
+      await bus.drain()
+      await outbox.close()
+      await db.destroy()
+    },
+  }
+}
+
+function serveAgents(bridge: Bridge, bus: Bus): void {
+  bus.serve(contracts.registerAgent, (request, { context }) =>
+    handleRegisterAgent(bridge, context, request),
+  )
+  bus.serve(contracts.getAgent, (request, { context }) => handleGetAgent(bridge, context, request))
+  bus.serve(contracts.listAgents, (request, { context }) =>
+    handleListAgents(bridge, context, request),
+  )
+  bus.serve(contracts.recordHeartbeat, (request, { context }) =>
+    handleRecordHeartbeat(bridge, context, request),
+  )
+}
+
+function serveMessages(bridge: Bridge, bus: Bus, asks: WaitingAsks): void {
+  bus.serve(contracts.sendMessage, (request, { context }) =>
+    handleSendMessage(bridge, context, request),
+  )
+  bus.serve(contracts.broadcastMessage, (request, { context }) =>
+    handleBroadcastMessage(bridge, context, request),
+  )
+  bus.hear(contracts.messageAccepted, (message) => {
+    asks.hear(message)
+  })
+  bus.onReconnect(() => {
+    asks.wakeAll()
+  })
+  bus.serve(contracts.askAgent, (request, { context, deadline }) =>
+    handleAskAgent(bridge, { context, request }, { asks, callDeadline: deadline }),
+  )
+  bus.serve(contracts.listInbox, (request, { context }) =>
+    handleListInbox(bridge, context, request),
+  )
+  bus.serve(contracts.acknowledgeMessage, (request, { context }) =>
+    handleAcknowledgeMessage(bridge, context, request),
+  )
+  bus.serve(contracts.getMessage, (request, { context }) =>
+    handleGetMessage(bridge, context, request),
+  )
+}
+
+async function serveDeadLetters(bridge: Bridge, bus: Bus): Promise<void> {
+  bus.serve(contracts.listDeadLetters, (request, { context }) =>
+    handleListDeadLetters(bridge, context, request),
+  )
+  bus.serve(contracts.replayDeadLetter, (request, { context }) =>
+    handleReplayDeadLetter(bridge, bus, { context, request }),
+  )
+  // The consumer's filter takes every service's; they differ from this one contract in the subject only.
+  await bus.consume(deadLettered('bridge'), 'bridge-dead-letters', (letter, delivery) =>
+    onDeadLettered(bridge, letter, delivery),
+  )
+}
