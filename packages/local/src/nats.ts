@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { natsConfig } from '@mumega/bus/streams'
 import { AppError } from '@mumega/errors'
 import { readOutput } from './output-tail.ts'
-import { freePort, greetingOf, LOOPBACK } from './ports.ts'
+import { LOOPBACK } from './ports.ts'
 import {
   commandLineOf,
   isAlive,
@@ -35,9 +36,9 @@ export interface NatsServer extends ServerProcess {
 }
 
 const START_MS_MAX = 30_000
-const GREETING_MS_MAX = 1_000
 const POLL_MS = 25
-const PORT_ATTEMPTS_MAX = 5
+// nats-server takes a free port itself, which nobody can take before it.
+const ANY_PORT = -1
 // SIGTERM writes what is pending to disk and closes the connections.
 const STOP: readonly StopStep[] = [
   { signal: 'SIGTERM', graceMs: 5_000 },
@@ -46,21 +47,16 @@ const STOP: readonly StopStep[] = [
 
 /**
  * Starts a nats-server of our own on the loopback address, with JetStream and one user per service,
- * and waits until it greets. A server that a killed run left behind on this folder is stopped before.
+ * and waits until it listens. A server that a killed run left behind on this folder is stopped before.
  *
  * @throws local.nats-failed with the server's words.
  */
 export async function startNatsServer(options: NatsOptions): Promise<NatsServer> {
   mkdirSync(options.dir, { recursive: true, mode: 0o700 })
-  await stopOrphan(options.dir)
-  for (let attempt = 1; ; attempt += 1) {
-    const port = options.port ?? (await freePort())
-    const outcome = await launch({ ...options, port })
-    if ('pid' in outcome) return outcome
-    // Another process may take the free port first; a port that was asked for stays.
-    const mayPass = options.port === undefined && /address already in use/.test(outcome.complaint)
-    if (!mayPass || attempt === PORT_ATTEMPTS_MAX) throw failed(outcome.complaint)
-  }
+  await stopLeftNats(options.dir)
+  const outcome = await launch(options)
+  if ('pid' in outcome) return outcome
+  throw failed(outcome.complaint)
 }
 
 function failed(complaint: string): AppError {
@@ -68,64 +64,78 @@ function failed(complaint: string): AppError {
   return new AppError('local.nats-failed', 'unavailable', `nats-server did not start: ${words}`)
 }
 
-async function launch(
-  options: NatsOptions & { port: number },
-): Promise<NatsServer | { complaint: string }> {
-  const { program, dir, port } = options
-  const configFile = configFileOf(dir)
-  writeFileSync(configFile, configOf(options), { mode: 0o600 })
-  const child = spawn(program, ['-c', configFile], {
+async function launch({
+  program,
+  dir,
+  port = ANY_PORT,
+  users,
+  adminPublicNkey,
+  onLine,
+}: NatsOptions): Promise<NatsServer | { complaint: string }> {
+  const config = natsConfig({
+    host: LOOPBACK,
+    port,
+    storeDir: join(dir, 'streams'),
+    users,
+    adminPublicNkey,
+    portsFileDir: dir,
+  })
+  writeFileSync(configFileOf(dir), config, { mode: 0o600 })
+  const child = spawn(program, ['-c', configFileOf(dir)], {
     cwd: dir,
+    env: {},
     // A process group of its own: the Ctrl-C of the terminal must not reach it before the services.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  child.once('error', () => undefined)
-  const tail = readOutput(child, options.onLine ?? (() => undefined))
+  const tail = readOutput(child, onLine ?? (() => undefined))
   const server = serverProcess(child, STOP)
   writeFileSync(pidFileOf(dir), `${server.pid}\n`, { mode: 0o600 })
-  if (await greets(port, server)) return { ...server, port, url: `nats://${LOOPBACK}:${port}` }
+  const boundPort = await portOf(dir, server)
+  if (boundPort !== undefined) {
+    return { ...server, port: boundPort, url: `nats://${LOOPBACK}:${boundPort}` }
+  }
   await server.stop()
   return { complaint: tail() || 'it gave no reason.' }
 }
 
-async function greets(port: number, server: ServerProcess): Promise<boolean> {
+/** The port on which the server says, within the bound, that it listens. */
+async function portOf(dir: string, server: ServerProcess): Promise<number | undefined> {
   let hasEnded = false
   void server.ended.then(() => {
     hasEnded = true
   })
   const deadline = Date.now() + START_MS_MAX
   while (!hasEnded && Date.now() < deadline) {
-    const greeting = await greetingOf(port, GREETING_MS_MAX)
-    // The name tells our own server from a stranger that got this port first.
-    if (greeting?.includes(`"server_name":"${serverNameOf(port)}"`) === true) return true
+    // The server writes `<program>_<pid>.ports` once it takes connections, JetStream included.
+    const name = readdirSync(dir).find((file) => file.endsWith(`_${server.pid}.ports`))
+    const url = name === undefined ? undefined : clientUrlIn(join(dir, name))
+    if (url !== undefined) return Number(new URL(url).port)
     await pause(POLL_MS)
   }
-  return false
+  return undefined
 }
 
-function serverNameOf(port: number): string {
-  return `mumega-${process.pid}-${port}`
+function clientUrlIn(portsFile: string): string | undefined {
+  try {
+    const ports = JSON.parse(readFileSync(portsFile, 'utf8')) as { nats?: unknown }
+    const [url]: unknown[] = Array.isArray(ports.nats) ? ports.nats : []
+    return typeof url === 'string' ? url : undefined
+  } catch {
+    return undefined // Being written.
+  }
 }
 
-function configOf({ dir, port, users, adminPublicNkey }: NatsOptions & { port: number }): string {
-  const all = [adminPublicNkey, ...Object.values(users)]
-  return `server_name: "${serverNameOf(port)}"
-host: "${LOOPBACK}"
-port: ${port}
-jetstream { store_dir: ${JSON.stringify(join(dir, 'streams'))} }
-authorization { users: [ ${all.map((nkey) => `{ nkey: ${nkey} }`).join(', ')} ] }
-`
-}
-
-/** Stops the server that a run killed with SIGKILL left on this folder. */
-async function stopOrphan(dir: string): Promise<void> {
+/** Stops the server that a run killed with SIGKILL left on this folder, and removes its traces. */
+export async function stopLeftNats(dir: string): Promise<void> {
   const pid = readPid(pidFileOf(dir))
   // The number may belong to another program by now. Only our own server names our configuration.
   if (pid !== undefined && isAlive(pid) && (await commandLineOf(pid)).includes(configFileOf(dir))) {
     await stopProcess(pid, STOP)
   }
-  rmSync(pidFileOf(dir), { force: true })
+  for (const name of readdirSync(dir)) {
+    if (name.endsWith('.ports') || name === 'nats.pid') rmSync(join(dir, name), { force: true })
+  }
 }
 
 function readPid(path: string): number | undefined {

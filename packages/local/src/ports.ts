@@ -1,4 +1,4 @@
-import { connect, createServer } from 'node:net'
+import { createServer } from 'node:net'
 
 export const LOOPBACK = '127.0.0.1'
 
@@ -28,31 +28,6 @@ export function isPortFree(host: string, port: number): Promise<boolean> {
       probe.close(() => {
         resolve(true)
       })
-    })
-  })
-}
-
-/** The first line that the server on this port says of itself, or undefined when it says none in time. */
-export function greetingOf(port: number, timeoutMs: number): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    let greeting = ''
-    const socket = connect({ host: LOOPBACK, port, timeout: timeoutMs })
-    const finish = (line: string | undefined) => {
-      socket.destroy()
-      resolve(line)
-    }
-    socket.once('error', () => {
-      finish(undefined)
-    })
-    socket.once('timeout', () => {
-      finish(undefined)
-    })
-    socket.on('data', (chunk: Buffer) => {
-      greeting += chunk.toString('utf8')
-      if (greeting.includes('\n') || greeting.length > 65_536) finish(greeting.split('\n')[0])
-    })
-    socket.once('close', () => {
-      resolve(undefined)
     })
   })
 }

@@ -76,7 +76,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   const program = await findPostgres()
   mkdirSync(dirname(options.dataDir), { recursive: true })
   if (!existsSync(join(options.dataDir, 'PG_VERSION'))) await makeCluster(program, options)
-  await stopOrphan(options.dataDir)
+  await stopLeftPostgres(options.dataDir)
 
   const deadline = Date.now() + OLD_BACKENDS_MS_MAX
   for (;;) {
@@ -151,7 +151,7 @@ function serverEnvironment(): NodeJS.ProcessEnv {
 }
 
 /** Stops the server that a run killed with SIGKILL left on this folder, and forgets its pid file. */
-async function stopOrphan(dataDir: string): Promise<void> {
+export async function stopLeftPostgres(dataDir: string): Promise<void> {
   const pidFile = join(dataDir, 'postmaster.pid')
   const pid = Number(readLines(pidFile)[0])
   if (!Number.isInteger(pid) || pid <= 0) return

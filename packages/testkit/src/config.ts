@@ -10,6 +10,11 @@ export function natsProgram(): string {
   return required('TEST_NATS_SERVER')
 }
 
+/** The temporary folder of this run, removed at its end with all that it holds. */
+export function runFolder(): string {
+  return required('TEST_FOLDER')
+}
+
 /** A server that the person who runs the tests provides in the place of our own. */
 export function providedPostgresUrl(): string | undefined {
   const url = process.env['DATABASE_URL']
@@ -17,7 +22,10 @@ export function providedPostgresUrl(): string | undefined {
 }
 
 /** Tells every test of this run where its servers are. */
-export function publish(name: 'TEST_POSTGRES_URL' | 'TEST_NATS_SERVER', value: string): void {
+export function publish(
+  name: 'TEST_FOLDER' | 'TEST_POSTGRES_URL' | 'TEST_NATS_SERVER',
+  value: string,
+): void {
   process.env[name] = value
 }
 

@@ -1,15 +1,22 @@
-import { chmodSync, mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findNatsServer } from '@mumega/local/nats-binary'
 import { startPostgres } from '@mumega/local/postgres'
 import { providedPostgresUrl, publish } from './config.ts'
-import { rememberRun } from './run-resources.ts'
+import { clearDeadRuns, clearRunFolder, makeRunFolder } from './run-folder.ts'
 
 /** Starts, once for the whole run of Jest, the PostgreSQL cluster that every test makes its databases in. */
 export default async function setUp(): Promise<void> {
-  const log = (line: string) => process.stderr.write(`${line}\n`)
-  const nats = await findNatsServer({ log })
+  await clearDeadRuns()
+  const folder = makeRunFolder()
+  publish('TEST_FOLDER', folder)
+  // Jest runs no tear-down when it is interrupted.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      void clearRunFolder(folder).finally(() => process.exit(130))
+    })
+  }
+
+  const nats = await findNatsServer({ log: (line) => process.stderr.write(`${line}\n`) })
   publish('TEST_NATS_SERVER', nats.path)
 
   const provided = providedPostgresUrl()
@@ -17,9 +24,6 @@ export default async function setUp(): Promise<void> {
     publish('TEST_POSTGRES_URL', provided)
     return
   }
-  const folder = mkdtempSync(join(tmpdir(), 'mumega-test-'))
-  // As root the server runs as another user, who must be able to enter.
-  chmodSync(folder, 0o711)
   const postgres = await startPostgres({
     dataDir: join(folder, 'postgres'),
     password: 'test',
@@ -27,5 +31,4 @@ export default async function setUp(): Promise<void> {
     settings: { max_connections: '400' },
   })
   publish('TEST_POSTGRES_URL', postgres.adminUrl)
-  rememberRun({ folder, postgres })
 }

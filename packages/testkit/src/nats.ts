@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RIGHTS } from '@mumega/contracts/topology'
 import { startNatsServer, type NatsServer } from '@mumega/local/nats'
 import { newSeed, publicNkeyOf } from '@mumega/local/nkeys'
-import { natsProgram } from './config.ts'
+import { provisionBus } from '@mumega/local/provision'
+import { natsProgram, runFolder } from './config.ts'
 
 export interface TestNats {
   url: string
@@ -22,7 +22,7 @@ export interface TestNats {
 
 /** A nats-server of the test's own, with one user per service and the topology provisioned. */
 export async function startTestNats(): Promise<TestNats> {
-  const dir = mkdtempSync(join(tmpdir(), 'mumega-nats-'))
+  const dir = mkdtempSync(join(runFolder(), 'nats-'))
   const seeds = new Map(Object.keys(RIGHTS).map((service) => [service, newSeed()]))
   const adminSeed = newSeed()
   const options = {
@@ -33,6 +33,14 @@ export async function startTestNats(): Promise<TestNats> {
   }
   let server: NatsServer = await startNatsServer(options)
   const { port, url } = server
+  const stop = async () => {
+    await server.stop()
+    rmSync(dir, { recursive: true, force: true })
+  }
+  await provisionBus({ natsUrl: url, adminSeed }).catch(async (error: unknown) => {
+    await stop()
+    throw error
+  })
   return {
     url,
     adminSeed,
@@ -48,9 +56,6 @@ export async function startTestNats(): Promise<TestNats> {
     async restart() {
       server = await startNatsServer({ ...options, port })
     },
-    async stop() {
-      await server.stop()
-      rmSync(dir, { recursive: true, force: true })
-    },
+    stop,
   }
 }

@@ -1,0 +1,44 @@
+import { connect, nkeyAuthenticator, type NatsConnection } from '@nats-io/transport-node'
+import { provisionTopology } from '@mumega/bus/streams'
+import { AppError } from '@mumega/errors'
+
+export interface BusAdmin {
+  natsUrl: string
+  /** The seed of the one user who may create streams. */
+  adminSeed: string
+}
+
+const CONNECT_MS_MAX = 5_000
+
+/**
+ * Creates or updates the streams and consumers of the topology, as the administrator.
+ *
+ * @throws local.nats-refused, and what provisioning itself throws
+ */
+export async function provisionBus(admin: BusAdmin): Promise<void> {
+  const connection = await connectAsAdmin(admin)
+  try {
+    await provisionTopology(connection)
+  } finally {
+    await connection.close()
+  }
+}
+
+async function connectAsAdmin({ natsUrl, adminSeed }: BusAdmin): Promise<NatsConnection> {
+  try {
+    return await connect({
+      servers: natsUrl,
+      authenticator: nkeyAuthenticator(new TextEncoder().encode(adminSeed)),
+      name: 'mumega-start',
+      timeout: CONNECT_MS_MAX,
+      reconnect: false,
+    })
+  } catch (cause) {
+    throw new AppError(
+      'local.nats-refused',
+      'unavailable',
+      `NATS at ${natsUrl} does not answer the administrator: ${cause instanceof Error ? cause.message : 'no reason'}.`,
+      { cause },
+    )
+  }
+}
