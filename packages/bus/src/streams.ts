@@ -116,13 +116,14 @@ function consumerConfig(consumer: ConsumerRights) {
   } satisfies Partial<ConsumerConfig>
 }
 
+// The client writes defaults into the object it is given, so it gets a copy.
 async function putStream(
   manager: JetStreamManager,
   wanted: ReturnType<typeof streamConfig>,
 ): Promise<StreamConfig> {
   const found = await orMissing(manager.streams.info(wanted.name))
-  if (found === undefined) return (await manager.streams.add(wanted)).config
-  return (await manager.streams.update(wanted.name, wanted)).config
+  if (found === undefined) return (await manager.streams.add({ ...wanted })).config
+  return (await manager.streams.update(wanted.name, { ...wanted })).config
 }
 
 async function putConsumer(
@@ -131,8 +132,8 @@ async function putConsumer(
   wanted: ReturnType<typeof consumerConfig>,
 ): Promise<ConsumerConfig> {
   const found = await findConsumer(manager, rights)
-  if (found === undefined) return (await manager.consumers.add(rights.stream, wanted)).config
-  return (await manager.consumers.update(rights.stream, rights.name, wanted)).config
+  if (found === undefined) return (await manager.consumers.add(rights.stream, { ...wanted })).config
+  return (await manager.consumers.update(rights.stream, rights.name, { ...wanted })).config
 }
 
 async function findConsumer(
