@@ -1,0 +1,89 @@
+import { describe, expect, test } from '@jest/globals'
+import { isErrorKind } from '@mumega/errors'
+import { SERVICES } from '@mumega/contracts/topology'
+import ts from 'typescript'
+import { isRequest, listContracts } from './contract-list.ts'
+import { nodesOf, parse, stringOf } from './syntax.ts'
+import { isShipped, listFiles, readText } from './tree.ts'
+
+// Codes that any request may answer with, or that never travel: no contract lists them.
+const EVERYWHERE = /^(bus|config|db|gateway|local)\./
+
+const DOMAINS = new Set([
+  ...SERVICES,
+  ...listFiles().flatMap((file) => /^packages\/([^/]+)\//.exec(file)?.[1] ?? []),
+])
+const isCode = (text: string) =>
+  /^[a-z][a-z0-9-]*\.[a-z][a-z0-9-]*$/.test(text) && DOMAINS.has(text.split('.')[0] ?? '')
+
+const shipped = listFiles()
+  .filter((file) => isShipped(file) && file.endsWith('.ts'))
+  .filter((file) => !file.startsWith('packages/contracts/'))
+const nodes = shipped.flatMap((file) => nodesOf(parse(file)))
+const named = new Set(nodes.map((node) => stringOf(node) ?? '').filter(isCode))
+
+interface Documented {
+  code: string
+  kind: string
+  meaning: string
+  remedy: string
+}
+
+// | `bridge.inbox-full` | limited | … | … |
+const documented: Documented[] = readText('docs/errors.md')
+  .split('\n')
+  .map((line) => line.split('|').map((cell) => cell.trim()))
+  .filter(([, code]) => /^`.+`$/.test(code ?? ''))
+  .map(([, code = '', kind = '', meaning = '', remedy = '']) => {
+    return { code: code.slice(1, -1), kind, meaning, remedy }
+  })
+const documentedCodes = new Set(documented.map(({ code }) => code))
+
+const contracts = await listContracts()
+const promised = new Set(contracts.filter(isRequest).flatMap(({ contract }) => contract.errors))
+
+const missing = (wanted: Iterable<string>, from: ReadonlySet<string>) =>
+  [...new Set(wanted)].filter((code) => !from.has(code)).sort()
+
+describe('the error codes', () => {
+  test('every code in the code is explained, and every explained code is in the code', () => {
+    expect(missing(named, documentedCodes)).toEqual([])
+    expect(missing(documentedCodes, named)).toEqual([])
+    expect(documented).toHaveLength(documentedCodes.size)
+  })
+
+  test('every code of a contract is made somewhere, and every made one is in a contract', () => {
+    const own = [...named].filter((code) => !EVERYWHERE.test(code))
+
+    expect(missing(promised, named)).toEqual([])
+    expect(missing(own, promised)).toEqual([])
+  })
+
+  test('every code says its kind, what happened and what the caller does', () => {
+    const poor = documented.filter(
+      ({ kind, meaning, remedy }) => !isErrorKind(kind) || meaning === '' || remedy === '',
+    )
+
+    expect(poor).toEqual([])
+  })
+
+  test('the kind that is explained is the kind that is thrown', () => {
+    const kinds = new Map(documented.map(({ code, kind }) => [code, kind]))
+    const other = nodes
+      .filter((node) => ts.isNewExpression(node) && node.expression.getText() === 'AppError')
+      .map((node) => (node as ts.NewExpression).arguments?.map((one) => stringOf(one)) ?? [])
+      .filter(([code, kind]) => code !== undefined && kind !== undefined)
+      .filter(([code, kind]) => kinds.get(code ?? '') !== kind)
+
+    expect(other).toEqual([])
+  })
+
+  test('no code is put together from pieces, so that each can be found', () => {
+    const made = nodes
+      .filter((node) => ts.isNewExpression(node) && node.expression.getText() === 'AppError')
+      .map((node) => (node as ts.NewExpression).arguments?.[0])
+      .filter((code) => code !== undefined && ts.isTemplateExpression(code))
+
+    expect(made.map((code) => code?.getText())).toEqual([])
+  })
+})
