@@ -33,7 +33,7 @@ const CONNECTIONS_MAX = 256
 const FILE_STORE_BYTES_MAX = 20 * 1_073_741_824
 const MEMORY_STORE_BYTES_MAX = 64 * 1_048_576
 // Longer than the longest handler may answer; the server keeps one entry per open request for that time.
-const RESPONSE_SECONDS_MAX = 60
+const RESPONSE_SECONDS_MAX = 180
 
 /**
  * The configuration of a nats-server with one user per service, each allowed its own subjects only. Everything is
