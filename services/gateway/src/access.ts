@@ -1,0 +1,54 @@
+import type { App, Gateway } from './app.ts'
+import { authenticate } from './authentication.ts'
+import { noBodyExpected, scopeMissing } from './errors.ts'
+import { problemResponses } from './problem-responses.ts'
+import { closed } from './schemas.ts'
+import { sessionOf } from './session.ts'
+
+const DOCS = '/docs'
+// What a route does not name is refused, also where it names nothing.
+const NO_QUERY = closed({})
+
+/**
+ * Authenticates every request and holds every route to the access that it declares; a route that declares none does
+ * not start. The failure is thrown only after the rate limit has counted it, and before the body is read.
+ */
+export function checkAccess(app: App, gateway: Gateway): void {
+  app.decorateRequest('session')
+  app.decorateRequest('authenticationFailure')
+
+  app.addHook('onRoute', (route) => {
+    if (route.url.startsWith(DOCS)) {
+      route.config = { ...route.config, access: 'public' }
+      return
+    }
+    if (route.config?.access === undefined)
+      throw new Error(`${route.url} does not say who may call it`)
+    const querystring = route.schema?.querystring ?? NO_QUERY
+    route.schema = { ...route.schema, querystring, response: problemResponses(route) }
+  })
+
+  app.addHook('onRequest', async (request) => {
+    const { access } = request.routeOptions.config
+    if (access === undefined || access === 'public') return
+    try {
+      request.session = await authenticate(gateway, request.headers.authorization)
+    } catch (error) {
+      request.authenticationFailure = error
+    }
+  })
+
+  app.addHook('preParsing', async (request) => {
+    const { access } = request.routeOptions.config
+    if (access === undefined || access === 'public') return
+    if (request.authenticationFailure !== undefined) throw request.authenticationFailure
+    const { token } = sessionOf(request)
+    if (access !== 'any-token' && !token.scopes.includes(access)) throw scopeMissing(access)
+  })
+
+  app.addHook('preValidation', async (request) => {
+    if (request.body !== undefined && request.routeOptions.schema?.body === undefined) {
+      throw noBodyExpected()
+    }
+  })
+}

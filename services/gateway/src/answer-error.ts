@@ -1,0 +1,98 @@
+import type { Socket } from 'node:net'
+import { randomBytes } from 'node:crypto'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { App, Gateway } from './app.ts'
+import { failure, failureOf, problemOf, type Failure } from './problem.ts'
+
+const PROBLEM_JSON = 'application/problem+json; charset=utf-8'
+const RETRY_AFTER_SECONDS = '1'
+
+export interface KnownRoute {
+  method: string
+  pattern: RegExp
+}
+
+/** Answers what a request threw. A bug is logged with its whole cause and shown without any of it. */
+export function answerError({ log, metrics }: Pick<Gateway, 'log'> & Partial<Gateway>) {
+  return (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const failed = failureOf(error)
+    const route = request.routeOptions.url
+    if (failed.status >= 500) log.error({ error, code: failed.code, route }, 'request-failed')
+    metrics?.problems.inc({ code: failed.code })
+    return sendFailure(reply, request, failed)
+  }
+}
+
+/** 404, or 405 with `Allow` where only the method is wrong. */
+export function answerUnmatched(routes: readonly KnownRoute[]) {
+  return (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const path = request.url.split('?', 1)[0] ?? ''
+    const allowed = routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method)
+    if (allowed.length === 0) {
+      return sendFailure(reply, request, failure('gateway.route-not-found', 'Nothing is here.'))
+    }
+    void reply.header('Allow', [...new Set(allowed)].join(', '))
+    const detail = `${request.method} is not possible here.`
+    return sendFailure(reply, request, failure('gateway.method-not-allowed', detail))
+  }
+}
+
+export function sendFailure(
+  reply: FastifyReply,
+  request: FastifyRequest,
+  failed: Failure,
+): FastifyReply {
+  const traceId = request.trace?.traceId ?? randomBytes(16).toString('hex')
+  if (failed.status === 401) void reply.header('WWW-Authenticate', 'Bearer realm="mumega"')
+  if (failed.status === 503 || failed.status === 429) retryLater(reply)
+  return reply
+    .code(failed.status)
+    .header('Cache-Control', 'no-store')
+    .header('Content-Type', PROBLEM_JSON)
+    .send(JSON.stringify(problemOf(failed, traceId)))
+}
+
+/** The rate limit knows better, and has said so already. */
+function retryLater(reply: FastifyReply): void {
+  if (!reply.hasHeader('Retry-After')) void reply.header('Retry-After', RETRY_AFTER_SECONDS)
+}
+
+/** Answers bytes that are no HTTP request: there is no request object to speak of. */
+export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const traceId = randomBytes(16).toString('hex')
+  const problem = problemOf(clientFailureOf(error.code), traceId)
+  const body = JSON.stringify(problem)
+  const head = [
+    `HTTP/1.1 ${problem.status} ${problem.title}`,
+    `Content-Type: ${PROBLEM_JSON}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `Trace-Id: ${traceId}`,
+    'Connection: close',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+}
+
+function clientFailureOf(code: string | undefined): Failure {
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return failure('gateway.headers-too-large', 'The headers are larger than 8192 bytes.')
+  }
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return failure('gateway.request-timeout', 'The request did not arrive in time.')
+  }
+  return failure('gateway.malformed-request', 'This is not a valid HTTP request.')
+}
+
+/** Collects every route that is added from now on. */
+export function listRoutes(app: App): readonly KnownRoute[] {
+  const routes: KnownRoute[] = []
+  app.addHook('onRoute', ({ method, url }) => {
+    const source = url.replaceAll('.', '\\.').replaceAll(/:[A-Za-z]+/g, '[^/]+')
+    const pattern = new RegExp(`^${source}$`)
+    for (const each of [method].flat()) routes.push({ method: each, pattern })
+  })
+  return routes
+}

@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs'
+import { Type, type Static } from 'typebox'
+import { readConfig } from '@mumega/config'
+import { scaledClock, type Clock } from '@mumega/config/clock'
+
+/** Every setting of the gateway, by its environment variable. */
+export const configSchema = Type.Object({
+  DATABASE_URL: Type.String(),
+  NATS_URL: Type.String(),
+  NATS_NKEY_SEED: Type.Optional(Type.String()),
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String()),
+  LOG_LEVEL: Type.String({ default: 'info' }),
+  MUMEGA_TIME_SCALE: Type.Number({ minimum: 0.001, default: 1 }),
+  MUMEGA_TIME_ORIGIN_MS: Type.Number({ minimum: 0, default: 0 }),
+  MUMEGA_HOST: Type.String({ default: '127.0.0.1' }),
+  /** 0 takes any free port. */
+  MUMEGA_PORT: Type.Integer({ minimum: 0, maximum: 65_535, default: 0 }),
+  /** Connections to PostgreSQL at most. */
+  MUMEGA_DATABASE_POOL_MAX: Type.Integer({ minimum: 1, maximum: 100, default: 10 }),
+  /** Requests a minute that one token may make of this process. */
+  MUMEGA_RATE_LIMIT_PER_MINUTE: Type.Integer({ minimum: 1, default: 600 }),
+  /** Requests a minute without a valid token, from one address. */
+  MUMEGA_ANONYMOUS_RATE_LIMIT_PER_MINUTE: Type.Integer({ minimum: 1, default: 120 }),
+  /** Addresses or CIDR ranges, comma-separated, whose `X-Forwarded-For` names the caller. None by default. */
+  MUMEGA_TRUSTED_PROXIES: Type.Optional(Type.String()),
+  /** Open event streams of this process, and of one token. */
+  MUMEGA_STREAMS_MAX: Type.Integer({ minimum: 1, default: 1_000 }),
+  MUMEGA_STREAMS_PER_TOKEN_MAX: Type.Integer({ minimum: 1, default: 10 }),
+  MUMEGA_STREAM_KEEP_ALIVE_MS: Type.Integer({ minimum: 100, maximum: 60_000, default: 15_000 }),
+  /** How long a reader of a stream may take nothing before it is cut off. */
+  MUMEGA_STREAM_STALL_MS: Type.Integer({ minimum: 100, maximum: 60_000, default: 10_000 }),
+})
+export type Config = Static<typeof configSchema>
+
+/** @throws config.invalid naming every variable that is missing or wrong. */
+export function loadConfig(environment: NodeJS.ProcessEnv): Config {
+  return readConfig(configSchema, environment)
+}
+
+const operatorSchema = Type.Pick(configSchema, [
+  'DATABASE_URL',
+  'MUMEGA_TIME_SCALE',
+  'MUMEGA_TIME_ORIGIN_MS',
+])
+
+/** What the program that makes the first operator's token needs. @throws config.invalid */
+export function loadOperatorConfig(environment: NodeJS.ProcessEnv): Static<typeof operatorSchema> {
+  return readConfig(operatorSchema, environment)
+}
+
+/** The system's time, as these settings scale it. */
+export function clockOf(
+  config: Pick<Config, 'MUMEGA_TIME_SCALE' | 'MUMEGA_TIME_ORIGIN_MS'>,
+): Clock {
+  return scaledClock({ scale: config.MUMEGA_TIME_SCALE, originMs: config.MUMEGA_TIME_ORIGIN_MS })
+}
+
+/** Of this package. */
+export const VERSION = versionOf(new URL('../../package.json', import.meta.url))
+
+function versionOf(packageFile: URL): string {
+  const found: unknown = JSON.parse(readFileSync(packageFile, 'utf8'))
+  if (typeof found === 'object' && found !== null && 'version' in found)
+    return String(found.version)
+  throw new Error(`${packageFile.href} names no version`)
+}

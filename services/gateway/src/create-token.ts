@@ -1,0 +1,76 @@
+import { v7 as uuidv7 } from 'uuid'
+import { act, outgoing } from '@mumega/db/act'
+import { tokenCreated, type Scope } from '@mumega/contracts/gateway'
+import type { CallContext } from '@mumega/contracts/scalars'
+import type { Authentication } from './authentication.ts'
+import { tokenAlreadyShown } from './errors.ts'
+import { insertToken } from './token-repository.ts'
+import { expiryOf, hashOf, newSecret, type Token, type TokenKind } from './token.ts'
+
+export interface CreateToken {
+  /** Its tenant is the token's, and its chain the one that records it. */
+  context: CallContext
+  requestId: string
+  kind: TokenKind
+  agent: string | undefined
+  scopes: Scope[]
+  expiresInDays: number
+}
+
+export interface CreatedToken {
+  token: Token
+  /** Known to nobody else, and to us only now. */
+  secret: string
+}
+
+/**
+ * Makes a token, once per `requestId`. Only its hash is stored, so a repeated request cannot get the secret again.
+ *
+ * @throws gateway.token-already-shown when this request was made before
+ */
+export async function createToken(
+  { db, clock }: Authentication,
+  order: CreateToken,
+): Promise<CreatedToken> {
+  const { context, requestId, kind, agent, scopes, expiresInDays } = order
+  const secret = newSecret(kind)
+  const createdAt = clock.now()
+  const token: Token = {
+    tokenId: uuidv7(),
+    kind,
+    tenantId: context.tenantId,
+    agent,
+    scopes,
+    createdAt,
+    expiresAt: expiryOf(createdAt, expiresInDays),
+    revokedAt: undefined,
+  }
+  const content = { kind, agent: agent ?? null, scopes, expiresInDays }
+  const request = { requestId, command: 'create-token', content }
+  const made = await act(db, { context, clock, request }, async (trx) => {
+    await insertToken(trx, token, hashOf(secret))
+    return {
+      reply: { tokenId: token.tokenId },
+      audit: [creationOf(token)],
+      events: [outgoing(tokenCreated, { tokenId: token.tokenId, tenantId: token.tenantId, kind })],
+    }
+  })
+  if (made.tokenId !== token.tokenId) throw tokenAlreadyShown(made.tokenId)
+  return { token, secret }
+}
+
+/** What the ledger is told of a new token: never its secret, nor the hash. */
+export function creationOf(token: Token) {
+  return {
+    action: 'token.created',
+    target: `token:${token.tokenId}`,
+    payload: {
+      tokenId: token.tokenId,
+      kind: token.kind,
+      tenantId: token.tenantId,
+      ...(token.agent === undefined ? {} : { agent: token.agent }),
+      scopes: token.scopes,
+      expiresAt: token.expiresAt.toISOString(),
+    },
+  }
+}

@@ -1,0 +1,150 @@
+import { ASK_TIMEOUT_SECONDS_MAX } from '@mumega/contracts/bridge'
+import { AppError } from '@mumega/errors'
+
+export const tokenMissing = () =>
+  new AppError(
+    'gateway.token-missing',
+    'unauthenticated',
+    'Send a token in the header `Authorization: Bearer mmg_…`.',
+  )
+
+export const tokenUnknown = () =>
+  new AppError('gateway.token-unknown', 'unauthenticated', 'This token was never issued.')
+
+export const tokenExpired = (expiresAt: Date) =>
+  new AppError(
+    'gateway.token-expired',
+    'unauthenticated',
+    `This token expired at ${expiresAt.toISOString()}. Ask an operator for a new one.`,
+  )
+
+export const tokenRevoked = (revokedAt: Date) =>
+  new AppError(
+    'gateway.token-revoked',
+    'unauthenticated',
+    `This token was revoked at ${revokedAt.toISOString()}. Ask an operator for a new one.`,
+  )
+
+/** Nobody is let in while tokens cannot be read. */
+export const cannotAuthenticate = (cause: unknown) =>
+  new AppError(
+    'gateway.cannot-authenticate',
+    'unavailable',
+    'Tokens cannot be checked at the moment; try again.',
+    { cause },
+  )
+
+export const scopeMissing = (scope: string) =>
+  new AppError('gateway.scope-missing', 'forbidden', `This token lacks the scope ${scope}.`, {
+    details: { scope },
+  })
+
+/** Nobody hands on what they do not hold. */
+export const scopeNotHeld = (scope: string) =>
+  new AppError(
+    'gateway.scope-not-held',
+    'forbidden',
+    `A token can only grant scopes that it holds itself; it lacks ${scope}.`,
+    { details: { scope } },
+  )
+
+export const scopeNotForAgents = (scope: string) =>
+  new AppError('gateway.scope-not-for-agents', 'invalid', `An agent cannot hold ${scope}.`, {
+    details: { field: 'scopes', scope },
+  })
+
+/** The same for a tenant that is absent and for one that is another's. */
+export const tenantNotFound = (tenantId: string) =>
+  new AppError('gateway.tenant-not-found', 'not-found', `There is no tenant ${tenantId}.`)
+
+export const tenantExists = (tenantId: string) =>
+  new AppError('gateway.tenant-exists', 'conflict', `There already is a tenant ${tenantId}.`)
+
+export const tenantReserved = (tenantId: string) =>
+  new AppError('gateway.tenant-reserved', 'invalid', `The system keeps ${tenantId} for itself.`, {
+    details: { field: 'tenantId' },
+  })
+
+export const agentExists = (name: string) =>
+  new AppError(
+    'gateway.agent-exists',
+    'conflict',
+    `There already is an agent ${name}. POST /v1/tokens gives it another token.`,
+  )
+
+export const tokenNotFound = (tokenId: string) =>
+  new AppError('gateway.token-not-found', 'not-found', `There is no token ${tokenId}.`)
+
+export const tokenAlreadyShown = (tokenId: string) =>
+  new AppError(
+    'gateway.token-already-shown',
+    'conflict',
+    `This request already made token ${tokenId}, and a secret is shown only once. If it was lost, ` +
+      `revoke it with DELETE /v1/tokens/${tokenId} and make another one with a new Idempotency-Key.`,
+    { details: { tokenId } },
+  )
+
+/** A request that fits its schema and breaks a rule across fields. */
+export const invalidField = (field: string, problem: string) =>
+  new AppError('gateway.invalid-request', 'invalid', `${field} ${problem}.`, { details: { field } })
+
+export const noBodyExpected = () =>
+  new AppError('gateway.invalid-request', 'invalid', 'This request takes no body.', {
+    details: { field: 'body' },
+  })
+
+export const receiptPending = () =>
+  new AppError(
+    'gateway.receipt-pending',
+    'unavailable',
+    'The message is accepted; its entry on the ledger is not sealed yet. Ask again in a second.',
+  )
+
+/** The ledger's own words for an entry that is absent or another's. */
+export const entryNotFound = (source: string, id: string) =>
+  new AppError('audit-ledger.entry-not-found', 'not-found', `There is no entry ${source}/${id}.`)
+
+export const payloadRedacted = () =>
+  new AppError(
+    'gateway.payload-redacted',
+    'not-found',
+    'The payload behind this entry was redacted. Its receipt still verifies.',
+  )
+
+export const noCheckpoint = () =>
+  new AppError('gateway.checkpoint-absent', 'not-found', 'The log is empty: nothing is signed yet.')
+
+export const tooManyStreams = () =>
+  new AppError(
+    'gateway.too-many-streams',
+    'limited',
+    'Too many event streams are open. Close one, or read GET /v1/inbox instead.',
+  )
+
+export const slowReader = (stallMs: number) =>
+  new AppError(
+    'gateway.slow-reader',
+    'limited',
+    `Nothing was read from this stream for ${stallMs} ms. Resume with Last-Event-ID.`,
+  )
+
+export const stopping = () =>
+  new AppError(
+    'gateway.stopping',
+    'unavailable',
+    'The gateway is stopping. Connect again and resume with Last-Event-ID.',
+  )
+
+export const rateLimited = (max: number) =>
+  new AppError(
+    'gateway.rate-limited',
+    'limited',
+    `More than ${max} requests in a minute. Wait as long as Retry-After says.`,
+    { details: { limitPerMinute: max } },
+  )
+
+/** How the API says that an asker's deadline passed, in its documentation. */
+export const ASK_EXPLAINED =
+  `Waits up to \`timeoutSeconds\` (at most ${ASK_TIMEOUT_SECONDS_MAX}) for the first message that names the question ` +
+  'in `replyTo`. When nobody answered in time the reply is still 200, with `answered: false`: the question was ' +
+  'accepted, stays in the inbox, and a later answer arrives in the asker’s inbox. Asking again would ask twice.'

@@ -1,0 +1,153 @@
+import { isAppError, type AppError } from '@mumega/errors'
+import { PROBLEM_STATUS } from './problem-codes.ts'
+
+/** An error as callers see it: RFC 9457 problem details, with our stable `code` and the trace to name in a report. */
+export interface Problem {
+  type: string
+  title: string
+  status: number
+  detail: string
+  code: string
+  instance: string
+  traceId: string
+  /** Further named facts, for instance `field` or `limitBytes`. */
+  [fact: string]: unknown
+}
+
+/** What an error says to the outside. */
+export interface Failure {
+  code: string
+  status: number
+  detail: string
+  facts: Readonly<Record<string, unknown>>
+}
+
+interface SchemaComplaint {
+  keyword?: string
+  instancePath?: string
+  message?: string
+  params?: object
+}
+
+// What Fastify itself throws, by its code.
+const FRAMEWORK: Readonly<Record<string, readonly [code: string, detail: string]>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    'gateway.unsupported-media-type',
+    'Bodies are JSON only: send `Content-Type: application/json`.',
+  ],
+  FST_ERR_CTP_BODY_TOO_LARGE: ['gateway.body-too-large', 'A body may have 65536 bytes at most.'],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ['gateway.malformed-json', 'The body is empty, and no JSON.'],
+  FST_ERR_CTP_INVALID_JSON_BODY: ['gateway.malformed-json', 'The body is not valid JSON.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
+    'gateway.malformed-request',
+    'The body is not as long as Content-Length says.',
+  ],
+  FST_ERR_BAD_URL: ['gateway.malformed-request', 'The path is not a valid one.'],
+  FST_ERR_HANDLER_TIMEOUT: [
+    'gateway.timeout',
+    'This took too long; whether it was done is unknown. Try again with the same Idempotency-Key.',
+  ],
+}
+
+/** How `error` is shown: an expected one by its code, anything else as a bug whose text stays inside. */
+export function failureOf(error: unknown): Failure {
+  if (isAppError(error)) return expected(error)
+  if (!(error instanceof Error)) return BUG
+  if ('validation' in error && Array.isArray(error.validation)) {
+    return invalid(error.validation as SchemaComplaint[], contextOf(error))
+  }
+  const known = FRAMEWORK[codeOf(error)]
+  if (known !== undefined) return failure(known[0], known[1])
+  if (error instanceof SyntaxError && 'statusCode' in error && error.statusCode === 400) {
+    return failure('gateway.malformed-json', 'The body is not valid JSON.')
+  }
+  return BUG
+}
+
+/** The body of the response to a failed request. */
+export function problemOf({ code, status, detail, facts }: Failure, traceId: string): Problem {
+  return {
+    ...facts,
+    type: `urn:mumega:error:${code}`,
+    title: titleOf(code),
+    status,
+    detail,
+    code,
+    instance: `urn:mumega:trace:${traceId}`,
+    traceId,
+  }
+}
+
+/** A failure that is no exception, by its code. */
+export function failure(
+  code: string,
+  detail: string,
+  facts: Readonly<Record<string, unknown>> = {},
+): Failure {
+  return { code, status: PROBLEM_STATUS[code] ?? 500, detail, facts }
+}
+
+const BUG = failure(
+  'gateway.internal-error',
+  'This is a mistake of ours. Report it with the trace id.',
+)
+
+function expected(error: AppError): Failure {
+  if (error.kind === 'bug') return BUG
+  if (error.code === 'db.request-id-reused') {
+    return failure(
+      'gateway.idempotency-key-reused',
+      'This Idempotency-Key was used before with another request. Use a new key.',
+    )
+  }
+  return { code: error.code, status: error.status, detail: error.message, facts: error.details }
+}
+
+/** Names the first field that is wrong: what is unknown or missing before what has a wrong value. */
+function invalid(complaints: readonly SchemaComplaint[], part: string): Failure {
+  const chosen =
+    complaints.find(({ keyword }) => keyword === 'additionalProperties') ??
+    complaints.find(({ keyword }) => keyword === 'required') ??
+    complaints.find(({ keyword }) => keyword !== 'const' && keyword !== 'boolean') ??
+    complaints[0]
+  const path = (chosen?.instancePath ?? '').split('/').slice(1)
+  const field = [...path, ...namedIn(chosen?.params)].join('.') || part
+  return failure('gateway.invalid-request', `${field} ${reasonOf(chosen, complaints)}.`, { field })
+}
+
+function reasonOf(chosen: SchemaComplaint | undefined, all: readonly SchemaComplaint[]): string {
+  if (chosen?.keyword === 'additionalProperties') return 'is not a known field'
+  if (chosen?.keyword === 'required') return 'is missing'
+  if (chosen?.keyword === 'anyOf') {
+    const allowed = all
+      .filter(({ instancePath }) => instancePath === chosen.instancePath)
+      .flatMap(({ params }) => (params && 'allowedValue' in params ? [params.allowedValue] : []))
+    return `must be one of ${allowed.join(', ')}`
+  }
+  return chosen?.message ?? 'is wrong'
+}
+
+/** The properties that a complaint about an object names: the first is enough to mend it. */
+function namedIn(params: object | undefined): string[] {
+  const names =
+    params && 'additionalProperties' in params
+      ? params.additionalProperties
+      : params && 'requiredProperties' in params
+        ? params.requiredProperties
+        : []
+  return Array.isArray(names) && typeof names[0] === 'string' ? [names[0].slice(0, 100)] : []
+}
+
+/** `token-missing` gives `Token missing`. */
+function titleOf(code: string): string {
+  const words = code.slice(code.indexOf('.') + 1).replaceAll('-', ' ')
+  return words.charAt(0).toUpperCase() + words.slice(1)
+}
+
+function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : ''
+}
+
+function contextOf(error: Error): string {
+  return 'validationContext' in error ? String(error.validationContext) : 'request'
+}

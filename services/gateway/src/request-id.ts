@@ -1,0 +1,33 @@
+import { createHash } from 'node:crypto'
+import type { FastifyRequest } from 'fastify'
+import { v7 as uuidv7 } from 'uuid'
+import { principalOf, sessionOf } from './session.ts'
+
+/**
+ * The id under which a service makes this request once: the same for the same `Idempotency-Key` of the same
+ * principal, else a fresh one. A UUID of version 8 (RFC 9562 §5.8), made of 122 bits of SHA-256.
+ */
+export function requestIdOf(request: FastifyRequest): string {
+  const key = request.headers['idempotency-key']
+  if (typeof key !== 'string') return uuidv7()
+  return uuidOf(`${principalOf(sessionOf(request))}\n${key}`)
+}
+
+/** The id of one step of a request that takes several. */
+export function stepId(requestId: string, step: string): string {
+  return uuidOf(`${requestId}\n${step}`)
+}
+
+function uuidOf(text: string): string {
+  const hash = createHash('sha256').update(text).digest()
+  hash.writeUInt8((hash.readUInt8(6) & 0x0f) | 0x80, 6)
+  hash.writeUInt8((hash.readUInt8(8) & 0x3f) | 0x80, 8)
+  const hex = hash.toString('hex', 0, 16)
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(12, 16),
+    hex.slice(16, 20),
+    hex.slice(20),
+  ].join('-')
+}

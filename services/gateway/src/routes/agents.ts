@@ -1,0 +1,112 @@
+import { Type } from 'typebox'
+import { Agent, listAgents, registerAgent } from '@mumega/contracts/bridge'
+import { Scope } from '@mumega/contracts/gateway'
+import { AgentName, TenantId } from '@mumega/contracts/scalars'
+import type { App, Gateway } from '../app.ts'
+import { createAgent } from '../create-agent.ts'
+import { getTenant } from '../get-tenant.ts'
+import { requestIdOf } from '../request-id.ts'
+import { answer, closed, IdempotencyHeaders, Limit, PAGE_DEFAULT } from '../schemas.ts'
+import { contextOf, sessionOf, tenantContextOf } from '../session.ts'
+import { EXPIRY_DAYS_DEFAULT } from '../token.ts'
+import { ExpiresInDays, NEW_TOKEN_PROBLEMS, NewToken, shownNewToken } from '../token-schemas.ts'
+
+const tags = ['agents']
+const Page = Type.Object({ agents: Type.Array(Agent), next: Type.Optional(AgentName) })
+const PAGE_EXPLAINED = 'A page. `next`, when present, is the `after` of the next one.'
+const pageQuery = { limit: Limit, after: Type.Optional(AgentName) }
+
+export function addAgentRoutes(app: App, gateway: Gateway): void {
+  addCreateAgent(app, gateway)
+
+  app.get(
+    '/v1/tenants/:tenantId/agents',
+    {
+      config: {
+        access: 'agents:read',
+        calls: [listAgents],
+        problems: ['gateway.tenant-not-found'],
+      },
+      schema: {
+        tags,
+        operationId: 'listAgents',
+        summary: 'The agents of a tenant, sorted by name',
+        params: closed({ tenantId: TenantId }),
+        querystring: closed(pageQuery),
+        response: { 200: answer(PAGE_EXPLAINED, Page) },
+      },
+    },
+    async (request) => {
+      const context = contextOf(sessionOf(request), request.params.tenantId)
+      await getTenant(gateway, context)
+      return gateway.bus.request(listAgents, pageOf(request.query), { context })
+    },
+  )
+
+  app.get(
+    '/v1/peers',
+    {
+      config: {
+        access: 'agents:read',
+        calls: [listAgents],
+        problems: ['gateway.tenant-not-found'],
+      },
+      schema: {
+        tags,
+        operationId: 'listPeers',
+        summary: 'The agents of the caller’s own tenant, and when each was last seen',
+        description: 'An operator names the tenant.',
+        querystring: closed({ ...pageQuery, tenantId: Type.Optional(TenantId) }),
+        response: { 200: answer(PAGE_EXPLAINED, Page) },
+      },
+    },
+    async (request) => {
+      const context = tenantContextOf(sessionOf(request), request.query.tenantId)
+      await getTenant(gateway, context)
+      return gateway.bus.request(listAgents, pageOf(request.query), { context })
+    },
+  )
+}
+
+function addCreateAgent(app: App, gateway: Gateway): void {
+  app.post(
+    '/v1/tenants/:tenantId/agents',
+    {
+      config: {
+        access: 'agents:write',
+        calls: [registerAgent],
+        problems: [...NEW_TOKEN_PROBLEMS, 'gateway.tenant-not-found', 'gateway.agent-exists'],
+      },
+      schema: {
+        tags,
+        operationId: 'createAgent',
+        summary: 'Create an agent with its inbox and its first token',
+        description: 'The secret is in this reply and nowhere else.',
+        headers: IdempotencyHeaders,
+        params: closed({ tenantId: TenantId }),
+        body: closed({
+          name: AgentName,
+          scopes: Type.Optional(Type.Array(Scope, { minItems: 1, maxItems: 20 })),
+          expiresInDays: ExpiresInDays,
+        }),
+        response: { 201: answer('Created.', Type.Object({ agent: Agent, token: NewToken })) },
+      },
+    },
+    async (request, reply) => {
+      const { token } = sessionOf(request)
+      const { agent, created } = await createAgent(gateway, {
+        context: contextOf(sessionOf(request), request.params.tenantId),
+        requestId: requestIdOf(request),
+        held: token.scopes,
+        name: request.body.name,
+        scopes: request.body.scopes,
+        expiresInDays: request.body.expiresInDays ?? EXPIRY_DAYS_DEFAULT,
+      })
+      return reply.code(201).send({ agent, token: shownNewToken(created) })
+    },
+  )
+}
+
+function pageOf({ limit = PAGE_DEFAULT, after }: { limit?: number; after?: string }) {
+  return { limit, ...(after === undefined ? {} : { after }) }
+}

@@ -1,0 +1,56 @@
+import { Type } from 'typebox'
+import { listDeadLetters, replayDeadLetter } from '@mumega/contracts/bridge'
+import { Cursor, Uuid } from '@mumega/contracts/scalars'
+import type { App, Gateway } from '../app.ts'
+import { requestIdOf } from '../request-id.ts'
+import { answer, closed, IdempotencyHeaders, Limit, PAGE_DEFAULT } from '../schemas.ts'
+import { contextOf, sessionOf } from '../session.ts'
+
+const tags = ['operations']
+
+export function addDeadLetterRoutes(app: App, gateway: Gateway): void {
+  app.get(
+    '/v1/dead-letters',
+    {
+      config: { access: 'operations:read', calls: [listDeadLetters] },
+      schema: {
+        tags,
+        operationId: 'listDeadLetters',
+        summary: 'What consumers gave up, newest first',
+        querystring: closed({ limit: Limit, before: Type.Optional(Cursor) }),
+        response: {
+          200: answer(
+            'A page. `next`, when present, is the `before` of the next one.',
+            listDeadLetters.reply,
+          ),
+        },
+      },
+    },
+    async (request) => {
+      const context = contextOf(sessionOf(request))
+      const page = { ...request.query, limit: request.query.limit ?? PAGE_DEFAULT }
+      return gateway.bus.request(listDeadLetters, page, { context })
+    },
+  )
+
+  app.post(
+    '/v1/dead-letters/:deadLetterId/replay',
+    {
+      config: { access: 'operations:write', calls: [replayDeadLetter] },
+      schema: {
+        tags,
+        operationId: 'replayDeadLetter',
+        summary: 'Hand a dead letter to its consumer once more',
+        headers: IdempotencyHeaders,
+        params: closed({ deadLetterId: Uuid }),
+        response: { 200: answer('Its consumer took it.', replayDeadLetter.reply) },
+      },
+    },
+    async (request) => {
+      const context = contextOf(sessionOf(request))
+      const { deadLetterId } = request.params
+      const replay = { requestId: requestIdOf(request), deadLetterId }
+      return gateway.bus.request(replayDeadLetter, replay, { context })
+    },
+  )
+}

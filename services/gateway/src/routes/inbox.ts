@@ -1,0 +1,91 @@
+import { Type } from 'typebox'
+import { acknowledgeMessage, listInbox, recordHeartbeat } from '@mumega/contracts/bridge'
+import { Uuid } from '@mumega/contracts/scalars'
+import type { App, Gateway } from '../app.ts'
+import { requestIdOf } from '../request-id.ts'
+import { answer, closed, IdempotencyHeaders } from '../schemas.ts'
+import { contextOf, sessionOf } from '../session.ts'
+
+const tags = ['inbox']
+const LIMIT_DEFAULT = 50
+
+export function addInboxRoutes(app: App, gateway: Gateway): void {
+  addListInbox(app, gateway)
+
+  app.post(
+    '/v1/inbox/:messageId/ack',
+    {
+      config: { access: 'messages:read', calls: [acknowledgeMessage] },
+      schema: {
+        tags,
+        operationId: 'acknowledgeMessage',
+        summary: 'Mark a message as dealt with',
+        description: 'A second time changes nothing.',
+        headers: IdempotencyHeaders,
+        params: closed({ messageId: Uuid }),
+        response: { 200: answer('Acknowledged, now or before.', acknowledgeMessage.reply) },
+      },
+    },
+    async (request) => {
+      const context = contextOf(sessionOf(request))
+      const { messageId } = request.params
+      const acknowledgement = { requestId: requestIdOf(request), messageId }
+      return gateway.bus.request(acknowledgeMessage, acknowledgement, { context })
+    },
+  )
+
+  app.post(
+    '/v1/heartbeats',
+    {
+      config: { access: 'heartbeats:write', calls: [recordHeartbeat] },
+      schema: {
+        tags,
+        operationId: 'recordHeartbeat',
+        summary: 'Say that the calling agent is alive',
+        description:
+          'An agent writes its own heartbeat only; `agent`, when sent, must be its name.',
+        headers: IdempotencyHeaders,
+        body: closed(recordHeartbeat.request.properties),
+        response: { 200: answer('Recorded.', recordHeartbeat.reply) },
+      },
+    },
+    async (request) => {
+      const context = contextOf(sessionOf(request))
+      return gateway.bus.request(recordHeartbeat, request.body, { context })
+    },
+  )
+}
+
+function addListInbox(app: App, gateway: Gateway): void {
+  app.get(
+    '/v1/inbox',
+    {
+      config: { access: 'messages:read', calls: [listInbox] },
+      schema: {
+        tags,
+        operationId: 'listInbox',
+        summary: 'The caller’s inbox after a position, oldest first',
+        querystring: closed({
+          after: Type.Optional(Type.Integer({ minimum: 0, description: 'Default 0: the start.' })),
+          limit: Type.Optional(
+            Type.Integer({ minimum: 1, maximum: 100, description: `Default ${LIMIT_DEFAULT}.` }),
+          ),
+          unreadOnly: Type.Optional(
+            Type.Boolean({ description: 'Leaves out what is acknowledged.' }),
+          ),
+        }),
+        response: {
+          200: answer(
+            'A page. `next`, when present, is the `after` of the next one.',
+            listInbox.reply,
+          ),
+        },
+      },
+    },
+    async (request) => {
+      const { after = 0, limit = LIMIT_DEFAULT, unreadOnly = false } = request.query
+      const context = contextOf(sessionOf(request))
+      return gateway.bus.request(listInbox, { after, limit, unreadOnly }, { context })
+    },
+  )
+}

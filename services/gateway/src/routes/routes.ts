@@ -1,0 +1,26 @@
+import type { App, Gateway } from '../app.ts'
+import { addAgentRoutes } from './agents.ts'
+import { addAuditRoutes } from './audit.ts'
+import { addDeadLetterRoutes } from './dead-letters.ts'
+import { addInboxRoutes } from './inbox.ts'
+import { addInboxStreamRoute } from './inbox-stream.ts'
+import { addMessageRoutes } from './messages.ts'
+import { addOperationRoutes } from './operations.ts'
+import { addReceiptRoutes } from './receipts.ts'
+import { addTenantRoutes } from './tenants.ts'
+import { addTokenRoutes } from './tokens.ts'
+import { addWhoamiRoute } from './whoami.ts'
+
+export function addRoutes(app: App, gateway: Gateway): void {
+  addTenantRoutes(app, gateway)
+  addAgentRoutes(app, gateway)
+  addTokenRoutes(app, gateway)
+  addWhoamiRoute(app)
+  addMessageRoutes(app, gateway)
+  addInboxRoutes(app, gateway)
+  addInboxStreamRoute(app, gateway)
+  addReceiptRoutes(app, gateway)
+  addAuditRoutes(app, gateway)
+  addDeadLetterRoutes(app, gateway)
+  addOperationRoutes(app, gateway)
+}

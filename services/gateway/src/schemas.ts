@@ -1,0 +1,43 @@
+import { Type, type TObject, type TProperties, type TSchema } from 'typebox'
+import { TenantId } from '@mumega/contracts/scalars'
+
+/** An object of exactly these fields: only the gateway refuses unknown ones, from the public. */
+export function closed<Properties extends TProperties>(
+  properties: Properties,
+): TObject<Properties> {
+  return Type.Object(properties, { additionalProperties: false })
+}
+
+/** A response's schema, with the sentence that describes it. */
+export function answer<Schema extends TSchema>(description: string, schema: Schema): Schema {
+  return { ...schema, description }
+}
+
+/** A response that is no JSON. */
+export function textAnswer(description: string, contentType = 'text/plain') {
+  return { description, content: { [contentType]: { schema: Type.String() } } }
+}
+
+/** The header of every request that changes something. */
+export const IdempotencyHeaders = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      pattern: '^[\\x21-\\x7e]{1,255}$',
+      description:
+        '1–255 visible ASCII characters of your choice. The same key with the same request is done once and answered ' +
+        'alike; with another request it is refused. Keys are kept for at least 30 days.',
+    }),
+  ),
+})
+
+/** For operators, who act on a tenant by naming it. An agent may name its own. */
+export const ActingTenant = {
+  tenantId: Type.Optional(TenantId),
+}
+
+export const PAGE_MAX = 200
+export const PAGE_DEFAULT = 50
+
+export const Limit = Type.Optional(
+  Type.Integer({ minimum: 1, maximum: PAGE_MAX, description: `Default ${PAGE_DEFAULT}.` }),
+)

@@ -1,0 +1,90 @@
+import helmet from '@fastify/helmet'
+import rateLimit from '@fastify/rate-limit'
+import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { Server } from 'node:http'
+import Fastify, { type FastifyHttpOptions } from 'fastify'
+import type { App, Gateway } from './app.ts'
+import { checkAccess } from './access.ts'
+import { answerClientError, answerError, answerUnmatched, listRoutes } from './answer-error.ts'
+import { documentApi } from './open-api.ts'
+import { rateLimited } from './errors.ts'
+import { addRoutes } from './routes/routes.ts'
+import { measureRequests } from './telemetry.ts'
+import { traceRequests } from './trace-request.ts'
+
+const BODY_BYTES_MAX = 65_536
+const HEADER_BYTES_MAX = 8_192
+const CONNECTIONS_MAX = 4_096
+const HANDLER_MS_MAX = 20_000
+// As many callers as this process tells apart; past it the least recent one starts afresh.
+const LIMITED_CALLERS_MAX = 20_000
+
+/** The HTTP server with every route, ready to listen. */
+export async function buildServer(gateway: Gateway): Promise<App> {
+  const app: App = Fastify(optionsOf(gateway)).withTypeProvider<TypeBoxTypeProvider>()
+  app.server.maxConnections = CONNECTIONS_MAX
+  app.setValidatorCompiler(TypeBoxValidatorCompiler)
+  app.setErrorHandler(answerError(gateway))
+  app.removeContentTypeParser('text/plain')
+
+  const routes = listRoutes(app)
+  traceRequests(app)
+  measureRequests(app, gateway.metrics)
+  checkAccess(app, gateway)
+  await app.register(helmet, helmetOptions)
+  await limitRates(app, gateway)
+  await documentApi(app)
+  addRoutes(app, gateway)
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, answerUnmatched(routes))
+  await app.ready()
+  return app
+}
+
+function optionsOf({ config, log }: Gateway): FastifyHttpOptions<Server> {
+  return {
+    loggerInstance: log,
+    // Metrics and traces say it; what fails is logged where it is answered.
+    disableRequestLogging: true,
+    bodyLimit: BODY_BYTES_MAX,
+    // To receive a request, and to handle it. Streams and asks have bounds of their own.
+    requestTimeout: 30_000,
+    handlerTimeout: HANDLER_MS_MAX,
+    keepAliveTimeout: 65_000,
+    http: { maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: 15_000 },
+    trustProxy: config.MUMEGA_TRUSTED_PROXIES?.split(',').map((range) => range.trim()) ?? false,
+    // While it stops, requests on open connections are still answered, and the connection is closed.
+    return503OnClosing: false,
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error, _request, reply) => {
+      void answerError({ log })(error, _request, reply)
+    },
+  }
+}
+
+// Responses are JSON and text: nothing may be loaded, framed or guessed. The page of /docs brings its own policy.
+const helmetOptions = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+  },
+  referrerPolicy: { policy: 'no-referrer' as const },
+  strictTransportSecurity: { maxAge: 31_536_000, includeSubDomains: true },
+}
+
+/** Valid tokens are counted one by one, whatever address they come from; everybody else by address. */
+async function limitRates(app: App, { config }: Gateway): Promise<void> {
+  await app.register(rateLimit, {
+    timeWindow: 60_000,
+    cache: LIMITED_CALLERS_MAX,
+    enableDraftSpec: true,
+    keyGenerator: (request) =>
+      request.session === undefined
+        ? `address:${request.ip}`
+        : `token:${request.session.token.tokenId}`,
+    max: (request) =>
+      request.session === undefined
+        ? config.MUMEGA_ANONYMOUS_RATE_LIMIT_PER_MINUTE
+        : config.MUMEGA_RATE_LIMIT_PER_MINUTE,
+    errorResponseBuilder: (_request, { max }) => rateLimited(max),
+  })
+}

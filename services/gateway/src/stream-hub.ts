@@ -1,0 +1,101 @@
+import type { Bus } from '@mumega/bus'
+import { messageAccepted } from '@mumega/contracts/bridge'
+import { tokenRevoked } from '@mumega/contracts/gateway'
+import type { AppError } from '@mumega/errors'
+import { stopping, tooManyStreams } from './errors.ts'
+
+/** One open event stream, as the hub sees it. */
+export interface OpenStream {
+  readonly tenantId: string
+  readonly agent: string
+  readonly tokenId: string
+  /** Says that its inbox may have grown, or its token may be gone. Cheap, and may come too often. */
+  wake(): void
+  /** Ends it, with this as its last event. */
+  end(reason: AppError): void
+}
+
+/** The event streams of this process: wakes them when mail comes or their token is revoked. */
+export interface StreamHub {
+  /** Takes a stream in until the returned function is called. @throws gateway.too-many-streams, .stopping */
+  attach(stream: OpenStream): () => void
+  /** Makes the streams of a token look whether it still holds. */
+  wakeToken(tokenId: string): void
+  /** Ends all streams, and lets none in any more. */
+  close(): void
+  size(): number
+}
+
+export interface HubLimits {
+  streamsMax: number
+  streamsPerTokenMax: number
+}
+
+/**
+ * Opens the hub on live subscriptions. These may miss a message while NATS is away, which is why every stream also
+ * looks by itself at each keep-alive, and at once after a reconnection.
+ */
+export function openStreamHub(bus: Bus, limits: HubLimits): StreamHub {
+  const byInbox = new Map<string, Set<OpenStream>>()
+  const byToken = new Map<string, Set<OpenStream>>()
+  let open = 0
+  let isClosed = false
+
+  const hub: StreamHub = {
+    attach(stream) {
+      if (isClosed) throw stopping()
+      const ofToken = byToken.get(stream.tokenId)?.size ?? 0
+      if (open >= limits.streamsMax || ofToken >= limits.streamsPerTokenMax) throw tooManyStreams()
+      const inbox = inboxOf(stream.tenantId, stream.agent)
+      add(byInbox, inbox, stream)
+      add(byToken, stream.tokenId, stream)
+      open += 1
+      return () => {
+        if (!remove(byInbox, inbox, stream)) return
+        remove(byToken, stream.tokenId, stream)
+        open -= 1
+      }
+    },
+    wakeToken(tokenId) {
+      for (const stream of byToken.get(tokenId) ?? []) stream.wake()
+    },
+    close() {
+      isClosed = true
+      for (const streams of [...byToken.values()]) {
+        for (const stream of [...streams]) stream.end(stopping())
+      }
+    },
+    size: () => open,
+  }
+
+  bus.hear(messageAccepted, ({ tenantId, to }) => {
+    for (const agent of to) {
+      for (const stream of byInbox.get(inboxOf(tenantId, agent)) ?? []) stream.wake()
+    }
+  })
+  bus.hear(tokenRevoked, ({ tokenId }) => {
+    hub.wakeToken(tokenId)
+  })
+  bus.onReconnect(() => {
+    for (const streams of byToken.values()) for (const stream of streams) stream.wake()
+  })
+  return hub
+}
+
+function inboxOf(tenantId: string, agent: string): string {
+  return `${tenantId}/${agent}`
+}
+
+function add(map: Map<string, Set<OpenStream>>, key: string, stream: OpenStream): void {
+  const streams = map.get(key) ?? new Set()
+  streams.add(stream)
+  map.set(key, streams)
+}
+
+/** Whether it was there. Empty sets go, so that the map is no bigger than what is open. */
+function remove(map: Map<string, Set<OpenStream>>, key: string, stream: OpenStream): boolean {
+  const streams = map.get(key)
+  const wasThere = streams?.delete(stream) ?? false
+  if (streams?.size === 0) map.delete(key)
+  return wasThere
+}

@@ -1,0 +1,57 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { AGENT_SCOPES, type Scope } from '@mumega/contracts/gateway'
+import { scopeNotForAgents, scopeNotHeld } from './errors.ts'
+
+export type TokenKind = 'operator' | 'agent'
+
+export interface Token {
+  tokenId: string
+  kind: TokenKind
+  tenantId: string
+  /** Present exactly for agents' tokens. */
+  agent: string | undefined
+  scopes: Scope[]
+  createdAt: Date
+  expiresAt: Date
+  revokedAt: Date | undefined
+}
+
+// Kinds are lower-case words; 32 bytes are 43 characters of base64url.
+const SECRET = /^mmg_(operator|agent)_[A-Za-z0-9_-]{43}$/
+const DAY_MS = 86_400_000
+export const EXPIRY_DAYS_DEFAULT = 90
+export const EXPIRY_DAYS_MAX = 365
+
+/** A new secret: shown once, never stored. */
+export function newSecret(kind: TokenKind): string {
+  return `mmg_${kind}_${randomBytes(32).toString('base64url')}`
+}
+
+/** Whether `text` could be a secret of ours; what could not never reaches the database. */
+export function looksLikeSecret(text: string): boolean {
+  return SECRET.test(text)
+}
+
+/** What is stored of a secret. Looking a token up by it leaks nothing by its timing: the hash cannot be steered. */
+export function hashOf(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest()
+}
+
+export function expiryOf(createdAt: Date, expiresInDays: number): Date {
+  return new Date(createdAt.getTime() + expiresInDays * DAY_MS)
+}
+
+/** The scopes of an agent's new token: those asked for, or every one an agent may have that the minter holds. */
+export function agentScopes(held: readonly Scope[], asked: readonly Scope[] | undefined): Scope[] {
+  if (asked === undefined) return grantedScopes(held, AGENT_SCOPES)
+  const forbidden = asked.find((scope) => !AGENT_SCOPES.includes(scope))
+  if (forbidden !== undefined) throw scopeNotForAgents(forbidden)
+  return grantedScopes(held, asked)
+}
+
+/** The scopes asked for, each once. @throws gateway.scope-not-held for one that the minter lacks. */
+export function grantedScopes(held: readonly Scope[], asked: readonly Scope[]): Scope[] {
+  const missing = asked.find((scope) => !held.includes(scope))
+  if (missing !== undefined) throw scopeNotHeld(missing)
+  return [...new Set(asked)]
+}
