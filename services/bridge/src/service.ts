@@ -63,7 +63,6 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
       // What is accepted from here on stays in the outbox, for another instance or the next start.
       await relay.stop()
       await bus.drain()
-      await outbox.close()
       await db.destroy()
     },
   }

@@ -4,18 +4,17 @@ import type { Bridge } from '../bridge.ts'
 import { BRIDGE_CONTEXT } from '../identity.ts'
 import { insertDeadLetter, type DeadLetter } from './dead-letter-repository.ts'
 
-/** Keeps a dead letter for the operators, once per id however often it is delivered. */
+/**
+ * Keeps a dead letter for the operators, once per id however often it is delivered. Its service is the one on whose
+ * subject it came, which the permissions of the bus prove: that is where a replay goes.
+ */
 export async function onDeadLettered(
   { db, clock }: Bridge,
   letter: DeadLetter,
   { subject }: { subject: string },
 ): Promise<void> {
-  // Only the subject is proved, by the permissions of the bus; a replay goes to the service that the letter names.
-  if (domainOf(subject) !== letter.service) {
-    throw new Error(`${subject} brought a dead letter in the name of ${letter.service}`)
-  }
   await act(db, { context: BRIDGE_CONTEXT, clock }, async (trx) => {
-    await insertDeadLetter(trx, storable(letter))
+    await insertDeadLetter(trx, storable({ ...letter, service: domainOf(subject) }))
     return unchanged(undefined)
   })
 }

@@ -1,0 +1,167 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { askAgent, getMessage } from '@mumega/contracts/bridge'
+import { eventually } from '@mumega/testkit'
+import {
+  agent,
+  givenAgents,
+  givenMessage,
+  inboxOf,
+  operator,
+  refusal,
+  startTestBridge,
+  type TestBridge,
+} from './given.ts'
+
+const kasra = agent('kasra')
+const loom = agent('loom')
+
+let bridge: TestBridge
+beforeAll(async () => {
+  bridge = await startTestBridge({
+    BRIDGE_ASKS_WAITING_MAX: '4',
+    BRIDGE_ASKS_WAITING_PER_TENANT_MAX: '3',
+  })
+  await givenAgents(bridge, ['kasra', 'loom', 'river'])
+  await givenAgents(bridge, ['a', 'b'], 'globex')
+  await givenAgents(bridge, ['a', 'b'], 'initech')
+})
+afterAll(async () => {
+  await bridge.stop()
+})
+
+const question = (timeoutSeconds = 10) => ({
+  requestId: randomUUID(),
+  to: 'loom',
+  text: 'how many?',
+  timeoutSeconds,
+})
+
+/** The question with this text, once it is in the inbox. */
+async function asked(text: string): Promise<string> {
+  const found = await eventually(
+    async () => (await inboxOf(bridge, loom)).find((message) => message.text === text),
+    { what: `the question ${text}` },
+  )
+  return found.messageId
+}
+
+test('an ask is answered by the first message that names it, which is in the inbox too', async () => {
+  const request = { ...question(), text: 'first?', correlationId: 'c-1' }
+  const asking = bridge.call(kasra, askAgent, request)
+  const replyTo = await asked('first?')
+  const answerId = await givenMessage(bridge, loom, { to: 'kasra', text: 'seven', replyTo })
+  await givenMessage(bridge, loom, { to: 'kasra', text: 'no, eight', replyTo })
+
+  expect(await asking).toEqual({
+    messageId: replyTo,
+    answer: { messageId: answerId, from: 'loom', text: 'seven' },
+  })
+  const seen = await bridge.call(loom, getMessage, { messageId: answerId })
+  expect(seen.deliveries).toMatchObject([{ to: 'kasra', status: 'fetched' }])
+  const inbox = await inboxOf(bridge, loom)
+  expect(inbox.find((message) => message.messageId === replyTo)).toMatchObject({
+    kind: 'ask',
+    correlationId: 'c-1',
+  })
+})
+
+test('an ask ends at its deadline; the late answer is an ordinary message', async () => {
+  const startedMs = performance.now()
+  const { messageId, answer } = await bridge.call(kasra, askAgent, {
+    ...question(1),
+    text: 'late?',
+  })
+
+  expect(answer).toBeUndefined()
+  expect(performance.now() - startedMs).toBeGreaterThan(990)
+  await givenMessage(bridge, loom, { to: 'kasra', text: 'sorry', replyTo: messageId })
+  expect((await inboxOf(bridge, kasra)).at(-1)).toMatchObject({ text: 'sorry', replyTo: messageId })
+})
+
+test('only the asked agent’s answer to the asker counts', async () => {
+  const asking = bridge.call(kasra, askAgent, { ...question(2), text: 'who?' })
+  const replyTo = await asked('who?')
+  // The asker itself and the asked agent may name the question; nobody else can even see it.
+  await givenMessage(bridge, kasra, { to: 'kasra', text: 'I answer myself', replyTo })
+  await givenMessage(bridge, loom, { to: 'river', text: 'look at this', replyTo })
+  const byRiver = givenMessage(bridge, agent('river'), { to: 'kasra', text: 'me', replyTo })
+  expect(await refusal(byRiver)).toMatchObject({ code: 'bridge.message-not-found' })
+
+  const messageId = await givenMessage(bridge, loom, { to: 'kasra', text: 'I do', replyTo })
+
+  expect((await asking).answer).toEqual({ messageId, from: 'loom', text: 'I do' })
+})
+
+test('the same ask again does not ask again: it gets the same answer, also afterwards', async () => {
+  const request = { ...question(), text: 'twice?' }
+  const asking = [1, 2].map(() => bridge.call(kasra, askAgent, request))
+  const replyTo = await asked('twice?')
+  await givenMessage(bridge, loom, { to: 'kasra', text: 'once', replyTo })
+
+  const [first, second] = await Promise.all(asking)
+  expect(second).toEqual(first)
+  expect(await bridge.call(kasra, askAgent, request)).toEqual(first)
+  const questions = (await inboxOf(bridge, loom)).filter(({ text }) => text === 'twice?')
+  expect(questions).toHaveLength(1)
+})
+
+test('an ask that was not answered in time gives a late answer when it is repeated', async () => {
+  const request = { ...question(1), text: 'again?' }
+  const { messageId } = await bridge.call(kasra, askAgent, request)
+  await givenMessage(bridge, loom, { to: 'kasra', text: 'now', replyTo: messageId })
+
+  expect((await bridge.call(kasra, askAgent, request)).answer).toMatchObject({ text: 'now' })
+})
+
+test('asks over the bound are refused before they are sent, one tenant’s before all', async () => {
+  const waiting = (tenantId: string, name: string) =>
+    bridge.call(agent('a', tenantId), askAgent, {
+      ...question(2),
+      to: 'b',
+      text: name,
+    })
+  const open = ['one', 'two', 'three'].map((name) => waiting('globex', name))
+  await eventually(
+    async () => (await inboxOf(bridge, agent('b', 'globex'))).length === 3 || undefined,
+    { what: 'three questions' },
+  )
+
+  expect(await refusal(waiting('globex', 'four'))).toMatchObject({
+    code: 'bridge.too-many-asks',
+    kind: 'unavailable',
+    details: { limit: 3 },
+  })
+  open.push(waiting('initech', 'fine'))
+  await eventually(
+    async () => (await inboxOf(bridge, agent('b', 'initech'))).length === 1 || undefined,
+    { what: 'the other tenant’s question' },
+  )
+  expect(await refusal(waiting('initech', 'one too many'))).toMatchObject({ details: { limit: 4 } })
+
+  const answers = await Promise.all(open)
+  expect(answers.map(({ answer }) => answer)).toEqual([undefined, undefined, undefined, undefined])
+  expect(await inboxOf(bridge, agent('b', 'globex'))).toHaveLength(3)
+  await waiting('globex', 'room again')
+})
+
+test('a caller that listens for a shorter time hears how to resume, and can', async () => {
+  const request = { ...question(5), text: 'patience?' }
+  const impatient = bridge.gateway.request(askAgent, request, { context: kasra, timeoutMs: 1_500 })
+
+  const refused = await refusal(impatient)
+  expect(refused).toMatchObject({ code: 'bridge.ask-interrupted', kind: 'unavailable' })
+
+  const replyTo = await asked('patience?')
+  expect(refused.details).toEqual({ messageId: replyTo })
+  await givenMessage(bridge, loom, { to: 'kasra', text: 'here', replyTo })
+  expect((await bridge.call(kasra, askAgent, request)).answer).toMatchObject({ text: 'here' })
+})
+
+test('an ask is refused as a message is: unknown addressee, no agent', async () => {
+  const toNobody = bridge.call(kasra, askAgent, { ...question(), to: 'athean' })
+  const byOperator = bridge.call(operator(), askAgent, question())
+
+  expect(await refusal(toNobody)).toMatchObject({ code: 'bridge.agent-not-found' })
+  expect(await refusal(byOperator)).toMatchObject({ code: 'bridge.sender-not-an-agent' })
+})
