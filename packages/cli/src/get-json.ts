@@ -1,0 +1,60 @@
+import { CommandError, EXIT_FAILED } from './command-error.ts'
+
+const TIMEOUT_MS = 5_000
+
+/** Bytes of an answer at most: a trace of 2,000 spans has about 2 MB. */
+const BODY_BYTES_MAX = 8 * 1_048_576
+
+export interface Answer {
+  readonly status: number
+  /** Undefined when the body is not JSON. */
+  readonly body: unknown
+}
+
+/**
+ * Asks a server of the local run, which `name` names to the user.
+ *
+ * @throws CommandError of exit code 1 when there is no answer in 5 s, or too long a one
+ */
+export async function getJson(url: string, name: string): Promise<Answer> {
+  try {
+    const signal = AbortSignal.timeout(TIMEOUT_MS)
+    const response = await fetch(url, { signal, redirect: 'error' })
+    return { status: response.status, body: parse(await readBounded(response)) }
+  } catch (cause) {
+    if (cause instanceof CommandError) throw cause
+    throw new CommandError(EXIT_FAILED, `${name} at ${url} does not answer: ${whyOf(cause)}.`, {
+      cause,
+    })
+  }
+}
+
+async function readBounded(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length
+    if (bytes > BODY_BYTES_MAX) {
+      throw new CommandError(EXIT_FAILED, `The answer has more than ${BODY_BYTES_MAX} bytes.`)
+    }
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+// What fetch throws says only "fetch failed"; the reason is its cause.
+function whyOf(error: unknown): string {
+  const root = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  if (!(root instanceof Error)) return String(root)
+  if (root.name === 'TimeoutError') return `nothing within ${TIMEOUT_MS / 1_000} s`
+  return root.message === '' && 'code' in root ? String(root.code) : root.message
+}

@@ -1,0 +1,34 @@
+import { CommandError, EXIT_NO_INPUT, EXIT_USAGE, usageError } from './command-error.ts'
+import type { Command, Outcome } from './command.ts'
+import { loadConfig } from './config.ts'
+import { status } from './status.ts'
+import { trace } from './trace.ts'
+import { verify } from './verify.ts'
+
+const COMMANDS: readonly Command[] = [verify, trace, status]
+
+const HELP = `mumega looks at a Mumega that runs here, and verifies receipts of any.
+
+${COMMANDS.map((command) => command.help).join('\n\n')}
+
+Wrong usage ends with exit code ${EXIT_USAGE}, a file that cannot be read with ${EXIT_NO_INPUT}.
+`
+
+/**
+ * Runs one command line, without the program's name.
+ *
+ * @throws CommandError with the line and the exit code to end with
+ */
+export async function runProgram(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<Outcome> {
+  const [name, ...rest] = args
+  if (name === undefined) throw new CommandError(EXIT_USAGE, HELP.trimEnd())
+  if (name === 'help' || args.includes('--help') || args.includes('-h')) {
+    return { exitCode: 0, output: HELP }
+  }
+  const command = COMMANDS.find((known) => known.name === name)
+  if (command === undefined) throw usageError(`There is no command "${name}".`)
+  return command.run(rest, loadConfig(environment))
+}

@@ -1,0 +1,102 @@
+import { isUtf8 } from 'node:buffer'
+import { verifyReceipt, type ReceiptStatus, type ReceiptVerdict } from '@mumega/tlog/receipt'
+import { onlyArgument, parseCommand, type Command, type Outcome } from './command.ts'
+import { findLogKey, type LogKey } from './log-key.ts'
+import { printable } from './printable.ts'
+import { readInput } from './read-input.ts'
+
+const EXIT_CODES: Readonly<Record<ReceiptStatus, number>> = {
+  valid: 0,
+  'not-anchored': 2,
+  diverged: 3,
+  redacted: 4,
+  malformed: 5,
+}
+
+const HEADINGS: Readonly<Record<ReceiptStatus, string>> = {
+  valid: 'VALID',
+  'not-anchored': 'NOT YET ANCHORED',
+  diverged: 'DIVERGED',
+  redacted: 'VALID, PAYLOAD REDACTED',
+  malformed: 'MALFORMED',
+}
+
+export const verify: Command = {
+  name: 'verify',
+  help: `mumega verify <receipt.tlog-proof> [--vkey <key or file>] [--payload <disclosure.json>] [--json]
+    Judges a receipt by nothing but the log's public key: no network, no clock. Without --vkey it takes
+    log.vkey of the data folder (MUMEGA_DATA_DIR, else .mumega). --payload also checks a disclosed
+    payload against the entry.
+    Exit code: 0 valid, 2 not yet anchored, 3 diverged, 4 valid but the payload was redacted,
+    5 malformed.`,
+
+  async run(args, config): Promise<Outcome> {
+    const { values, positionals } = parseCommand(args, {
+      vkey: { type: 'string' },
+      payload: { type: 'string' },
+      json: { type: 'boolean' },
+    })
+    const path = onlyArgument(positionals, 'the receipt file')
+    const key = findLogKey(values.vkey, config)
+    const receipt = readInput(path)
+    const disclosure = values.payload === undefined ? undefined : readInput(values.payload)
+
+    const verdict = judge(receipt, disclosure, key)
+    const output = values.json === true ? asJson(verdict, key) : asText(verdict, key)
+    return { exitCode: EXIT_CODES[verdict.status], output }
+  },
+}
+
+function judge(receipt: Buffer, disclosure: Buffer | undefined, key: LogKey): ReceiptVerdict {
+  if (!isUtf8(receipt) || (disclosure !== undefined && !isUtf8(disclosure))) {
+    return { status: 'malformed', reason: 'The file is not UTF-8.', isPayloadVerified: false }
+  }
+  return verifyReceipt({
+    text: receipt.toString('utf8'),
+    vkey: key.vkey,
+    ...(disclosure === undefined ? {} : { disclosure: disclosure.toString('utf8') }),
+  })
+}
+
+function asJson(verdict: ReceiptVerdict, key: LogKey): string {
+  const { checkpoint, ...rest } = verdict
+  const shown = checkpoint && { ...checkpoint, root: checkpoint.root.toString('base64') }
+  return `${JSON.stringify({ ...rest, checkpoint: shown, vkey: key.vkey, vkeyFrom: key.origin }, null, 2)}\n`
+}
+
+function asText(verdict: ReceiptVerdict, key: LogKey): string {
+  const isProved = verdict.status === 'valid' || verdict.status === 'redacted'
+  const lines = [`${HEADINGS[verdict.status]}: ${printable(verdict.reason)}`]
+  const facts = factsOf(verdict)
+  if (facts.length > 0 && !isProved) lines.push('The file says, and nothing proves:')
+  lines.push(...[...facts, keyFact(key)].map(([name, value]) => `  ${name.padEnd(8)} ${value}`))
+  return `${lines.join('\n')}\n`
+}
+
+function keyFact(key: LogKey): [name: string, value: string] {
+  return ['key', `${printable(key.vkey)}, from ${printable(key.origin)}`]
+}
+
+function factsOf(verdict: ReceiptVerdict): [name: string, value: string][] {
+  const { entry, index, checkpoint, redaction } = verdict
+  if (entry === undefined) return []
+  const facts: [name: string, value: string][] = [
+    ['action', `${entry.action} (${entry.phase})`],
+    ['target', entry.target],
+    ['actor', `${entry.actor.id} (${entry.actor.kind})`],
+    ['time', entry.time],
+    ['chain', entry.chain],
+    ['seq', String(entry.seq)],
+    ['id', `${entry.source} ${entry.id}`],
+    ['trace', entry.trace],
+  ]
+  if (entry.of !== undefined) facts.push(['closes', entry.of])
+  if (checkpoint !== undefined) {
+    facts.push(['log', `${checkpoint.origin}, entry ${index ?? '?'} of ${checkpoint.size}`])
+  }
+  if (verdict.isPayloadVerified) facts.push(['payload', 'is the one that the entry commits to'])
+  if (redaction !== undefined) {
+    facts.push(['erased', `${redaction.time} by ${redaction.actor.id}, entry ${redaction.seq}`])
+  }
+  return facts.map(([name, value]) => [name, printable(value)])
+}

@@ -1,0 +1,114 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { formatCheckpoint } from '@mumega/tlog/checkpoint'
+import { commitPayload, encodeEntry, entryHash, GENESIS, type LeafEntry } from '@mumega/tlog/entry'
+import { inclusionProof, leafHash, rootOf } from '@mumega/tlog/merkle'
+import { generateVkey, signerFromSeed, signNote } from '@mumega/tlog/note'
+import { formatProof } from '@mumega/tlog/proof-file'
+
+const PROGRAM = fileURLToPath(new URL('../../bin/mumega.mjs', import.meta.url))
+
+export interface Ended {
+  readonly exitCode: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A folder of its own in which the real program runs. */
+export interface Place {
+  readonly folder: string
+  write(name: string, text: string | Buffer): string
+  mumega(...args: string[]): Promise<Ended>
+  remove(): void
+}
+
+export function givenPlace(): Place {
+  const folder = mkdtempSync(join(tmpdir(), 'mumega-cli-'))
+  return {
+    folder,
+    write(name, text) {
+      writeFileSync(join(folder, name), text)
+      return name
+    },
+    mumega: (...args) => run(folder, args),
+    remove() {
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+function run(folder: string, args: string[]): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [PROGRAM, ...args], {
+      cwd: folder,
+      // Nothing of the machine's own run may be found by accident.
+      env: { MUMEGA_DATA_DIR: folder },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 20_000,
+    })
+    let [stdout, stderr] = ['', '']
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+    child.once('error', reject)
+    child.once('close', (exitCode) => {
+      resolve({ exitCode, stdout, stderr })
+    })
+  })
+}
+
+const log = signerFromSeed('ledger.example.com/main', Buffer.alloc(32, 1))
+export const vkey = generateVkey(log.name, log.publicKey)
+export const strangerVkey = generateVkey(
+  log.name,
+  signerFromSeed(log.name, Buffer.alloc(32, 2)).publicKey,
+)
+
+const salt = Buffer.alloc(32, 7)
+export const disclosure = { salt: salt.toString('hex'), payload: { text: 'hello' } }
+
+/** Entries of one chain, in order; each gets its number, its `prev` and the changes that are asked for. */
+export function givenEntries(...changes: Partial<LeafEntry>[]): Buffer[] {
+  const entries: Buffer[] = []
+  for (const [index, change] of changes.entries()) {
+    const previous = entries.at(-1)
+    entries.push(
+      encodeEntry({
+        v: 1,
+        source: 'bridge',
+        id: `0193a0b0-1111-7000-8000-00000000000${index}`,
+        chain: 'acme',
+        seq: index + 1,
+        prev: previous === undefined ? GENESIS : entryHash(previous).toString('hex'),
+        time: '2026-11-21T08:00:00.000Z',
+        actor: { id: 'agent:kasra', kind: 'agent' },
+        action: 'message.accepted',
+        target: `message:${index}`,
+        phase: 'fact',
+        trace: '4bf92f3577b34da6a3ce929d0e0e4736',
+        payload: commitPayload(salt, disclosure.payload).toString('hex'),
+        ...change,
+      }),
+    )
+  }
+  return entries
+}
+
+/** The receipt of one entry under a signed checkpoint of all of them; without `isAnchored`, pending. */
+export function givenReceipt(entries: Buffer[], index: number, isAnchored = true): string {
+  const extra = entries[index]
+  if (extra === undefined) throw new Error(`there is no entry ${index}`)
+  if (!isAnchored) return formatProof({ extra, index, hashes: [] })
+  const leaves = entries.map(leafHash)
+  const checkpoint = formatCheckpoint({
+    origin: log.name,
+    size: entries.length,
+    root: rootOf(leaves),
+  })
+  const hashAt = (level: number, at: number) =>
+    rootOf(leaves.slice(at * 2 ** level, (at + 1) * 2 ** level))
+  const hashes = inclusionProof(entries.length, index, hashAt)
+  return formatProof({ extra, index, hashes, checkpoint: signNote(checkpoint, log) })
+}

@@ -1,0 +1,183 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { redactionTarget } from '@mumega/tlog/receipt'
+import {
+  disclosure,
+  givenEntries,
+  givenPlace,
+  givenReceipt,
+  strangerVkey,
+  vkey,
+  type Place,
+} from './given.ts'
+
+const entries = givenEntries({}, {}, {})
+const receipt = givenReceipt(entries, 1)
+let place: Place
+
+beforeAll(() => {
+  place = givenPlace()
+  place.write('receipt.tlog-proof', receipt)
+  place.write('pending.tlog-proof', givenReceipt(entries, 1, false))
+  place.write('payload.json', JSON.stringify(disclosure))
+})
+afterAll(() => {
+  place.remove()
+})
+
+describe('the exit code says what a receipt is worth', () => {
+  test('0: the signed log holds the entry, which is shown', async () => {
+    const { exitCode, stdout } = await place.mumega('verify', 'receipt.tlog-proof', '--vkey', vkey)
+
+    expect(exitCode).toBe(0)
+    expect(stdout).toBe(
+      `VALID: The signed log holds this entry.
+  action   message.accepted (fact)
+  target   message:1
+  actor    agent:kasra (agent)
+  time     2026-11-21T08:00:00.000Z
+  chain    acme
+  seq      2
+  id       bridge 0193a0b0-1111-7000-8000-000000000001
+  trace    4bf92f3577b34da6a3ce929d0e0e4736
+  log      ledger.example.com/main, entry 1 of 3
+  key      ${vkey}, from the command line
+`,
+    )
+  })
+
+  test('0: a disclosed payload is the one that the entry commits to', async () => {
+    const { exitCode, stdout } = await place.mumega(
+      ...['verify', 'receipt.tlog-proof', '--vkey', vkey, '--payload', 'payload.json'],
+    )
+
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain('payload  is the one that the entry commits to')
+  })
+
+  test('2: no checkpoint covers the entry yet, and nothing is claimed to be proved', async () => {
+    const { exitCode, stdout } = await place.mumega('verify', 'pending.tlog-proof', '--vkey', vkey)
+
+    expect(exitCode).toBe(2)
+    expect(stdout).toMatch(/^NOT YET ANCHORED: .*\nThe file says, and nothing proves:\n/)
+  })
+
+  test('3: another key, another place or another payload', async () => {
+    place.write('moved.tlog-proof', receipt.replace('index 1', 'index 0'))
+    place.write('other.json', JSON.stringify({ ...disclosure, payload: { text: 'bye' } }))
+
+    const endings = await Promise.all([
+      place.mumega('verify', 'receipt.tlog-proof', '--vkey', strangerVkey),
+      place.mumega('verify', 'moved.tlog-proof', '--vkey', vkey),
+      place.mumega('verify', 'receipt.tlog-proof', '--vkey', vkey, '--payload', 'other.json'),
+    ])
+
+    for (const { exitCode, stdout } of endings) {
+      expect(exitCode).toBe(3)
+      expect(stdout).toMatch(/^DIVERGED: .*\nThe file says, and nothing proves:\n/)
+    }
+  })
+
+  test('4: the payload was erased, and the same log says who did it', async () => {
+    const target = redactionTarget({
+      source: 'bridge',
+      id: '0193a0b0-1111-7000-8000-000000000001',
+    })
+    const erasure = givenEntries({}, {}, {}, { action: 'payload.redacted', target })
+    const redacted = { redacted: true, receipt: givenReceipt(erasure, 3) }
+    place.write('redacted.json', JSON.stringify(redacted))
+
+    const { exitCode, stdout } = await place.mumega(
+      ...['verify', 'receipt.tlog-proof', '--vkey', vkey, '--payload', 'redacted.json'],
+    )
+
+    expect(exitCode).toBe(4)
+    expect(stdout).toMatch(/^VALID, PAYLOAD REDACTED: /)
+    expect(stdout).toContain('erased   2026-11-21T08:00:00.000Z by agent:kasra, entry 4')
+  })
+
+  test('5: it is not a receipt, or not a disclosure', async () => {
+    place.write('not-text.tlog-proof', Buffer.concat([Buffer.from(receipt), Buffer.of(0xff)]))
+    place.write('half.tlog-proof', receipt.slice(0, receipt.length / 2))
+
+    const endings = await Promise.all([
+      place.mumega('verify', 'payload.json', '--vkey', vkey),
+      place.mumega('verify', 'not-text.tlog-proof', '--vkey', vkey),
+      place.mumega('verify', 'half.tlog-proof', '--vkey', vkey),
+      place.mumega(
+        ...['verify', 'receipt.tlog-proof', '--vkey', vkey, '--payload', 'receipt.tlog-proof'],
+      ),
+    ])
+
+    for (const { exitCode, stdout } of endings) {
+      expect(exitCode).toBe(5)
+      expect(stdout).toMatch(/^MALFORMED: /)
+    }
+  })
+})
+
+test('without a key on the command line, that of the data folder is used and named', async () => {
+  const without = await place.mumega('verify', 'receipt.tlog-proof')
+  place.write('log.vkey', `${vkey}\n`)
+  const local = await place.mumega('verify', 'receipt.tlog-proof')
+  const named = await place.mumega('verify', 'receipt.tlog-proof', '--vkey', 'log.vkey')
+
+  expect(without).toMatchObject({ exitCode: 64, stdout: '' })
+  expect(without.stderr).toMatch(/^There is no key to verify with: .*--vkey.*\n$/)
+  expect(local).toMatchObject({ exitCode: 0, stderr: '' })
+  expect(local.stdout).toContain(`key      ${vkey}, from ${place.folder}/log.vkey`)
+  expect(named.stdout).toContain(`key      ${vkey}, from log.vkey`)
+})
+
+test('--json prints the verdict for programs', async () => {
+  const { stdout } = await place.mumega('verify', 'receipt.tlog-proof', '--vkey', vkey, '--json')
+
+  expect(JSON.parse(stdout)).toMatchObject({
+    status: 'valid',
+    index: 1,
+    entry: { chain: 'acme', seq: 2 },
+    checkpoint: { origin: 'ledger.example.com/main', size: 3 },
+    vkey,
+    vkeyFrom: 'the command line',
+  })
+})
+
+test('an entry cannot write to the terminal of whoever verifies it', async () => {
+  const hostile = givenEntries({ action: 'x\u001b[2J\u202e\nVALID: really', target: 'a\u0000' })
+  place.write('hostile.tlog-proof', givenReceipt(hostile, 0))
+
+  const { stdout } = await place.mumega('verify', 'hostile.tlog-proof', '--vkey', vkey)
+
+  expect(stdout).toContain('action   x\\u{1b}[2J\\u{202e}\\u{a}VALID: really (fact)\n')
+  expect(stdout).toContain('target   a\\u{0}\n')
+})
+
+test.each([
+  [[], 64, /^mumega looks at/],
+  [['nonsense'], 64, /^There is no command "nonsense"\. .*--help.*\n$/],
+  [['verify'], 64, /^Name the receipt file\. /],
+  [['verify', 'a', 'b'], 64, /^Only the receipt file is expected, not also b\. /],
+  [['verify', 'a', '--nonsense'], 64, /^Unknown option '--nonsense'\. /],
+  [['verify', 'a', '--vkey', 'nonsense'], 64, /^--vkey is neither a verifier key/],
+  [['verify', 'a', '--vkey', 'payload.json'], 64, /^payload\.json does not hold the verifier key/],
+  [['verify', 'absent', '--vkey', vkey], 66, /^Cannot read absent: /],
+  [['verify', '.', '--vkey', vkey], 66, /^Cannot read \.: it is a folder/],
+  [['verify', '/dev/zero', '--vkey', vkey], 66, /^Cannot read \/dev\/zero: it has more than/],
+  [['trace', 'ABC'], 64, /^A trace id is 32 lower-case hex digits\. /],
+  [['status', 'x'], 64, /^`mumega status` takes no argument\. /],
+])(
+  'a wrong command line ends with a line that says what is wrong: %j',
+  async (args, code, line) => {
+    const { exitCode, stdout, stderr } = await place.mumega(...args)
+
+    expect({ exitCode, stdout }).toEqual({ exitCode: code, stdout: '' })
+    expect(stderr).toMatch(line)
+  },
+)
+
+test('help names every command', async () => {
+  const { exitCode, stdout } = await place.mumega('--help')
+
+  expect(exitCode).toBe(0)
+  for (const command of ['verify', 'trace', 'status'])
+    expect(stdout).toContain(`mumega ${command} `)
+})
