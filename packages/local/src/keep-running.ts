@@ -26,7 +26,7 @@ export interface Kept<Server> {
   /** Crashes since the start. */
   restarts(): number
   /** Stops it for good. Safe to call while it is being restarted, and twice. */
-  stop(): Promise<void>
+  readonly stop: (graceMs?: number) => Promise<void>
 }
 
 const BACKOFF: Backoff = { firstMs: 250, maxMs: 10_000, healthyMs: 30_000 }
@@ -68,9 +68,9 @@ export async function keepRunning<Server extends ServerProcess>(
   return {
     current: () => server,
     restarts: () => restarts,
-    async stop() {
+    async stop(graceMs) {
       stopping.abort()
-      await server.stop()
+      await server.stop(graceMs)
       await watched
     },
   }

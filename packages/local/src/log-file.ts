@@ -2,8 +2,8 @@ import { closeSync, fstatSync, mkdirSync, openSync, renameSync, rmSync, writeSyn
 import { dirname } from 'node:path'
 
 export interface LogFile {
-  write(line: string): void
-  close(): void
+  readonly write: (line: string) => void
+  readonly close: () => void
 }
 
 const FILE_BYTES_MAX = 10 * 1_048_576

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { AppError } from '@mumega/errors'
@@ -22,6 +22,7 @@ export interface NatsProgram {
 
 // Raised whenever a pinned version in nats-fetch.ts changes, so that an old copy is not kept for ever.
 const CACHE_GENERATION = 1
+const WORK_PREFIX = 'fetch-'
 const WAIT_MS_MAX = 600_000
 const POLL_MS = 250
 
@@ -46,6 +47,7 @@ export async function findNatsServer(options: FindNatsOptions = {}): Promise<Nat
   try {
     const meanwhile = await usable(place, 'cache')
     if (meanwhile !== undefined) return meanwhile
+    removeLeftOvers(cacheDir)
     return await fetchInto(place, { environment, log, cacheDir })
   } finally {
     lock.release()
@@ -72,6 +74,13 @@ async function waitForLock(path: string, log: (line: string) => void): Promise<F
   throw new AppError('local.nats-busy', 'unavailable', `Another start holds ${path} for too long.`)
 }
 
+/** What a start that was killed half-way had fetched so far. Only the holder of the lock may. */
+function removeLeftOvers(cacheDir: string): void {
+  for (const name of readdirSync(cacheDir).filter((entry) => entry.startsWith(WORK_PREFIX))) {
+    rmSync(join(cacheDir, name), { recursive: true, force: true })
+  }
+}
+
 interface FetchOptions {
   environment: Environment
   log: (line: string) => void
@@ -85,7 +94,7 @@ async function fetchInto(
   const refusals: string[] = []
   for (const way of WAYS) {
     mkdirSync(cacheDir, { recursive: true })
-    const workDir = mkdtempSync(join(cacheDir, 'fetch-'))
+    const workDir = mkdtempSync(join(cacheDir, WORK_PREFIX))
     try {
       const obstacle = await way.obstacle(environment)
       if (obstacle !== undefined) {

@@ -74,7 +74,7 @@ async function download(url: string): Promise<Buffer> {
   if (!answer.ok || answer.body === null) throw new Error(`the mirror answered ${answer.status}`)
   const chunks: Uint8Array[] = []
   let bytes = 0
-  for await (const chunk of answer.body) {
+  for await (const chunk of answer.body as AsyncIterable<Uint8Array>) {
     bytes += chunk.byteLength
     if (bytes > RELEASE_BYTES_MAX) throw new Error('the mirror sends more than a release has')
     chunks.push(chunk)

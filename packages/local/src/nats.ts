@@ -119,8 +119,8 @@ async function portOf(dir: string, server: ServerProcess): Promise<number | unde
 function clientUrlIn(portsFile: string): string | undefined {
   try {
     const ports = JSON.parse(readFileSync(portsFile, 'utf8')) as { nats?: unknown }
-    const [url]: unknown[] = Array.isArray(ports.nats) ? ports.nats : []
-    return typeof url === 'string' ? url : undefined
+    const urls: unknown[] = Array.isArray(ports.nats) ? ports.nats : []
+    return typeof urls[0] === 'string' ? urls[0] : undefined
   } catch {
     return undefined // Being written.
   }

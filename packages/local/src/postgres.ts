@@ -59,7 +59,7 @@ const POLL_MS = 25
 // SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one, which the next start recovers from.
 const STOP: readonly StopStep[] = [
   { signal: 'SIGINT', graceMs: 6_000 },
-  { signal: 'SIGQUIT', graceMs: 2_000 },
+  { signal: 'SIGQUIT', graceMs: 500 },
   { signal: 'SIGKILL', graceMs: 2_000 },
 ]
 const OLD_BACKENDS = /pre-existing shared memory block|lock file "postmaster.pid" already exists/

@@ -24,8 +24,11 @@ export interface ServerProcess {
   readonly pid: number
   /** Resolves when the process is gone, for whatever reason. */
   readonly ended: Promise<ProcessEnd>
-  /** Lets the server finish properly; ends it by force after a bounded wait. Safe to call twice. */
-  stop(): Promise<void>
+  /**
+   * Lets the server finish properly; ends it by force after a bounded wait, which `graceMs` shortens.
+   * Safe to call twice.
+   */
+  stop(graceMs?: number): Promise<void>
   /** Ends it at once with SIGKILL, as a crash would. */
   kill(): Promise<void>
 }
@@ -177,17 +180,29 @@ function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
+const running = new Set<ChildProcess>()
+
+/** Ends every server that this process started, at once and as a crash would: the last resort. */
+export function killAllServers(): void {
+  for (const child of running) child.kill('SIGKILL')
+}
+
 /** The child as a server that `steps` stop. Its output must be read by the caller. */
 export function serverProcess(child: ChildProcess, steps: readonly StopStep[]): ServerProcess {
   const { pid } = child
+  // Without this listener a program that does not exist would end our own process.
+  child.on('error', () => undefined)
   if (pid === undefined) throw new Error(`${child.spawnfile} could not be started.`)
-  const ended = endOfChild(child)
+  running.add(child)
+  const ended = endOfChild(child).finally(() => running.delete(child))
   return {
     pid,
     ended,
-    async stop() {
+    async stop(graceMs) {
       if (child.exitCode !== null || child.signalCode !== null) return
-      await stopProcess(pid, steps)
+      const [first, ...others] = steps
+      const shortened = first === undefined ? [] : [{ ...first, graceMs: graceMs ?? first.graceMs }]
+      await stopProcess(pid, [...shortened, ...others])
       await ended
     },
     async kill() {

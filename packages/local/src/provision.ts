@@ -6,6 +6,8 @@ export interface BusAdmin {
   natsUrl: string
   /** The seed of the one user who may create streams. */
   adminSeed: string
+  /** Servers that hold each stream: 1 when absent, 3 in a cluster. */
+  replicas?: number
 }
 
 const CONNECT_MS_MAX = 5_000
@@ -18,7 +20,7 @@ const CONNECT_MS_MAX = 5_000
 export async function provisionBus(admin: BusAdmin): Promise<void> {
   const connection = await connectAsAdmin(admin)
   try {
-    await provisionTopology(connection)
+    await provisionTopology(connection, { replicas: admin.replicas ?? 1 })
   } finally {
     await connection.close()
   }
@@ -27,7 +29,7 @@ export async function provisionBus(admin: BusAdmin): Promise<void> {
 async function connectAsAdmin({ natsUrl, adminSeed }: BusAdmin): Promise<NatsConnection> {
   try {
     return await connect({
-      servers: natsUrl,
+      servers: natsUrl.split(','),
       authenticator: nkeyAuthenticator(new TextEncoder().encode(adminSeed)),
       name: 'mumega-start',
       timeout: CONNECT_MS_MAX,

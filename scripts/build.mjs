@@ -1,0 +1,58 @@
+import './check-node.mjs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { ROOT, runQuietly } from './command.mjs'
+import { install } from './install.mjs'
+import { fail, step } from './progress.mjs'
+
+/** Every TypeScript project of the repository, as folders. */
+export function allProjects() {
+  const parents = ['packages', 'services'].flatMap((kind) =>
+    readdirSync(join(ROOT, kind)).map((name) => `${kind}/${name}`),
+  )
+  return [...parents.flatMap((folder) => [folder, `${folder}/test`]), 'test'].filter((folder) =>
+    existsSync(join(ROOT, folder, 'tsconfig.json')),
+  )
+}
+
+/** The projects that `npm start` needs; the compiler adds what they refer to. */
+export function suiteProjects() {
+  const isService = (folder) => /^services\/[^/]+$/.test(folder)
+  return ['packages/local', 'packages/cli', ...allProjects().filter(isService)]
+}
+
+/** Compiles what has changed since the last time. Ends the process with the complaints if there are any. */
+export async function build(projects) {
+  for (const folder of allProjects()) prune(folder)
+  const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')
+  const startedAtMs = Date.now()
+  const { code, output } = await runQuietly(process.execPath, [compiler, '-b', ...projects])
+  if (code !== 0) fail(`${output.trim()}\n\nThe build failed; the lines above say where.`)
+  if (Date.now() - startedAtMs > 2_000) step('built')
+}
+
+/**
+ * Removes what was compiled from a source that is gone: the compiler leaves it, and a test or a program
+ * that was deleted would go on running.
+ */
+function prune(folder) {
+  const isTest = folder.endsWith('/test')
+  // A test project compiles into the folder of what it tests: packages/x/test into packages/x/dist/test.
+  const base = isTest ? folder.slice(0, -'/test'.length) : folder
+  const compiled = join(ROOT, base, 'dist', ...(isTest ? ['test'] : []))
+  if (!existsSync(compiled)) return
+  for (const entry of readdirSync(compiled, { recursive: true, withFileTypes: true })) {
+    const suffix = /\.(js|js\.map|d\.ts)$/.exec(entry.name)
+    if (!entry.isFile() || suffix === null) continue
+    const path = join(entry.parentPath, entry.name)
+    const source = relative(join(ROOT, base, 'dist'), path).slice(0, -suffix[0].length)
+    if (!existsSync(join(ROOT, base, `${source}.ts`))) rmSync(path)
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await install()
+  step('building …')
+  await build(allProjects())
+}

@@ -1,0 +1,48 @@
+import './check-node.mjs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { allProjects, build } from './build.mjs'
+import { ROOT, runOpenly } from './command.mjs'
+import { install } from './install.mjs'
+import { fail, step } from './progress.mjs'
+
+await install()
+step('building …')
+await build(allProjects())
+
+const folder = mkdtempSync(join(tmpdir(), 'mumega-results-'))
+const resultsFile = join(folder, 'results.json')
+const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js')
+const words = [jest, '--json', `--outputFile=${resultsFile}`, ...process.argv.slice(2)]
+const code = await runOpenly(process.execPath, words, { env: jestEnvironment() })
+const results = readResults()
+rmSync(folder, { recursive: true, force: true })
+if (results === undefined) fail(`Jest ended with code ${code} before it had results.`)
+process.exit(report(results))
+
+function jestEnvironment() {
+  const nodeOptions = [process.env.NODE_OPTIONS, '--experimental-vm-modules', '--no-warnings']
+  return { ...process.env, NODE_OPTIONS: nodeOptions.filter(Boolean).join(' ') }
+}
+
+function readResults() {
+  try {
+    return JSON.parse(readFileSync(resultsFile, 'utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+/** Says why each test was skipped and how many did what; gives the exit code. */
+function report({ testResults, numPassedTests, numPendingTests, numTodoTests, ...counts }) {
+  const assertions = testResults.flatMap((file) => file.assertionResults)
+  const skipped = assertions.filter(({ status }) => status === 'pending' || status === 'todo')
+  for (const { fullName } of skipped) process.stdout.write(`skipped: ${fullName}\n`)
+  // A file that could not even be loaded holds tests that did not pass.
+  const failed = counts.numFailedTests + counts.numRuntimeErrorTestSuites
+  process.stdout.write(
+    `${numPassedTests} passed, ${failed} failed, ${numPendingTests + numTodoTests} skipped\n`,
+  )
+  return failed === 0 && numPassedTests > 0 && code === 0 ? 0 : 1
+}
