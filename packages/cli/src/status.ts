@@ -6,8 +6,8 @@ import { getJson } from './get-json.ts'
 import { printable } from './printable.ts'
 import { readRunFile } from './run-file.ts'
 
+// Ready or not, the answer has them; the rest of it differs (503 is an RFC 9457 problem).
 const Readiness = Type.Object({
-  status: Type.String(),
   dependencies: Type.Array(
     Type.Object({
       name: Type.String(),
@@ -40,13 +40,16 @@ export const status: Command = {
     const output = values.json === true ? `${JSON.stringify(answer.body, null, 2)}\n` : undefined
     return {
       exitCode: isReady ? 0 : EXIT_FAILED,
-      output: output ?? asText(answer.body, { gatewayUrl, isReady }),
+      output: output ?? readinessText(answer.body, { gatewayUrl, isReady }),
     }
   },
 }
 
-function asText(readiness: Readiness, run: { gatewayUrl: string; isReady: boolean }): string {
-  const { dependencies } = readiness
+/** The readiness as lines for a person. */
+export function readinessText(
+  { dependencies }: Readiness,
+  run: { gatewayUrl: string; isReady: boolean },
+): string {
   const width = Math.max(0, ...dependencies.map(({ name }) => name.length))
   const lines = dependencies.map(({ name, status, reason, latencyMs }) => {
     const latency = latencyMs === undefined ? '' : `${latencyMs.toFixed(1)} ms`

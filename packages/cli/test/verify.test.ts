@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { redactionTarget } from '@mumega/tlog/receipt'
 import {
@@ -173,6 +174,17 @@ test.each([
     expect(stderr).toMatch(line)
   },
 )
+
+test('the command in the README runs as it stands there', async () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+  const [, line] = /```sh\nnpx mumega (.*)\n```/.exec(readme) ?? []
+  place.write('log.vkey', `${vkey}\n`)
+
+  const { exitCode, stdout } = await place.mumega(...(line ?? '').split(' '))
+
+  expect(exitCode).toBe(0)
+  expect(stdout).toMatch(/^VALID: /)
+})
 
 test('help names every command', async () => {
   const { exitCode, stdout } = await place.mumega('--help')
