@@ -2,3 +2,5 @@
 export { startTestDatabase, type TestDatabase } from './database.ts'
 export { eventually, type EventuallyOptions } from './eventually.ts'
 export { startTestNats, type TestNats } from './nats.ts'
+export { skipUnless, type Capability } from './skip-unless.ts'
+export { startTestSuite, type TestSuite, type TestSuiteOptions } from './suite.ts'
