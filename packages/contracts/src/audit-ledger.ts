@@ -5,8 +5,8 @@ import { ServiceName, Sha256Hex, TenantId, Timestamp, Uuid } from './scalars.ts'
 
 /**
  * Seals one entry and answers when it is committed. For callers that must know the place of an entry
- * before they go on. The same (source, id) with the same content gets the first answer again. The source
- * is the authenticated service of the bus connection's subject permission, stated in `source`.
+ * before they go on. The same (source, id) with the same content gets the first answer again. A service
+ * appends as itself only: the context's actor must be `service:<source>`.
  */
 export const append = defineRequest({
   subject: 'rpc.audit-ledger.v1.append',
@@ -20,8 +20,9 @@ export const append = defineRequest({
   errors: [
     'audit-ledger.chain-seq-collision',
     'audit-ledger.id-reused',
-    'audit-ledger.entry-too-large',
+    'audit-ledger.intent-invalid',
     'audit-ledger.payload-too-large',
+    'audit-ledger.source-mismatch',
     'audit-ledger.not-sealing',
   ],
   timeoutMs: 5_000,

@@ -1,0 +1,96 @@
+import { Client, type QueryConfig, type QueryResult, type QueryResultRow } from 'pg'
+
+/** One connection of its own, opened when it is first used and again after it broke. */
+export interface Connection {
+  /** Throws what `pg` throws; after a broken connection the outcome is unknown. */
+  query<Row extends QueryResultRow>(query: QueryConfig): Promise<QueryResult<Row>>
+  close(): Promise<void>
+}
+
+const CONNECT_TIMEOUT_MS = 2_000
+const STATEMENT_TIMEOUT_MS = 10_000
+
+/**
+ * Opens a connection that sees every chain. The paths that seal, sign and record drops have one each, so that
+ * none waits for another's statement, and a full pool of readers stops none of them.
+ */
+export function openConnection(url: string): Connection {
+  let current: Client | undefined
+  let connecting: Promise<Client> | undefined
+  let isClosed = false
+
+  function forget(client: Client): void {
+    if (current === client) current = undefined
+  }
+
+  async function connect(): Promise<Client> {
+    const client = new Client({
+      connectionString: url,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      // The server's own timeout does not reach us through a connection that is cut silently.
+      query_timeout: STATEMENT_TIMEOUT_MS + CONNECT_TIMEOUT_MS,
+      options: '-c mumega.tenant_id=substrate',
+      keepAlive: true,
+    })
+    client.on('error', () => {
+      forget(client)
+    })
+    client.on('end', () => {
+      forget(client)
+    })
+    await client.connect()
+    current = client
+    return client
+  }
+
+  async function connected(): Promise<Client> {
+    if (isClosed) throw new Error('the connection was closed')
+    if (current !== undefined) return current
+    connecting ??= connect().finally(() => {
+      connecting = undefined
+    })
+    return connecting
+  }
+
+  return {
+    async query<Row extends QueryResultRow>(query: QueryConfig) {
+      const client = await connected()
+      try {
+        return await client.query<Row>(query)
+      } catch (error) {
+        if (!isStatementError(error)) {
+          forget(client)
+          // Its end is not awaited: it may hang as long as the network does.
+          client.end().catch(() => undefined)
+        }
+        throw error
+      }
+    },
+    async close() {
+      isClosed = true
+      const client = current ?? (await connecting?.catch(() => undefined))
+      await client?.end()
+    },
+  }
+}
+
+/** The server refused the statement itself: it was rolled back, and the connection goes on. */
+export function isStatementError(error: unknown): boolean {
+  const code = sqlStateOf(error)
+  return code !== undefined && !/^(08|57P|58|XX)/.test(code)
+}
+
+/** The five characters of the server's error code; undefined when the error is not the server's. */
+export function sqlStateOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') {
+    return undefined
+  }
+  return /^[0-9A-Z]{5}$/.test(error.code) && 'severity' in error ? error.code : undefined
+}
+
+/** The name of the unique constraint that the statement broke; undefined for any other error. */
+export function brokenUniqueOf(error: unknown): string | undefined {
+  if (sqlStateOf(error) !== '23505') return undefined
+  return error instanceof Error && 'constraint' in error ? String(error.constraint) : undefined
+}

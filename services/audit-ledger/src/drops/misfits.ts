@@ -1,0 +1,142 @@
+import { v7 as uuidv7 } from 'uuid'
+import type { Clock } from '@mumega/config/clock'
+import { conflictRecorded, dropRecorded } from '@mumega/contracts/audit-ledger'
+import { SUBSTRATE } from '@mumega/contracts/scalars'
+import type { Knex } from '@mumega/db'
+import { act, outgoing, unchanged, type AuditRecord, type OutgoingEvent } from '@mumega/db/act'
+import { countOpenDrops, insertConflict, resolveDrops, upsertDrop } from './misfit-repository.ts'
+
+/** An intent that could not be chained. */
+export interface Drop {
+  readonly source: string
+  /** Absent when the bytes could not be read that far. */
+  readonly id?: string
+  readonly reason: string
+  readonly attempts: number
+  /** SHA-256 over what was refused. */
+  readonly payloadHash: Buffer
+}
+
+/** The same (source, id) with other content than was sealed; hashes over the canonical intents. */
+export interface Conflict {
+  readonly source: string
+  readonly id: string
+  readonly sealed: Buffer
+  readonly refused: Buffer
+}
+
+/** Where everything is put on record that does not become an entry. */
+export interface Misfits {
+  /** Resolves when the record is committed; a repeated one counts up its attempts. Throws what the database throws. */
+  recordDrop(drop: Drop): Promise<void>
+  /** Resolves when it is committed; a repeated one changes nothing. It becomes an entry itself, by the outbox. */
+  recordConflict(conflict: Conflict): Promise<void>
+  /** Marks the drops whose event is in the log by now. Returns how many are still open. */
+  resolve(): Promise<number>
+  figures(): MisfitFigures
+}
+
+export interface MisfitFigures {
+  /** Records that were written since the start. */
+  records: number
+  /** Records that failed to be written since the start; their messages were handed back. */
+  failures: number
+}
+
+// Of one transaction; the rest waits for the next.
+const RECORDS_MAX = 100
+
+interface Waiting {
+  readonly misfit: { drop: Drop } | { conflict: Conflict }
+  resolve(): void
+  reject(error: unknown): void
+}
+
+/**
+ * LOCK-MON-6: nothing is dropped in silence. The path to the record shares nothing with the chain: its own pool, its
+ * own transaction, no lock of the log. Its events and the audit of conflicts go through the outbox like any service's.
+ *
+ * @param db a pool that nothing else uses
+ */
+export function openMisfits(db: Knex, clock: Clock): Misfits {
+  const context = {
+    tenantId: SUBSTRATE,
+    actor: { id: 'service:audit-ledger', kind: 'service' },
+  } as const
+  let queue: Waiting[] = []
+  let isRunning = false
+  let failures = 0
+  let records = 0
+
+  async function write(batch: readonly Waiting[]): Promise<void> {
+    const occurredAt = clock.now()
+    await act(db, { context, clock }, async (trx) => {
+      const audit: AuditRecord[] = []
+      const events: OutgoingEvent[] = []
+      for (const { misfit } of batch) {
+        if ('drop' in misfit) {
+          const dropId = uuidv7()
+          const isNew = await upsertDrop(trx, { ...misfit.drop, dropId, occurredAt })
+          if (isNew) events.push(dropEvent(misfit.drop, dropId))
+        } else if (await insertConflict(trx, { ...misfit.conflict, occurredAt })) {
+          audit.push(conflictAudit(misfit.conflict))
+          events.push(outgoing(conflictRecorded, conflictPayload(misfit.conflict)))
+        }
+      }
+      return { reply: undefined, audit, events }
+    })
+  }
+
+  async function run(): Promise<void> {
+    isRunning = true
+    while (queue.length > 0) {
+      const batch = queue.slice(0, RECORDS_MAX)
+      queue = queue.slice(batch.length)
+      try {
+        await write(batch)
+        records += batch.length
+        for (const waiting of batch) waiting.resolve()
+      } catch (error) {
+        failures += batch.length
+        for (const waiting of batch) waiting.reject(error)
+      }
+    }
+    isRunning = false
+  }
+
+  function enqueue(misfit: Waiting['misfit']): Promise<void> {
+    return new Promise((resolve, reject) => {
+      queue.push({ misfit, resolve, reject })
+      if (!isRunning) void run()
+    })
+  }
+
+  return {
+    recordDrop: (drop) => enqueue({ drop }),
+    recordConflict: (conflict) => enqueue({ conflict }),
+    resolve: () =>
+      act(db, { context, clock }, async (trx) => {
+        await resolveDrops(trx, clock.now())
+        return unchanged(await countOpenDrops(trx))
+      }),
+    figures: () => ({ records, failures }),
+  }
+}
+
+function dropEvent(drop: Drop, dropId: string): OutgoingEvent {
+  const { source, id, reason } = drop
+  return outgoing(dropRecorded, { dropId, source, ...(id !== undefined && { id }), reason })
+}
+
+function conflictPayload({ source, id, sealed, refused }: Conflict) {
+  return { source, id, sealed: sealed.toString('hex'), refused: refused.toString('hex') }
+}
+
+function conflictAudit(conflict: Conflict): AuditRecord {
+  return {
+    chain: SUBSTRATE,
+    action: 'audit.conflict-recorded',
+    target: `entry:${conflict.source}/${conflict.id}`,
+    payload: conflictPayload(conflict),
+  }
+}

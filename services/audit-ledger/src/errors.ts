@@ -1,0 +1,54 @@
+import { AppError } from '@mumega/errors'
+
+export function chainSeqCollision(chain: string): AppError {
+  return new AppError(
+    'audit-ledger.chain-seq-collision',
+    'conflict',
+    `The head of the chain ${chain} is another one. Read it again and decide anew.`,
+    { details: { chain } },
+  )
+}
+
+export function idReused(source: string, id: string): AppError {
+  return new AppError(
+    'audit-ledger.id-reused',
+    'conflict',
+    'This event id was sealed before with other content. The first entry stands.',
+    { details: { source, id } },
+  )
+}
+
+export function payloadTooLarge(actualBytes: number, limitBytes: number): AppError {
+  return new AppError(
+    'audit-ledger.payload-too-large',
+    'too-large',
+    `The payload has ${actualBytes} bytes in canonical form; ${limitBytes} is the limit.`,
+    { details: { actualBytes, limitBytes } },
+  )
+}
+
+export function intentInvalid(reason: string): AppError {
+  return new AppError('audit-ledger.intent-invalid', 'invalid', `The intent is refused: ${reason}.`)
+}
+
+export function sourceMismatch(source: string): AppError {
+  return new AppError(
+    'audit-ledger.source-mismatch',
+    'forbidden',
+    `Only the service ${source} itself may append as ${source}.`,
+    { details: { source } },
+  )
+}
+
+export function notSealing(reason: string): AppError {
+  return new AppError(
+    'audit-ledger.not-sealing',
+    'unavailable',
+    `The ledger seals nothing now: ${reason}. What was sent on the bus is kept.`,
+  )
+}
+
+/** The same for an entry that does not exist and for another tenant's. */
+export function entryNotFound(): AppError {
+  return new AppError('audit-ledger.entry-not-found', 'not-found', 'There is no such entry.')
+}

@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs'
+import type { Bus } from '@mumega/bus'
+import type { Relay } from '@mumega/bus/relay'
+import type { DependencyHealth, HealthStatus, ServiceHealth } from '@mumega/contracts/health'
+import { checkDatabase, type Knex } from '@mumega/db'
+import { countConflicts, countOpenDrops } from './drops/misfit-repository.ts'
+import type { Misfits } from './drops/misfits.ts'
+import type { Intake } from './intake/on-append.ts'
+import type { Announcer } from './sealing/announcer.ts'
+import type { Sealer } from './sealing/sealer.ts'
+import type { Checkpointer } from './signing/checkpointer.ts'
+
+// Below the contract's 2 s, so that a dependency that hangs is reported and does not hang the report.
+const CHECK_MS_MAX = 1_500
+
+export interface Parts {
+  readonly bus: Bus
+  readonly db: Knex
+  readonly relay: Relay
+  readonly sealer: Sealer
+  readonly checkpointer: Checkpointer
+  readonly announcer: Announcer
+  readonly misfits: Misfits
+  readonly intake: Intake
+}
+
+/** How the ledger is: what it depends on, and whether it seals and signs. */
+export async function readHealth(parts: Parts): Promise<ServiceHealth> {
+  const { db, bus, sealer, checkpointer, relay, misfits } = parts
+  const [database, nats, counted] = await Promise.all([
+    check('postgres', () => checkDatabase(db)),
+    check('nats', () => bus.roundTripMs()),
+    within(countMisfits(db)).catch(() => ({})),
+  ])
+  const dependencies = [
+    database,
+    nats,
+    own('sealing', sealer.trouble() && `not-sealing: ${sealer.trouble()}`),
+    own('signing', checkpointer.trouble()),
+    own('relay', relay.figures().lastError && 'events and audit intents wait in the outbox'),
+  ]
+  return {
+    service: 'audit-ledger',
+    version: VERSION,
+    status: worst(dependencies),
+    dependencies,
+    figures: {
+      ...counted,
+      size: sealer.committed()?.size ?? 0,
+      ...checkpointer.figures(),
+      sealingLagMs: sealer.figures().lagMs,
+      waiting: sealer.figures().waiting,
+      collisions: sealer.figures().collisions,
+      intakeIntents: parts.intake.pending().intents,
+      unannounced: parts.announcer.lag(),
+      misfitFailures: misfits.figures().failures,
+      relayPublished: relay.figures().published,
+      relayFailures: relay.figures().failures,
+    },
+  }
+}
+
+/** What cannot be counted is left out: a zero would say that nothing was dropped. */
+async function countMisfits(db: Knex): Promise<{ drops: number; conflicts: number }> {
+  const [drops, conflicts] = await Promise.all([countOpenDrops(db), countConflicts(db)])
+  return { drops, conflicts }
+}
+
+function own(name: string, trouble: string | undefined): DependencyHealth {
+  if (trouble === undefined) return { name, status: 'ok', latencyMs: 0 }
+  return { name, status: 'failing', reason: trouble.slice(0, 500), latencyMs: 0 }
+}
+
+async function check(name: string, probe: () => Promise<unknown>): Promise<DependencyHealth> {
+  const startedMs = performance.now()
+  try {
+    await within(probe())
+    return { name, status: 'ok', latencyMs: performance.now() - startedMs }
+  } catch {
+    const reason = `${name} did not answer; is it up, and can this process reach it?`
+    return { name, status: 'failing', reason, latencyMs: performance.now() - startedMs }
+  }
+}
+
+async function within<Result>(work: Promise<Result>): Promise<Result> {
+  let timeout: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timeout = setTimeout(() => {
+      reject(new Error('no answer in time'))
+    }, CHECK_MS_MAX)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timeout)
+  }
+}
+
+function worst(dependencies: readonly DependencyHealth[]): HealthStatus {
+  return dependencies.some(({ status }) => status === 'failing') ? 'failing' : 'ok'
+}
+
+const VERSION = readVersion()
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  // Our own manifest, which npm refuses without a version.
+  return (JSON.parse(text) as { version: string }).version
+}

@@ -1,0 +1,51 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Bus } from '@mumega/bus'
+import { RIGHTS } from '@mumega/contracts/topology'
+import type { Misfits } from '../drops/misfits.ts'
+import { GROUP_ENTRIES_MAX, type Sealer } from '../sealing/sealer.ts'
+import { openIntake, type Intake } from './on-append.ts'
+import { startPull } from './pull.ts'
+
+export interface RunningIntake extends Intake {
+  /** Takes nothing more, and waits a bounded time until what was taken is settled. */
+  stop(): Promise<void>
+}
+
+// Two groups: one that is being committed, one that is decoded meanwhile.
+const INTENTS_HELD_MAX = 2 * GROUP_ENTRIES_MAX
+const BYTES_HELD_MAX = 8 * 1_048_576
+const PULL_MESSAGES_MAX = 1_024
+const PULL_BYTES_MAX = 4 * 1_048_576
+const STOP_MS_MAX = 5_000
+const STOP_LOOK_MS = 20
+
+/** Takes audit intents from their stream as fast as they are sealed, and no faster. */
+export function startIntake(
+  bus: Bus,
+  { sealer, misfits }: { sealer: Sealer; misfits: Misfits },
+): RunningIntake {
+  const consumer = RIGHTS[bus.service]?.consumers[0]
+  if (consumer === undefined) throw new Error(`${bus.service} has no consumer`)
+  const intake = openIntake({ submit: sealer.submit, misfits, onDone: () => pull.look() })
+  const pull = startPull(bus.connection, {
+    service: bus.service,
+    stream: consumer.stream,
+    consumer: consumer.name,
+    messagesMax: PULL_MESSAGES_MAX,
+    bytesMax: PULL_BYTES_MAX,
+    hasRoom() {
+      const { intents, bytes } = intake.pending()
+      return intents < INTENTS_HELD_MAX && bytes < BYTES_HELD_MAX
+    },
+    onMessage: intake.onMessage,
+  })
+  bus.onReconnect(pull.restart)
+  return {
+    ...intake,
+    async stop() {
+      await pull.stop()
+      const deadline = performance.now() + STOP_MS_MAX
+      while (intake.pending().bytes > 0 && performance.now() < deadline) await pause(STOP_LOOK_MS)
+    },
+  }
+}

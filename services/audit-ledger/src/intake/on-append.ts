@@ -1,0 +1,176 @@
+import { hash } from 'node:crypto'
+import { domainOf } from '@mumega/contracts/define'
+import { PAYLOAD_BYTES_MAX } from '@mumega/tlog/entry'
+import { logger } from '@mumega/telemetry'
+import type { Misfits } from '../drops/misfits.ts'
+import { isRefusal, prepareIntent, type PreparedIntent, type Refusal } from '../sealing/intent.ts'
+import type { SealOutcome, SealRequest } from '../sealing/seal-request.ts'
+import type { Pulled } from './pull.ts'
+
+export interface Intake {
+  onMessage(message: Pulled): void
+  /** What was taken from the stream and is not acknowledged yet. */
+  pending(): { intents: number; bytes: number }
+}
+
+export interface IntakeOptions {
+  readonly submit: (request: SealRequest) => void
+  readonly misfits: Misfits
+  /** Called when a message was acknowledged or handed back. */
+  readonly onDone: () => void
+}
+
+const INTENTS_MAX = 64
+const RETRY_MS_MIN = 1_000
+const RETRY_MS_MAX = 60_000
+
+/** One message on its way: acknowledged once each of its intents is in the log or on record as refused. */
+interface Course {
+  readonly message: Pulled
+  readonly source: string
+  /** Intents and records still under way. */
+  open: number
+  isHandedBack: boolean
+}
+
+/**
+ * Takes `aud.<source>.v1.append`. The source is the subject's: the server lets only the service itself publish
+ * there, whatever the body says. What is good in a message is sealed, what is not becomes a drop-record (LOCK-MON-6);
+ * acknowledged is only what is committed, and the rest of the message comes again.
+ */
+export function openIntake(options: IntakeOptions): Intake {
+  const log = logger('audit-ledger')
+  let intents = 0
+  let bytes = 0
+
+  function finish(course: Course): void {
+    course.open -= 1
+    if (course.open > 0) return
+    bytes -= course.message.bytes.length
+    if (course.isHandedBack) course.message.nak(retryMs(course.message.deliveries))
+    else course.message.ack()
+    options.onDone()
+  }
+
+  /** Puts on record what cannot be sealed; when even that fails, the message is handed back, never forgotten. */
+  function record(course: Course, work: Promise<void>): void {
+    course.open += 1
+    work
+      .catch((error: unknown) => {
+        log.error({ error, subject: course.message.subject }, 'misfit-not-recorded')
+        course.isHandedBack = true
+      })
+      .finally(() => {
+        finish(course)
+      })
+  }
+
+  function drop(course: Course, dropped: { id?: string; reason: string; hash: Buffer }): void {
+    const { id, reason } = dropped
+    const { source } = course
+    const work = options.misfits.recordDrop({
+      source,
+      reason,
+      attempts: 1,
+      payloadHash: dropped.hash,
+      ...(id !== undefined && { id }),
+    })
+    record(course, work)
+  }
+
+  function take(course: Course, candidate: unknown): void {
+    const intent = prepareIntent(course.source, candidate)
+    if (isRefusal(intent)) {
+      drop(course, { ...idOf(candidate), reason: reasonOf(intent), hash: hashOfValue(candidate) })
+      return
+    }
+    course.open += 1
+    intents += 1
+    options.submit({
+      intent,
+      mayBeKnown: course.message.deliveries > 1,
+      settle(outcome) {
+        intents -= 1
+        onOutcome(course, intent, outcome)
+        finish(course)
+      },
+    })
+  }
+
+  function onOutcome(course: Course, intent: PreparedIntent, outcome: SealOutcome): void {
+    const { source, id } = intent
+    const refused = Buffer.from(intent.intentHash, 'latin1')
+    if (outcome.kind === 'sealed') return
+    if (outcome.kind === 'conflict') {
+      const sealed = Buffer.from(outcome.sealedHash, 'latin1')
+      record(course, options.misfits.recordConflict({ source, id, sealed, refused }))
+      return
+    }
+    // It stays in the stream and is tried again, so that nothing is lost; a drop-record says that it waits, and is
+    // resolved when the entry is sealed at last.
+    course.isHandedBack = true
+    if (outcome.kind === 'not-sealing') return
+    const attempts = outcome.kind === 'collision' ? outcome.attempts : 1
+    const reason = `its place in the chain ${intent.chain} was taken, ${attempts} times`
+    const work = options.misfits.recordDrop({ source, id, reason, attempts, payloadHash: refused })
+    record(course, work)
+  }
+
+  return {
+    onMessage(message) {
+      // Counted as open while the intents are handed over, so that none of them ends the message before the last.
+      const source = domainOf(message.subject)
+      const course: Course = { message, source, open: 1, isHandedBack: false }
+      bytes += message.bytes.length
+      const candidates = intentsOf(message.bytes)
+      if (typeof candidates === 'string') {
+        drop(course, { reason: candidates, hash: hash('sha256', message.bytes, 'buffer') })
+      } else {
+        for (const candidate of candidates) take(course, candidate)
+      }
+      finish(course)
+    },
+    pending: () => ({ intents, bytes }),
+  }
+}
+
+/** The message's intents, unchecked; or why it has none. */
+function intentsOf(bytes: Uint8Array): unknown[] | string {
+  let body: unknown
+  try {
+    body = JSON.parse(utf8.decode(bytes))
+  } catch {
+    return 'the message is not JSON in UTF-8'
+  }
+  const intents =
+    typeof body === 'object' && body !== null && 'intents' in body ? body.intents : undefined
+  if (!Array.isArray(intents)) return 'the message has no list of intents'
+  if (intents.length === 0) return 'the message holds no intent'
+  if (intents.length > INTENTS_MAX) return `the message holds over ${INTENTS_MAX} intents`
+  return intents
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+function idOf(candidate: unknown): { id?: string } {
+  const id =
+    typeof candidate === 'object' && candidate !== null && 'id' in candidate
+      ? candidate.id
+      : undefined
+  return typeof id === 'string' && UUID.test(id) ? { id } : {}
+}
+
+function reasonOf(refusal: Refusal): string {
+  if (refusal.kind === 'malformed') return refusal.reason
+  return `the payload has ${refusal.actualBytes} bytes, and ${PAYLOAD_BYTES_MAX} is the limit`
+}
+
+function hashOfValue(value: unknown): Buffer {
+  return hash('sha256', JSON.stringify(value), 'buffer')
+}
+
+function retryMs(deliveries: number): number {
+  return Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(deliveries - 1, 10))
+}

@@ -1,0 +1,127 @@
+import { createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node'
+
+/** One message of the stream, not yet acknowledged. */
+export interface Pulled {
+  readonly subject: string
+  readonly bytes: Uint8Array
+  /** 1 at the first. */
+  readonly deliveries: number
+  ack(): void
+  /** Hands it back, to be delivered again after `delayMs`. */
+  nak(delayMs: number): void
+}
+
+export interface PullOptions {
+  /** The service whose inbox it is. */
+  readonly service: string
+  readonly stream: string
+  readonly consumer: string
+  /** Of one request. */
+  readonly messagesMax: number
+  readonly bytesMax: number
+  /** Whether another request's worth of messages can be taken. */
+  hasRoom(): boolean
+  onMessage(message: Pulled): void
+}
+
+export interface Pull {
+  /** There may be room again. */
+  look(): void
+  /** The connection was lost, and with it what the server knew of the last request. */
+  restart(): void
+  /** Asks for nothing more. Resolves when everything that was on its way has been handed over. */
+  stop(): Promise<void>
+}
+
+// The server ends a request after this time, and shows before then that it is still there.
+const EXPIRES_MS = 30_000
+const HEARTBEAT_MS = 5_000
+const SILENCE_MS_MAX = 12_000
+const NANOS_PER_MS = 1_000_000
+const ACK = Buffer.from('+ACK')
+
+/**
+ * Pulls from a durable consumer, one request at a time (NATS ADR-15, ADR-9 for the heartbeats). By hand, because the
+ * client's own `consume` bounds either messages or bytes, and asks for more when messages arrive, not when they
+ * were dealt with: 4,096 messages of 512 KiB would be in memory.
+ */
+export function startPull(connection: NatsConnection, options: PullOptions): Pull {
+  // The only inboxes that the server lets this service subscribe.
+  const inbox = createInbox(`_INBOX_${options.service}`)
+  const subject = `$JS.API.CONSUMER.MSG.NEXT.${options.stream}.${options.consumer}`
+  const request = JSON.stringify({
+    batch: options.messagesMax,
+    max_bytes: options.bytesMax,
+    expires: EXPIRES_MS * NANOS_PER_MS,
+    idle_heartbeat: HEARTBEAT_MS * NANOS_PER_MS,
+  })
+  let serial = 0
+  let missing = 0
+  let heardAtMs = 0
+  let isStopped = false
+
+  function look(): void {
+    if (isStopped || missing > 0 || connection.isClosed() || !options.hasRoom()) return
+    serial += 1
+    missing = options.messagesMax
+    heardAtMs = performance.now()
+    connection.publish(subject, request, { reply: `${inbox}.${serial}` })
+  }
+
+  function onMessage(message: Msg): void {
+    heardAtMs = performance.now()
+    if (message.subject.startsWith(inbox)) {
+      // Of an earlier request, which was given up; or a heartbeat; otherwise the end of this request.
+      const isCurrent = message.subject === `${inbox}.${serial}`
+      if (isCurrent && message.headers?.code !== 100) missing = 0
+    } else {
+      missing = Math.max(0, missing - 1)
+      options.onMessage(pulledOf(message))
+    }
+    look()
+  }
+
+  const subscription = connection.subscribe(`${inbox}.*`, {
+    callback(error, message) {
+      if (error === null) onMessage(message)
+    },
+  })
+  // A request that the server forgot, when it restarted for instance, is never answered.
+  const watch = setInterval(() => {
+    if (performance.now() - heardAtMs > SILENCE_MS_MAX) missing = 0
+    look()
+  }, HEARTBEAT_MS)
+  look()
+
+  return {
+    look,
+    restart() {
+      missing = 0
+      look()
+    },
+    async stop() {
+      isStopped = true
+      clearInterval(watch)
+      if (!subscription.isClosed()) await subscription.drain()
+    },
+  }
+}
+
+function pulledOf(message: Msg): Pulled {
+  return {
+    subject: message.subject,
+    bytes: message.data,
+    deliveries: deliveriesOf(message.reply ?? ''),
+    ack: () => void message.respond(ACK),
+    nak: (delayMs) =>
+      void message.respond(`-NAK ${JSON.stringify({ delay: delayMs * NANOS_PER_MS })}`),
+  }
+}
+
+// $JS.ACK.<stream>.<consumer>.<deliveries>.…, or with <domain>.<account> before the stream (NATS ADR-15).
+function deliveriesOf(reply: string): number {
+  const tokens = reply.split('.')
+  const deliveries = Number(tokens.length === 9 ? tokens[4] : tokens[6])
+  if (!Number.isInteger(deliveries)) throw new Error('a message came without its delivery subject')
+  return deliveries
+}

@@ -1,0 +1,55 @@
+import { assembleProof, planInclusion, rootOf } from '@mumega/tlog/merkle'
+import type { NodeAt } from '@mumega/tlog/subtrees'
+import type { NodeRange } from './proof-repository.ts'
+
+const LEVEL_BITS = 8
+const TILE_WIDTH = 256
+
+/** Reads the hashes of one range of stored nodes. */
+export type ReadHashes = (range: NodeRange) => Promise<Buffer[]>
+
+/**
+ * The inclusion proof of leaf `index` in the tree of `size` leaves. The nodes it needs stand in at most two tiles of
+ * 256 for each level of 256: a log of sixteen million entries costs six reads.
+ */
+export async function proveInclusion(
+  size: number,
+  index: number,
+  readHashes: ReadHashes,
+): Promise<Buffer[]> {
+  const plan = planInclusion(size, index)
+  const wanted = plan.flat().map(rangeOf)
+  const tiles = new Map<string, { range: NodeRange; hashes: Buffer[] }>()
+  for (const range of tilesOf(wanted)) {
+    tiles.set(tileKey(range), { range, hashes: await readHashes(range) })
+  }
+  const nodes = wanted.map((range) => {
+    const tile = tiles.get(tileKey(range))
+    if (tile === undefined) throw new Error('each wanted node has a tile')
+    return rootOf(tile.hashes.slice(range.begin - tile.range.begin, range.end - tile.range.begin))
+  })
+  return assembleProof(plan, nodes)
+}
+
+/** The stored nodes that make up a node: a power of two of them, all in one tile. */
+function rangeOf({ level, index }: NodeAt): NodeRange {
+  const storedLevel = Math.floor(level / LEVEL_BITS)
+  const width = 2 ** (level - storedLevel * LEVEL_BITS)
+  return { level: storedLevel, begin: index * width, end: (index + 1) * width }
+}
+
+function tileKey({ level, begin }: NodeRange): string {
+  return `${level}/${Math.floor(begin / TILE_WIDTH)}`
+}
+
+/** One range for each tile, over all that is wanted of it. */
+function tilesOf(wanted: readonly NodeRange[]): NodeRange[] {
+  const tiles = new Map<string, NodeRange>()
+  for (const range of wanted) {
+    const known = tiles.get(tileKey(range)) ?? range
+    const begin = Math.min(known.begin, range.begin)
+    const end = Math.max(known.end, range.end)
+    tiles.set(tileKey(range), { level: range.level, begin, end })
+  }
+  return [...tiles.values()]
+}

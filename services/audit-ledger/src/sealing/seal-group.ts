@@ -1,0 +1,191 @@
+import type { SealedEntry } from '@mumega/contracts/audit'
+import { brokenUniqueOf, type Connection } from '../connection.ts'
+import { buildBatch, EMPTY_CHAIN, type EntryBatch, type LogTip } from './entry-batch.ts'
+import { commitBatch, findKeys, findTakenChains } from './log-repository.ts'
+import type { LogState } from './log-state.ts'
+import type { SealOutcome, SealRequest } from './seal-request.ts'
+
+/** LOCK-S024-F-2: how often an intent's place may be taken by somebody else before its caller is told. */
+export const ATTEMPTS_MAX = 2
+
+/** One request of a group, and how often its place was taken. */
+interface Candidate {
+  readonly request: SealRequest
+  mayBeKnown: boolean
+  collisions: number
+}
+
+export interface Group {
+  /** Those without an outcome yet. */
+  open: Candidate[]
+}
+
+export interface SealingTools {
+  readonly connection: Connection
+  readonly state: LogState
+  onCollision(): void
+}
+
+export function groupOf(requests: readonly SealRequest[]): Group {
+  return {
+    open: requests.map((request) => ({ request, mayBeKnown: request.mayBeKnown, collisions: 0 })),
+  }
+}
+
+/**
+ * Tries once to seal what is open in the group, in one commit. Whatever has an outcome is settled and leaves the
+ * group; the caller tries again while something is open. Returns the batch when one was committed.
+ *
+ * Throws what the database throws, but for unique violations; then everything stays open, and may have been sealed.
+ */
+export async function tryGroup(tools: SealingTools, group: Group): Promise<EntryBatch | undefined> {
+  await settleKnown(tools.connection, group)
+  if (group.open.length === 0) return undefined
+  const tip = await tools.state.load(new Set(group.open.map(({ request }) => request.intent.chain)))
+  const plan = planGroup(tip, group.open)
+  const batch = buildBatch(
+    tip,
+    plan.chosen.map(({ request }) => request.intent),
+  )
+  if (plan.chosen.length > 0) {
+    const isCommitted = await commitOrCollide(tools, { group, chosen: plan.chosen, tip, batch })
+    if (!isCommitted) return undefined
+    tools.state.advance(batch)
+  }
+  group.open = []
+  plan.settle(batch.sealed)
+  return plan.chosen.length > 0 ? batch : undefined
+}
+
+/** After a failure whose outcome is unknown: what is open may be in the log already. */
+export function distrust(group: Group): void {
+  for (const candidate of group.open) candidate.mayBeKnown = true
+}
+
+/** Settles a part of the group, which leaves it. */
+export function settleWhere(
+  group: Group,
+  isMeant: (candidate: Candidate) => boolean,
+  outcome: SealOutcome | ((candidate: Candidate) => SealOutcome),
+): void {
+  const meant = new Set(group.open.filter(isMeant))
+  group.open = group.open.filter((candidate) => !meant.has(candidate))
+  for (const candidate of meant) {
+    candidate.request.settle(typeof outcome === 'function' ? outcome(candidate) : outcome)
+  }
+}
+
+async function settleKnown(connection: Connection, group: Group): Promise<void> {
+  const suspects = group.open.filter((candidate) => candidate.mayBeKnown)
+  if (suspects.length === 0) return
+  const found = await findKeys(
+    connection,
+    suspects.map(({ request }) => request.intent),
+  )
+  if (found.length === 0) return
+  const known = new Map(found.map((key) => [`${key.source} ${key.id}`, key]))
+  const outcomeOf = ({ request: { intent } }: Candidate): SealOutcome | undefined => {
+    const key = known.get(`${intent.source} ${intent.id}`)
+    if (key === undefined) return undefined
+    const { intentHash, ...entry } = key
+    if (intentHash === intent.intentHash) return { kind: 'sealed', entry }
+    return { kind: 'conflict', sealedHash: intentHash }
+  }
+  const outcomes = new Map(group.open.map((candidate) => [candidate, outcomeOf(candidate)]))
+  group.open = group.open.filter((candidate) => outcomes.get(candidate) === undefined)
+  for (const [candidate, outcome] of outcomes) {
+    if (outcome !== undefined) candidate.request.settle(outcome)
+  }
+}
+
+interface GroupPlan {
+  /** What goes into the batch, in order. */
+  readonly chosen: readonly Candidate[]
+  /** To be called with the committed entries of `chosen`; settles every candidate. */
+  settle(sealed: readonly SealedEntry[]): void
+}
+
+/** Decides who goes into the batch: not a repetition of one before it, and not one that expects another head. */
+function planGroup(tip: LogTip, candidates: readonly Candidate[]): GroupPlan {
+  const chosen: Candidate[] = []
+  // The place in the batch of each event; undefined for one that was refused.
+  const places = new Map<string, number | undefined>()
+  const touched = new Set<string>()
+  const outcomes: { candidate: Candidate; place: number | undefined }[] = []
+  for (const candidate of candidates) {
+    const { intent, expectedHead } = candidate.request
+    const key = `${intent.source} ${intent.id}`
+    if (places.has(key)) {
+      outcomes.push({ candidate, place: places.get(key) })
+      continue
+    }
+    const head = (tip.chains.get(intent.chain) ?? EMPTY_CHAIN).head
+    // An entry of the same batch before it moves the head, too, to one that nobody can have seen.
+    const isStale =
+      expectedHead !== undefined && (expectedHead !== head || touched.has(intent.chain))
+    const place = isStale ? undefined : chosen.push(candidate) - 1
+    if (!isStale) touched.add(intent.chain)
+    places.set(key, place)
+    outcomes.push({ candidate, place })
+  }
+  return {
+    chosen,
+    settle(sealed) {
+      for (const { candidate, place } of outcomes) {
+        const first = place === undefined ? undefined : chosen[place]
+        const entry = place === undefined ? undefined : sealed[place]
+        candidate.request.settle(outcomeBeside(candidate, first, entry))
+      }
+    },
+  }
+}
+
+function outcomeBeside(
+  candidate: Candidate,
+  first: Candidate | undefined,
+  entry: SealedEntry | undefined,
+): SealOutcome {
+  if (first === undefined || entry === undefined) return { kind: 'stale-head' }
+  const sealedHash = first.request.intent.intentHash
+  if (candidate.request.intent.intentHash === sealedHash) return { kind: 'sealed', entry }
+  return { kind: 'conflict', sealedHash }
+}
+
+interface CommitTry {
+  readonly group: Group
+  readonly chosen: readonly Candidate[]
+  readonly tip: LogTip
+  readonly batch: EntryBatch
+}
+
+/** False when somebody else had written: the group is then ready for another try from a fresh head. */
+async function commitOrCollide(tools: SealingTools, attempt: CommitTry): Promise<boolean> {
+  const { group, chosen, tip, batch } = attempt
+  let broken: string | undefined
+  try {
+    if (await commitBatch(tools.connection, tip, batch)) return true
+  } catch (error) {
+    broken = brokenUniqueOf(error)
+    if (broken === undefined) throw error
+  }
+  // Each try reads the head again and builds every `prev` anew: LOCK-S024-F-2.
+  tools.state.forget()
+  const isRepetition = broken === 'event_keys_once' && chosen.some(({ mayBeKnown }) => !mayBeKnown)
+  distrust(group)
+  if (isRepetition) return false
+  tools.onCollision()
+  const taken =
+    broken === 'event_keys_in_sequence'
+      ? await findTakenChains(tools.connection, batch)
+      : new Set<string>()
+  for (const candidate of chosen) {
+    const isTaken = taken.size === 0 || taken.has(candidate.request.intent.chain)
+    if (isTaken) candidate.collisions += 1
+  }
+  settleWhere(
+    group,
+    ({ collisions }) => collisions >= ATTEMPTS_MAX,
+    ({ collisions }) => ({ kind: 'collision', attempts: collisions }),
+  )
+  return false
+}

@@ -1,0 +1,97 @@
+import { connectBus } from '@mumega/bus'
+import { startRelay } from '@mumega/bus/relay'
+import { checkTopology } from '@mumega/bus/streams'
+import { scaledClock } from '@mumega/config/clock'
+import * as contracts from '@mumega/contracts/audit-ledger'
+import { healthOf } from '@mumega/contracts/health'
+import { openDatabase } from '@mumega/db'
+import { openOutbox } from '@mumega/db/outbox'
+import { handleAppend } from './append.ts'
+import type { Config } from './config.ts'
+import { openConnection } from './connection.ts'
+import { handleListDrops } from './drops/list-drops.ts'
+import { openMisfits } from './drops/misfits.ts'
+import { startResolving } from './drops/resolving.ts'
+import { readHealth, type Parts } from './health.ts'
+import { startIntake } from './intake/intake.ts'
+import { handleGetChainHead } from './receipts/get-chain-head.ts'
+import { handleGetCheckpoint } from './receipts/get-checkpoint.ts'
+import { handleGetReceipt } from './receipts/get-receipt.ts'
+import { startAnnouncer } from './sealing/announcer.ts'
+import { traceGrowth } from './sealing/seal-spans.ts'
+import { startSealer } from './sealing/sealer.ts'
+import { checkpointCopyAt } from './signing/checkpoint-copy.ts'
+import { startCheckpointer } from './signing/checkpointer.ts'
+import { readLogKey, type LogKey } from './signing/log-key.ts'
+
+const NAME = 'audit-ledger'
+
+/**
+ * Loads the log's head, verifies what was committed since the last checkpoint, then seals what the stream holds and
+ * answers the ledger's subjects until `stop()` resolves.
+ */
+export async function start(config: Config): Promise<{ stop: () => Promise<void> }> {
+  const clock = scaledClock({
+    scale: config.MUMEGA_TIME_SCALE,
+    originMs: config.MUMEGA_TIME_ORIGIN_MS,
+  })
+  const key = await readLogKey(config.LEDGER_KEY_FILE, config.LEDGER_ORIGIN)
+  const bus = await connectBus({
+    natsUrl: config.NATS_URL,
+    nkeySeed: config.NATS_NKEY_SEED,
+    service: NAME,
+    clock,
+  })
+  await checkTopology(bus.connection, NAME)
+  // Sealing, signing, drops and readers have connections of their own: none can hold up another.
+  const sealing = openConnection(config.DATABASE_URL)
+  const signing = openConnection(config.DATABASE_URL)
+  const dropsDb = openDatabase(config.DATABASE_URL, { poolMax: 1 })
+  const db = openDatabase(config.DATABASE_URL)
+  const misfits = openMisfits(dropsDb, clock)
+  const outbox = openOutbox(dropsDb, NAME)
+  const relay = startRelay(bus, outbox)
+  const sealer = startSealer(sealing)
+  await sealer.load()
+  const announcer = await startAnnouncer({ connection: signing, nats: bus.connection, sealer })
+  const copy = checkpointCopyAt(
+    config.LEDGER_CHECKPOINT_FILE ?? `${config.LEDGER_KEY_FILE}.checkpoint`,
+  )
+  const checkpointer = await startCheckpointer({ connection: signing, key, copy, clock, sealer })
+  const resolving = startResolving(misfits)
+  sealer.onGrowth(() => {
+    resolving.look()
+  })
+  if (config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined) sealer.onGrowth(traceGrowth)
+  const intake = startIntake(bus, { sealer, misfits })
+  serveAll({ bus, db, relay, sealer, checkpointer, announcer, misfits, intake }, key)
+
+  return {
+    async stop() {
+      // From the stream inwards: what is taken is sealed, then announced and signed.
+      await intake.stop()
+      await sealer.stop()
+      await announcer.stop()
+      await checkpointer.stop()
+      await resolving.stop()
+      await relay.stop()
+      await bus.drain()
+      await Promise.all([sealing.close(), signing.close(), dropsDb.destroy(), db.destroy()])
+    },
+  }
+}
+
+function serveAll(parts: Parts, key: LogKey): void {
+  const { bus, db, sealer, checkpointer, misfits } = parts
+  const submit = sealer.submit
+  bus.serve(contracts.append, (request, call) => handleAppend({ submit, misfits }, request, call))
+  bus.serve(contracts.getReceipt, (request, { context }) =>
+    handleGetReceipt({ db, checkpointer }, request, context),
+  )
+  bus.serve(contracts.getCheckpoint, () => Promise.resolve(handleGetCheckpoint(checkpointer, key)))
+  bus.serve(contracts.getChainHead, (request, { context }) =>
+    handleGetChainHead(db, request, context),
+  )
+  bus.serve(contracts.listDrops, (request, { context }) => handleListDrops(db, request, context))
+  bus.serve(healthOf(NAME), () => readHealth(parts))
+}

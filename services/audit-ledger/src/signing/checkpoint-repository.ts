@@ -1,0 +1,154 @@
+import { decodeFrontier, encodeFrontier, type Frontier } from '@mumega/tlog/merkle'
+import { brokenUniqueOf, type Connection } from '../connection.ts'
+import type { FullSubtree } from './tree-growth.ts'
+
+/** A checkpoint as it is stored. */
+export interface StoredCheckpoint {
+  readonly size: number
+  readonly root: Buffer
+  readonly frontier: Frontier
+  readonly note: string
+}
+
+/** The signed state of the log after 256 × `anchor` entries. */
+export interface Anchor {
+  readonly anchor: number
+  readonly root: Buffer
+  readonly note: string
+  readonly previousHash: Buffer
+  readonly hash: Buffer
+}
+
+/** Bytes of one group commit, as the database gives them back. */
+export interface StoredBatch {
+  readonly firstIndex: number
+  readonly entries: Buffer
+  readonly leafHashes: Buffer
+}
+
+/** What one signing adds, all of it or nothing. */
+export interface Signing {
+  /** Size of the checkpoint that this one follows; 0 for the first. */
+  readonly previousSize: number
+  readonly checkpoint: StoredCheckpoint
+  readonly anchors: readonly Anchor[]
+  readonly subtrees: readonly FullSubtree[]
+  readonly epoch: number
+  readonly signedAt: Date
+}
+
+/** The checkpoint of exactly `size`, or the newest. */
+export async function findCheckpoint(
+  connection: Connection,
+  size?: number,
+): Promise<StoredCheckpoint | undefined> {
+  const answer = await connection.query<{
+    size: string
+    root: Buffer
+    frontier: Buffer
+    note: string
+  }>({
+    text: `select size, root, frontier, note from checkpoints where $1::bigint is null or size = $1
+            order by size desc limit 1`,
+    values: [size ?? null],
+  })
+  const row = answer.rows[0]
+  return row && { ...row, size: Number(row.size), frontier: decodeFrontier(row.frontier) }
+}
+
+export async function findLastAnchor(connection: Connection): Promise<Anchor | undefined> {
+  const answer = await connection.query<{
+    anchor: string
+    root: Buffer
+    note: string
+    previous_hash: Buffer
+    hash: Buffer
+  }>({
+    text: `select anchor, root, note, previous_hash, hash from audit_chain_anchors
+            order by anchor desc limit 1`,
+  })
+  const row = answer.rows[0]
+  return (
+    row && {
+      anchor: Number(row.anchor),
+      root: row.root,
+      note: row.note,
+      previousHash: row.previous_hash,
+      hash: row.hash,
+    }
+  )
+}
+
+/** Reads the batches that start at `begin` or behind it, and before `end`. */
+export async function readBatches(
+  connection: Connection,
+  range: { begin: number; end: number },
+): Promise<StoredBatch[]> {
+  const answer = await connection.query<{
+    first_index: string
+    entries: Buffer
+    leaf_hashes: Buffer
+  }>({
+    name: 'read-batches',
+    text: `select first_index, entries, leaf_hashes from event_batches
+            where first_index >= $1 and first_index < $2 order by first_index`,
+    values: [range.begin, range.end],
+  })
+  return answer.rows.map((row) => ({
+    firstIndex: Number(row.first_index),
+    entries: row.entries,
+    leafHashes: row.leaf_hashes,
+  }))
+}
+
+// The checkpoint is stored only behind the one that was newest when it was made, under the epoch that sealed its
+// entries; everything else only with it.
+const INSERT = `
+  with signed as (
+    insert into checkpoints (size, previous_size, root, frontier, note, epoch, signed_at)
+    select $1, nullif($2::bigint, 0), $3, $4, $5, $6, $7 from log_head
+     where log_head.epoch = $6 and log_head.size >= $1
+    returning size),
+  anchored as (
+    insert into audit_chain_anchors
+           (anchor, from_index, to_index, root, note, previous_hash, hash, signed_at)
+    select anchor, 256 * (anchor - 1), 256 * anchor - 1, root, note, previous_hash, hash, $7
+      from signed, unnest($8::int8[], $9::bytea[], $10::text[], $11::bytea[], $12::bytea[])
+           as made (anchor, root, note, previous_hash, hash)),
+  filled as (
+    insert into subtrees (level, position, hash)
+    select made.* from signed, unnest($13::int2[], $14::int8[], $15::bytea[]) as made)
+  select count(*)::int as signed from signed`
+
+/** Stores one signing. False when somebody else has signed since, or holds the epoch. */
+export async function insertSigning(connection: Connection, signing: Signing): Promise<boolean> {
+  const { checkpoint, anchors, subtrees } = signing
+  const values = [
+    checkpoint.size,
+    signing.previousSize,
+    checkpoint.root,
+    encodeFrontier(checkpoint.frontier),
+    checkpoint.note,
+    signing.epoch,
+    signing.signedAt,
+    anchors.map(({ anchor }) => anchor),
+    anchors.map(({ root }) => root),
+    anchors.map(({ note }) => note),
+    anchors.map(({ previousHash }) => previousHash),
+    anchors.map(({ hash }) => hash),
+    subtrees.map(({ level }) => level),
+    subtrees.map(({ position }) => position),
+    subtrees.map(({ hash }) => hash),
+  ]
+  try {
+    const answer = await connection.query<{ signed: number }>({
+      name: 'insert-signing',
+      text: INSERT,
+      values,
+    })
+    return answer.rows[0]?.signed === 1
+  } catch (error) {
+    if (brokenUniqueOf(error) === undefined) throw error
+    return false
+  }
+}

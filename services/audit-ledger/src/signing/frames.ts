@@ -1,0 +1,13 @@
+const LENGTH_BYTES = 2
+
+/** The entries of a batch: each stands behind its length in two bytes, big endian. Throws RangeError at a torn one. */
+export function framesOf(entries: Buffer): Buffer[] {
+  const frames: Buffer[] = []
+  for (let at = 0; at < entries.length;) {
+    const end = at + LENGTH_BYTES + entries.readUInt16BE(at)
+    if (end > entries.length) throw new RangeError('the last entry of a batch is cut off')
+    frames.push(entries.subarray(at + LENGTH_BYTES, end))
+    at = end
+  }
+  return frames
+}
