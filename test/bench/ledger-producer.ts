@@ -1,0 +1,167 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import { jetstream } from '@nats-io/jetstream'
+import { connect, nkeyAuthenticator, type NatsConnection } from '@nats-io/transport-node'
+import type { SealedEntry } from '@mumega/contracts/audit'
+
+/** What this process is told, as its one message. */
+export interface ProducerOrder {
+  readonly natsUrl: string
+  readonly bridgeSeed: string
+  readonly adminSeed: string
+  readonly events: number
+  /** Intents in one message. */
+  readonly packed: number
+  /** Messages published and not yet acknowledged by the stream. */
+  readonly inFlight: number
+  /** Events a second; as fast as possible when absent. */
+  readonly rate?: number
+  /** Publishes the next message only when the last one was heard sealed. */
+  readonly isOneAtATime?: boolean
+}
+
+/** What it answers. */
+export interface ProducerReport {
+  readonly seconds: number
+  /** Milliseconds from the publication of each event until its sealing was heard. */
+  readonly latencies: number[]
+}
+
+const CHAINS = 8
+const SEAL_MS_MAX = 60_000
+const TICK_MS = 5
+
+/** Makes intents whose entries are about 512 bytes, publishes them as the bridge, and hears them sealed. */
+async function produce(order: ProducerOrder): Promise<ProducerReport> {
+  const bridge = await connectAs(order.natsUrl, order.bridgeSeed, '_INBOX_bridge')
+  const admin = await connectAs(order.natsUrl, order.adminSeed, '_INBOX')
+  const messages = makeMessages(order)
+  const publishedAt = new Map<string, number>()
+  const latencies: number[] = []
+  let lastMs = 0
+  let onHeard: () => void = () => undefined
+  const isSealed = new Promise<void>((resolve) => {
+    admin.subscribe('live.evt.audit-ledger.v1.entries-sealed', {
+      callback(_error, message) {
+        lastMs = performance.now()
+        for (const { id } of message.json<{ entries: SealedEntry[] }>().entries) {
+          const sinceMs = publishedAt.get(id)
+          if (sinceMs === undefined) continue
+          publishedAt.delete(id)
+          latencies.push(lastMs - sinceMs)
+        }
+        onHeard()
+        if (latencies.length === order.events) resolve()
+      },
+    })
+  })
+  await admin.flush()
+  const startedMs = performance.now()
+  await publishAll(bridge, {
+    order,
+    messages,
+    publishedAt,
+    async untilHeard(ids) {
+      while (ids.some((id) => publishedAt.has(id))) {
+        await new Promise<void>((resolve) => (onHeard = resolve))
+      }
+    },
+  })
+  await Promise.race([isSealed, pause(SEAL_MS_MAX, undefined, { ref: false })])
+  if (latencies.length !== order.events) {
+    throw new Error(`${order.events - latencies.length} events were not sealed in time`)
+  }
+  await Promise.all([bridge.close(), admin.close()])
+  return { seconds: (lastMs - startedMs) / 1_000, latencies }
+}
+
+interface Message {
+  readonly ids: readonly string[]
+  readonly bytes: Buffer
+}
+
+interface Publishing {
+  readonly order: ProducerOrder
+  readonly messages: readonly Message[]
+  readonly publishedAt: Map<string, number>
+  untilHeard(ids: readonly string[]): Promise<void>
+}
+
+async function publishAll(connection: NatsConnection, publishing: Publishing): Promise<void> {
+  const { order, messages, publishedAt } = publishing
+  const stream = jetstream(connection)
+  const startedMs = performance.now()
+  let next = 0
+  const isDue = (): boolean =>
+    order.rate === undefined ||
+    ((performance.now() - startedMs) / 1_000) * order.rate >= next * order.packed
+  async function lane(): Promise<void> {
+    for (;;) {
+      while (!isDue()) await pause(TICK_MS)
+      const message = messages[next]
+      if (message === undefined) return
+      next += 1
+      const nowMs = performance.now()
+      for (const id of message.ids) publishedAt.set(id, nowMs)
+      await stream.publish('aud.bridge.v1.append', message.bytes, { msgID: message.ids[0] ?? '' })
+      if (order.isOneAtATime === true) await publishing.untilHeard(message.ids)
+    }
+  }
+  await Promise.all(Array.from({ length: order.inFlight }, lane))
+}
+
+function makeMessages({ events, packed }: ProducerOrder): Message[] {
+  const messages: Message[] = []
+  for (let first = 0; first < events; first += packed) {
+    const intents = Array.from({ length: Math.min(packed, events - first) }, (_, nth) =>
+      intentOf(first + nth + 1),
+    )
+    const bytes = Buffer.from(JSON.stringify({ intents }))
+    messages.push({ ids: intents.map(({ id }) => id), bytes })
+  }
+  return messages
+}
+
+function intentOf(number: number) {
+  const id = newId()
+  return {
+    id,
+    number,
+    chain: `tenant-${number % CHAINS}`,
+    time: '2026-11-21T08:00:00.000Z',
+    actor: { id: 'agent:a-writer-of-letters', kind: 'agent' },
+    action: 'message.accepted',
+    target: `message:${id}`,
+    phase: 'fact',
+    traceparent: `00-${id.replaceAll('-', '')}-00f067aa0ba902b7-01`,
+    payload: { messageId: id, recipient: 'agent:reader', textBytes: 1_234, kind: 'send' },
+  }
+}
+
+/** A UUIDv7: rising in front, random behind. */
+function newId(): string {
+  const bytes = randomBytes(16)
+  bytes.writeUIntBE(Date.now(), 0, 6)
+  bytes.writeUInt8(0x70 | (bytes.readUInt8(6) & 0x0f), 6)
+  const hex = bytes.toString('hex')
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(12, 16),
+    hex.slice(16, 20),
+    hex.slice(20),
+  ].join('-')
+}
+
+function connectAs(url: string, seed: string, inboxPrefix: string): Promise<NatsConnection> {
+  return connect({
+    servers: url,
+    inboxPrefix,
+    authenticator: nkeyAuthenticator(Buffer.from(seed)),
+    noAsyncTraces: true,
+  })
+}
+
+process.once('message', (order: ProducerOrder) => {
+  void produce(order).then((report) => process.send?.(report, () => process.exit(0)))
+})
