@@ -1,6 +1,7 @@
 import { mkdirSync, openSync, closeSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { isAlive, startMarkOf } from './processes.ts'
+import { systemCodeOf } from './system-error.ts'
 
 export interface FileLock {
   release(): void
@@ -43,7 +44,7 @@ function createWith(path: string, holder: LockHolder): boolean {
   try {
     file = openSync(path, 'wx', 0o600)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
+    if (systemCodeOf(error) === 'EEXIST') return false
     throw error
   }
   writeSync(file, JSON.stringify(holder))

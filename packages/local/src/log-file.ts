@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { systemCodeOf } from './system-error.ts'
 
 export interface LogFile {
   readonly write: (line: string) => void
@@ -54,6 +55,6 @@ function moveIfThere(path: string, number: number): void {
   try {
     renameSync(`${path}.${number}`, `${path}.${number + 1}`)
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    if (systemCodeOf(error) !== 'ENOENT') throw error
   }
 }

@@ -1,4 +1,12 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { AppError } from '@mumega/errors'
@@ -35,14 +43,11 @@ const POLL_MS = 250
 export async function findNatsServer(options: FindNatsOptions = {}): Promise<NatsProgram> {
   const environment = options.environment ?? currentEnvironment()
   const log = options.log ?? (() => undefined)
-  const installed = await usable(findOnPath('nats-server', environment), 'PATH')
-  if (installed !== undefined) return installed
+  const present = await findNatsHere(environment)
+  if (present !== undefined) return present
 
   const cacheDir = cacheDirOf(environment)
-  const place = join(cacheDir, `nats-server-${CACHE_GENERATION}`)
-  const cached = await usable(place, 'cache')
-  if (cached !== undefined) return cached
-
+  const place = placeIn(cacheDir)
   const lock = await waitForLock(join(cacheDir, 'nats-server.lock'), log)
   try {
     const meanwhile = await usable(place, 'cache')
@@ -52,6 +57,16 @@ export async function findNatsServer(options: FindNatsOptions = {}): Promise<Nat
   } finally {
     lock.release()
   }
+}
+
+/** The nats-server that is here already, on PATH or in the cache. */
+export async function findNatsHere(environment: Environment): Promise<NatsProgram | undefined> {
+  const installed = await usable(findOnPath('nats-server', environment), 'PATH')
+  return installed ?? (await usable(placeIn(cacheDirOf(environment)), 'cache'))
+}
+
+function placeIn(cacheDir: string): string {
+  return join(cacheDir, `nats-server-${CACHE_GENERATION}`)
 }
 
 async function usable(path: string | undefined, origin: string): Promise<NatsProgram | undefined> {

@@ -5,6 +5,7 @@ import { Value } from 'typebox/value'
 import { AppError } from '@mumega/errors'
 import { replaceFile } from './replace-file.ts'
 import { newSeed } from './nkeys.ts'
+import { systemCodeOf } from './system-error.ts'
 
 const ServiceSecrets = Type.Object({
   databasePassword: Type.String({ minLength: 20 }),
@@ -52,7 +53,7 @@ function readSecrets(path: string): Secrets | undefined {
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    if (systemCodeOf(error) === 'ENOENT') return undefined
     throw unreadable(path, error)
   }
   try {
