@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { formatCheckpoint } from '@mumega/tlog/checkpoint'
 import { commitPayload, encodeEntry, entryHash, GENESIS, type LeafEntry } from '@mumega/tlog/entry'
 import { inclusionProof, leafHash, rootOf } from '@mumega/tlog/merkle'
-import { generateVkey, signerFromSeed, signNote } from '@mumega/tlog/note'
+import { COSIGNATURE, generateVkey, signerFromSeed, signNote } from '@mumega/tlog/note'
 import { formatProof } from '@mumega/tlog/proof-file'
 
 const PROGRAM = fileURLToPath(new URL('../../bin/mumega.mjs', import.meta.url))
@@ -65,6 +65,7 @@ export const strangerVkey = generateVkey(
   log.name,
   signerFromSeed(log.name, Buffer.alloc(32, 2)).publicKey,
 )
+export const witnessVkey = generateVkey(log.name, log.publicKey, COSIGNATURE)
 
 const salt = Buffer.alloc(32, 7)
 export const disclosure = { salt: salt.toString('hex'), payload: { text: 'hello' } }

@@ -90,6 +90,7 @@ test('a trace is shown as a tree, each span under its cause, across services', a
   givenRun({})
   await givenSpans(TRACE_ID, 'bridge', [
     { id: 'b'.repeat(16), parent: 'a'.repeat(16), name: 'rpc.bridge.v1.send', at: 2, took: 9 },
+    { id: 'd'.repeat(16), parent: 'b'.repeat(16), name: 'insert outbox', at: 8, took: 1 },
     {
       id: 'c'.repeat(16),
       parent: 'b'.repeat(16),
@@ -107,11 +108,12 @@ test('a trace is shown as a tree, each span under its cause, across services', a
 
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
   expect(stdout).toBe(
-    `trace ${TRACE_ID}: 3 spans, 12.0 ms, services gateway, bridge
+    `trace ${TRACE_ID}: 4 spans, 12.0 ms, services gateway, bridge
          at        took
      0.0 ms     12.0 ms  gateway: POST /v1/messages
      2.0 ms      9.0 ms    bridge: rpc.bridge.v1.send
      3.0 ms      4.0 ms      bridge: insert inbox  ERROR no
+     8.0 ms      1.0 ms      bridge: insert outbox
 `,
   )
 })
@@ -133,6 +135,20 @@ test('a span whose parent never arrived, or is its own child, is shown all the s
     'bridge: circle one',
     '  bridge: circle two',
   ])
+})
+
+test('a trace of more bytes than anyone reads is refused rather than held in memory', async () => {
+  const traceId = 'b'.repeat(32)
+  givenRun({})
+  for (const half of ['1', '2']) {
+    const name = 'x'.repeat(5_000_000)
+    await givenSpans(traceId, 'bridge', [{ id: half.repeat(16), name, at: 0, took: 1 }])
+  }
+
+  const { exitCode, stderr } = await place.mumega('trace', traceId)
+
+  expect(exitCode).toBe(1)
+  expect(stderr).toBe('The answer has more than 8388608 bytes.\n')
 })
 
 test('an unknown trace is said to be unknown', async () => {

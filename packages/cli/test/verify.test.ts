@@ -8,6 +8,7 @@ import {
   givenReceipt,
   strangerVkey,
   vkey,
+  witnessVkey,
   type Place,
 } from './given.ts'
 
@@ -113,6 +114,7 @@ describe('the exit code says what a receipt is worth', () => {
       expect(exitCode).toBe(5)
       expect(stdout).toMatch(/^MALFORMED: /)
     }
+    expect(endings[1]?.stdout).toContain('The file is not UTF-8.')
   })
 })
 
@@ -160,6 +162,7 @@ test.each([
   [['verify', 'a', '--nonsense'], 64, /^Unknown option '--nonsense'\. /],
   [['verify', 'a', '--vkey', 'nonsense'], 64, /^--vkey is neither a verifier key/],
   [['verify', 'a', '--vkey', 'payload.json'], 64, /^payload\.json does not hold the verifier key/],
+  [['verify', 'a', '--vkey', witnessVkey], 64, /^--vkey is neither a verifier key/],
   [['verify', 'absent', '--vkey', vkey], 66, /^Cannot read absent: /],
   [['verify', '.', '--vkey', vkey], 66, /^Cannot read \.: it is a folder/],
   [['verify', '/dev/zero', '--vkey', vkey], 66, /^Cannot read \/dev\/zero: it has more than/],
