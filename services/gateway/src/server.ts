@@ -2,7 +2,7 @@ import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { Server } from 'node:http'
-import Fastify, { type FastifyHttpOptions } from 'fastify'
+import Fastify, { LogController, type FastifyHttpOptions } from 'fastify'
 import type { App, Gateway } from './app.ts'
 import { checkAccess } from './access.ts'
 import { answerClientError, answerError, answerUnmatched, listRoutes } from './answer-error.ts'
@@ -44,7 +44,7 @@ function optionsOf({ config, log }: Gateway): FastifyHttpOptions<Server> {
   return {
     loggerInstance: log,
     // Metrics and traces say it; what fails is logged where it is answered.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_BYTES_MAX,
     // To receive a request, and to handle it. Streams and asks have bounds of their own.
     requestTimeout: 30_000,
