@@ -13,12 +13,14 @@ export const CORRELATION_ID_BYTES_MAX = 800
 /** The bound on a heartbeat's note, in UTF-8 bytes. */
 export const NOTE_BYTES_MAX = 2_000
 
-// No `maxLength`: a schema counts what a reader sees as one character, of any number of bytes. The bridge counts
-// bytes, and its error names the field, the limit and the size.
+// No `maxLength`: a schema counts what a reader sees as one character, of any number of bytes. The
+// bridge counts bytes, and its error names the field, the limit and the size.
 const Text = Type.String({ minLength: 1 })
 
 const MessageFields = {
-  /** At most TEXT_BYTES_MAX bytes; any Unicode text without U+0000 and without half surrogate pairs. */
+  /**
+   * At most TEXT_BYTES_MAX bytes; any Unicode text without U+0000 and without half surrogate pairs.
+   */
   text: Text,
   contentType: Type.Optional(ContentType),
   /** The message this one answers: one that the sender has received or sent. */
@@ -46,7 +48,9 @@ export const Agent = Type.Object({
 })
 export type Agent = Static<typeof Agent>
 
-/** Gives an agent an inbox. Doing it again with the same name answers with the agent that is there. */
+/**
+ * Gives an agent an inbox. Doing it again with the same name answers with the agent that is there.
+ */
 export const registerAgent = defineRequest({
   subject: 'rpc.bridge.v1.register-agent',
   request: Type.Object({ requestId: Uuid, name: AgentName }),
@@ -78,7 +82,8 @@ export const listAgents = defineRequest({
 
 /**
  * Accepts a message for one agent of the sender's tenant. The sender is the caller's own identity.
- * `queued` says that it is stored and will be in the inbox; it never says that somebody has read it.
+ * `queued` says that it is stored and will be in the inbox; it never says that somebody has read
+ * it.
  */
 export const sendMessage = defineRequest({
   subject: 'rpc.bridge.v1.send-message',
@@ -92,8 +97,8 @@ export const sendMessage = defineRequest({
 export const BROADCAST_RECIPIENTS_MAX = 1_000
 
 /**
- * Accepts a message for every other agent of the sender's tenant: for all of them or, when one inbox is full,
- * for none.
+ * Accepts a message for every other agent of the sender's tenant: for all of them or, when one
+ * inbox is full, for none.
  */
 export const broadcastMessage = defineRequest({
   subject: 'rpc.bridge.v1.broadcast-message',
@@ -111,10 +116,11 @@ export const broadcastMessage = defineRequest({
 export const ASK_TIMEOUT_SECONDS_MAX = 120
 
 /**
- * Sends a question and waits for the asked agent's first message to the asker that names it in `replyTo`. The
- * answer is in the asker's inbox too. When the deadline passes the question stays where it is, and a later answer
- * only arrives in the asker's inbox. The same `requestId` again does not ask again: it goes on waiting until the
- * first call's deadline, which is how an asker resumes after `bridge.ask-interrupted`.
+ * Sends a question and waits for the asked agent's first message to the asker that names it in
+ * `replyTo`. The answer is in the asker's inbox too. When the deadline passes the question stays
+ * where it is, and a later answer only arrives in the asker's inbox. The same `requestId` again
+ * does not ask again: it goes on waiting until the first call's deadline, which is how an asker
+ * resumes after `bridge.ask-interrupted`.
  */
 export const askAgent = defineRequest({
   subject: 'rpc.bridge.v1.ask-agent',
@@ -153,8 +159,9 @@ export const InboxMessage = Type.Object({
 export type InboxMessage = Static<typeof InboxMessage>
 
 /**
- * The caller's own inbox after a position, oldest first. A page may hold fewer messages than `limit`: it ends
- * where its bytes would not fit into one reply. `next` is there when more is; it is the `after` of the next page.
+ * The caller's own inbox after a position, oldest first. A page may hold fewer messages than
+ * `limit`: it ends where its bytes would not fit into one reply. `next` is there when more is; it
+ * is the `after` of the next page.
  */
 export const listInbox = defineRequest({
   subject: 'rpc.bridge.v1.list-inbox',
@@ -259,8 +266,9 @@ export const listDeadLetters = defineRequest({
 })
 
 /**
- * Hands a dead letter to its consumer's handler once more. The decision is on the ledger before the handler runs,
- * and its outcome after. The same `requestId` again answers with what came of the first.
+ * Hands a dead letter to its consumer's handler once more. The decision is on the ledger before the
+ * handler runs, and its outcome after. The same `requestId` again answers with what came of the
+ * first.
  */
 export const replayDeadLetter = defineRequest({
   subject: 'rpc.bridge.v1.replay-dead-letter',
@@ -271,8 +279,9 @@ export const replayDeadLetter = defineRequest({
 })
 
 /**
- * A message was accepted: the copy that wakes live readers, who then read the inbox. Its header `Mumega-To` names
- * the addressee, or is `*` for a broadcast. A broadcast that reaches nobody has no copy.
+ * A message was accepted: the copy that wakes live readers, who then read the inbox. Its header
+ * `Mumega-To` names the addressee, or is `*` for a broadcast. A broadcast that reaches nobody has
+ * no copy.
  */
 export const messageAccepted = defineEvent({
   subject: 'bus.bridge.v1.message',

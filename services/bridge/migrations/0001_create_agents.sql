@@ -1,8 +1,9 @@
--- Agents, the head of each one's inbox, and when each was last seen.
--- Names sort by their bytes, whatever the cluster's locale, so that pages and locks have one order everywhere.
+-- Agents, the head of each one's inbox, and when each was last seen. Names sort by their bytes,
+-- whatever the cluster's locale, so that pages and locks have one order everywhere.
 
 create table agents (
-  tenant_id     text collate "C" not null check (tenant_id ~ '^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$'),
+  tenant_id     text collate "C" not null
+                check (tenant_id ~ '^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$'),
   name          text collate "C" not null check (name ~ '^[a-z][a-z0-9-]{0,62}$'),
   registered_at timestamptz      not null,
   primary key (tenant_id, name)
@@ -33,7 +34,8 @@ create table presence (
 alter table agents   enable row level security;
 alter table inboxes  enable row level security;
 alter table presence enable row level security;
--- Forced: the policies bind the owner too, so that no later migration reads across tenants by mistake.
+-- Forced: the policies bind the owner too, so that no later migration reads across tenants by
+-- mistake.
 alter table agents   force row level security;
 alter table inboxes  force row level security;
 alter table presence force row level security;

@@ -39,7 +39,8 @@ create table fetches (
   position   bigint           not null,
   fetched_at timestamptz      not null,
   primary key (tenant_id, recipient, position),
-  foreign key (tenant_id, recipient, position) references deliveries (tenant_id, recipient, position)
+  foreign key (tenant_id, recipient, position)
+    references deliveries (tenant_id, recipient, position)
 );
 
 alter table messages   enable row level security;

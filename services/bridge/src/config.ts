@@ -13,7 +13,10 @@ export const configSchema = Type.Object({
   MUMEGA_TIME_ORIGIN_MS: Type.Integer({ minimum: 0, default: 0 }),
   /** Unacknowledged messages that one inbox holds before it refuses more. */
   BRIDGE_INBOX_UNREAD_MAX: Type.Integer({ minimum: 1, maximum: 10_000_000, default: 100_000 }),
-  /** Asks that wait in this process at once. The bus runs 256 handlers of one subject and queues the rest unheard. */
+  /**
+   * Asks that wait in this process at once. The bus runs 256 handlers of one subject and queues the
+   * rest unheard.
+   */
   BRIDGE_ASKS_WAITING_MAX: Type.Integer({ minimum: 1, maximum: 255, default: 250 }),
   /** How many of them one tenant may have, so that no tenant takes all. */
   BRIDGE_ASKS_WAITING_PER_TENANT_MAX: Type.Integer({ minimum: 1, maximum: 255, default: 100 }),

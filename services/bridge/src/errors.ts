@@ -70,7 +70,10 @@ export function tooManyRecipients(limit: number): AppError {
   )
 }
 
-/** The same for an id that nobody has, for another tenant's, and for one that is not the caller's to see. */
+/**
+ * The same for an id that nobody has, for another tenant's, and for one that is not the caller's to
+ * see.
+ */
 export function messageNotFound(messageId: string): AppError {
   return new AppError(
     'bridge.message-not-found',
@@ -129,8 +132,8 @@ export function replayFailed(deadLetterId: string, failure: string): AppError {
   return new AppError(
     'bridge.replay-failed',
     'conflict',
-    `The dead letter was not taken (${failure}) and is kept. Mend the cause, then replay it with a ` +
-      'new request id.',
+    `The dead letter was not taken (${failure}) and is kept. Mend the cause, then replay it ` +
+      'with a new request id.',
     { details: { deadLetterId, failure } },
   )
 }

@@ -12,7 +12,8 @@ import type { WaitingAsks } from './messages/waiting-asks.ts'
 import type { OwnHeartbeat } from './own-heartbeat.ts'
 
 const OPEN_DEAD_LETTERS_COUNTED_MAX = 10_000
-// Below the contract's 2 s, so that a dependency that hangs is reported and does not hang the report.
+// Below the contract's 2 s, so that a dependency that hangs is reported and does not hang the
+// report.
 const CHECK_MS_MAX = 1_500
 
 export interface Parts {
@@ -23,7 +24,10 @@ export interface Parts {
   heartbeat: OwnHeartbeat
 }
 
-/** How the bridge is, by its own look at the database, the bus and its relay, all at once and bounded. */
+/**
+ * How the bridge is, by its own look at the database, the bus and its relay, all at once and
+ * bounded.
+ */
 export async function readHealth(bridge: Bridge, parts: Parts): Promise<ServiceHealth> {
   const [database, nats, figures] = await Promise.all([
     check('postgres', () => checkDatabase(bridge.db)),

@@ -13,7 +13,8 @@ export function callingAgent({ actor }: CallContext): string {
 }
 
 /**
- * LOCK-MON-1: the agent whose heartbeat is written is the authenticated one, whatever the request claims.
+ * LOCK-MON-1: the agent whose heartbeat is written is the authenticated one, whatever the request
+ * claims.
  *
  * @throws bridge.sender-not-an-agent, bridge.identity-binding-mismatch
  */

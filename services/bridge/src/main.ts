@@ -13,14 +13,16 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
 }
 
 const service = await start(loadConfig(process.env))
-process.send?.({ ready: true })
-
-// A deploy sends SIGTERM, Ctrl-C sends SIGINT. Requests already started are still answered.
+// A deploy sends SIGTERM, Ctrl-C sends SIGINT, and a supervisor under Ctrl-C both: `stop` may be
+// called twice. Requests already started are still answered.
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.once(signal, () => {
+  process.on(signal, () => {
     void service
       .stop()
       .then(shutdownTelemetry)
       .then(() => process.exit(0))
   })
 }
+
+// After the handlers: whoever hears this may end the process at once.
+process.send?.({ ready: true })

@@ -17,8 +17,9 @@ export interface OwnHeartbeat {
 }
 
 /**
- * Publishes the bridge's own heartbeat at once and then every 60 s of the system's time, with the measured round
- * trip through NATS. One that cannot be published is logged and not made up for: its absence is what tells.
+ * Publishes the bridge's own heartbeat at once and then every 60 s of the system's time, with the
+ * measured round trip through NATS. One that cannot be published is logged and not made up for: its
+ * absence is what tells.
  */
 export function startOwnHeartbeat(bridge: Bridge, bus: Bus): OwnHeartbeat {
   const log = logger('bridge')

@@ -25,8 +25,8 @@ import { openWaitingAsks, type WaitingAsks } from './messages/waiting-asks.ts'
 import { startOwnHeartbeat } from './own-heartbeat.ts'
 
 /**
- * Connects to PostgreSQL and NATS and answers the bridge's subjects until `stop()` resolves. Any number of these may
- * run on one database.
+ * Connects to PostgreSQL and NATS and answers the bridge's subjects until `stop()` resolves, which
+ * may be called twice. Any number of these may run on one database.
  */
 export async function start(config: Config): Promise<{ stop: () => Promise<void> }> {
   const clock = scaledClock({
@@ -55,17 +55,17 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
   const parts = { bus, relay, outbox, asks, heartbeat }
   bus.serve(healthOf('bridge'), () => readHealth(bridge, parts))
 
-  return {
-    async stop() {
-      await heartbeat.stop()
-      // Asks that wait are told to resume elsewhere; else the drain would wait for their deadlines.
-      asks.stop()
-      // What is accepted from here on stays in the outbox, for another instance or the next start.
-      await relay.stop()
-      await bus.drain()
-      await db.destroy()
-    },
+  let stopping: Promise<void> | undefined
+  async function stopOnce(): Promise<void> {
+    const ended = Promise.all([bus.drain(), heartbeat.stop(), relay.stop()])
+    // Asks that wait are told to go on in another instance, which is all that they reach now; else
+    // the drain would wait for their deadlines. What is accepted from here on stays in the outbox
+    // for another instance or start.
+    asks.stop()
+    await ended
+    await db.destroy()
   }
+  return { stop: () => (stopping ??= stopOnce()) }
 }
 
 function serveAgents(bridge: Bridge, bus: Bus): void {
@@ -115,7 +115,8 @@ async function serveDeadLetters(bridge: Bridge, bus: Bus): Promise<void> {
   bus.serve(contracts.replayDeadLetter, (request, { context }) =>
     handleReplayDeadLetter(bridge, bus, { context, request }),
   )
-  // The consumer's filter takes every service's; they differ from this one contract in the subject only.
+  // The consumer's filter takes every service's; they differ from this one contract in the subject
+  // only.
   await bus.consume(deadLettered('bridge'), 'bridge-dead-letters', (letter, delivery) =>
     onDeadLettered(bridge, letter, delivery),
   )

@@ -11,8 +11,8 @@ export interface BoundedText {
 const LONE_SURROGATE = /\p{Surrogate}/u
 
 /**
- * Refuses a text that is too long in UTF-8 or that would not come back as it was sent: PostgreSQL stores no
- * U+0000, and half a surrogate pair has no UTF-8 and would silently become U+FFFD.
+ * Refuses a text that is too long in UTF-8 or that would not come back as it was sent: PostgreSQL
+ * stores no U+0000, and half a surrogate pair has no UTF-8 and would silently become U+FFFD.
  *
  * @throws bridge.text-too-large, bridge.invalid-text
  */

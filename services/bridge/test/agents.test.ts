@@ -43,7 +43,7 @@ test('registering a name again answers with the agent that is there', async () =
   expect(again).toEqual({ agent: first.agent, created: false })
 })
 
-test('eight registrations of one name at once make one agent and one entry on the ledger', async () => {
+test('eight registrations of one name at once make one agent and one entry', async () => {
   const ledger = await collectIntents(bridge.nats)
   const replies = await Promise.all(Array.from({ length: 8 }, () => register('river')))
   await register('after-river')
@@ -60,7 +60,7 @@ test('eight registrations of one name at once make one agent and one entry on th
   expect(registered('river')).toHaveLength(1)
 })
 
-test('the same registration twice gives the first answer; its id is refused for another name', async () => {
+test('a registration’s id gives the first answer again, and no other name', async () => {
   const requestId = randomUUID()
   const first = await register('athena', requestId)
 

@@ -37,7 +37,7 @@ async function statusOf(messageId: string): Promise<string | undefined> {
   return seen.deliveries[0]?.status
 }
 
-test('an inbox is read page by page, oldest first, without a hole and without an end that lies', async () => {
+test('an inbox is read page by page, oldest first, without a hole', async () => {
   const ids: string[] = []
   for (let sent = 0; sent < 5; sent += 1) {
     ids.push(await givenMessage(bridge, kasra, { to: 'loom', text: `${sent}` }))
@@ -109,7 +109,7 @@ test('an acknowledged message is no longer unread, but stays in the inbox', asyn
   expect((await inboxOf(bridge, agent('reader')))[0]).toMatchObject({ acknowledgedAt })
 })
 
-test('acknowledging twice, and eight times at once, is one act with one entry on the ledger', async () => {
+test('acknowledging twice, and eight times at once, is one act with one entry', async () => {
   const ledger = await collectIntents(bridge.nats)
   const messageId = await givenMessage(bridge, kasra, { to: 'mizan', text: 'once' })
   const later = await givenMessage(bridge, kasra, { to: 'mizan', text: 'later' })
@@ -157,16 +157,18 @@ test('a message of somebody else’s inbox can be neither acknowledged nor seen'
   expect(await statusOf(messageId)).toBe('queued')
 })
 
-test('an inbox is only its agent’s to read: operators have none, and neither has an unknown agent', async () => {
-  const byOperator = page(operator(), { after: 0, limit: 10 })
-  const byGhost = page(agent('ghost'), { after: 0, limit: 10 })
-  const acknowledgedByGhost = acknowledge(agent('ghost'), randomUUID())
-  const acknowledgedByOperator = acknowledge(operator(), randomUUID())
+test('operators have no inbox, and neither has an unknown agent', async () => {
+  const refusals = await Promise.all([
+    refusal(page(operator(), { after: 0, limit: 10 })),
+    refusal(acknowledge(operator(), randomUUID())),
+    refusal(page(agent('ghost'), { after: 0, limit: 10 })),
+    refusal(acknowledge(agent('ghost'), randomUUID())),
+  ])
 
-  expect(await refusal(byOperator)).toMatchObject({ code: 'bridge.sender-not-an-agent' })
-  expect(await refusal(byGhost)).toMatchObject({ code: 'bridge.agent-not-found' })
-  expect(await refusal(acknowledgedByGhost)).toMatchObject({ code: 'bridge.agent-not-found' })
-  expect(await refusal(acknowledgedByOperator)).toMatchObject({
-    code: 'bridge.sender-not-an-agent',
-  })
+  expect(refusals.map(({ code }) => code)).toEqual([
+    'bridge.sender-not-an-agent',
+    'bridge.sender-not-an-agent',
+    'bridge.agent-not-found',
+    'bridge.agent-not-found',
+  ])
 })

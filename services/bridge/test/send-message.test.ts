@@ -25,7 +25,7 @@ afterAll(async () => {
   await bridge.stop()
 })
 
-test('an accepted message is in the inbox, unchanged, under the id that the sender was told', async () => {
+test('an accepted message is in the inbox, unchanged, under the sender’s id of it', async () => {
   const text = 'naïve café ☕ 漢字 🧵\r\n\ttabs and "quotes" \\ and \u0001'
   const fields = {
     to: 'loom',
@@ -49,7 +49,7 @@ test('an accepted message is in the inbox, unchanged, under the id that the send
   })
 })
 
-test('an accepted message goes to the ledger as one intent under its own id, without its text', async () => {
+test('an accepted message goes to the ledger under its own id, without its text', async () => {
   const ledger = await collectIntents(bridge.nats)
   const messageId = await givenMessage(bridge, kasra, { to: 'loom', text: 'secret words' })
 
@@ -72,7 +72,8 @@ test('an accepted message goes to the ledger as one intent under its own id, wit
 describe('nothing is accepted and nothing is stored', () => {
   const counts = async () => {
     const found = await bridge.admin.raw<{ rows: object[] }>(
-      `select (select count(*) from messages) as messages, (select count(*) from deliveries) as deliveries,
+      `select (select count(*) from messages) as messages,
+              (select count(*) from deliveries) as deliveries,
               (select sum(last_position) from inboxes) as positions`,
     )
     return found.rows[0]
@@ -89,7 +90,7 @@ describe('nothing is accepted and nothing is stored', () => {
       'bridge.message-not-found',
     ],
     ['with an empty text', kasra, { to: 'loom', text: '' }, 'bus.invalid-request'],
-  ])('%s', async (_case, from, fields, code) => {
+  ])('%s', async (...[, from, fields, code]) => {
     const before = await counts()
     const request = { requestId: randomUUID(), text: 'hello', ...fields }
 
@@ -111,7 +112,7 @@ test('an agent that claims to be a service or a malformed name is no sender', as
   }
 })
 
-test('an answer to somebody else’s message is refused as if there were no such message', async () => {
+test('an answer to somebody else’s message is refused as to none', async () => {
   const messageId = await givenMessage(bridge, kasra, { to: 'loom', text: 'between us' })
   const request = { requestId: randomUUID(), to: 'kasra', text: 'I heard', replyTo: messageId }
 
@@ -145,14 +146,14 @@ test('a request id is refused with other content, another sender or another tena
   const request = { requestId: randomUUID(), to: 'loom', text: 'first' }
   await bridge.call(kasra, sendMessage, request)
 
-  const others = [
-    bridge.call(kasra, sendMessage, { ...request, text: 'second' }),
-    bridge.call(kasra, sendMessage, { ...request, to: 'river' }),
-    bridge.call(agent('river'), sendMessage, request),
-    bridge.call(agent('kasra', 'globex'), sendMessage, request),
-  ]
-  for (const other of others) {
-    expect(await refusal(other)).toMatchObject({ code: 'db.request-id-reused' })
+  const refusals = await Promise.all([
+    refusal(bridge.call(kasra, sendMessage, { ...request, text: 'second' })),
+    refusal(bridge.call(kasra, sendMessage, { ...request, to: 'river' })),
+    refusal(bridge.call(agent('river'), sendMessage, request)),
+    refusal(bridge.call(agent('kasra', 'globex'), sendMessage, request)),
+  ])
+  for (const refused of refusals) {
+    expect(refused).toMatchObject({ code: 'db.request-id-reused' })
   }
   expect(await inboxOf(bridge, agent('loom', 'globex'))).toHaveLength(0)
 })
@@ -170,7 +171,7 @@ test('a refused request may be made again under its id once its cause is mended'
   expect(await inboxOf(bridge, agent('newcomer'))).toHaveLength(1)
 })
 
-test('a full inbox refuses the next message by name, also when eight race for the last place', async () => {
+test('a full inbox refuses by name, also when eight race for the last place', async () => {
   for (let sent = 0; sent < 19; sent += 1) {
     await givenMessage(bridge, kasra, { to: 'mizan', text: `${sent}` })
   }

@@ -16,12 +16,16 @@ export interface AgentKey {
 }
 
 const SELECT_AGENTS = `
-  select a.tenant_id, a.name, a.registered_at, p.last_seen_at, i.last_position - i.acknowledged as unread
+  select a.tenant_id, a.name, a.registered_at, p.last_seen_at,
+         i.last_position - i.acknowledged as unread
     from agents a
     join inboxes i on i.tenant_id = a.tenant_id and i.agent = a.name
     left join presence p on p.tenant_id = a.tenant_id and p.agent = a.name`
 
-/** Adds an agent with an empty inbox. False when it is there already, also by another transaction just now. */
+/**
+ * Adds an agent with an empty inbox. False when it is there already, also by another transaction
+ * just now.
+ */
 export async function insertAgent(
   trx: Knex.Transaction,
   { tenantId, name, registeredAt }: AgentKey & { registeredAt: Date },
@@ -70,7 +74,10 @@ export async function findNames(
   return new Set(rows.map((row) => row.name))
 }
 
-/** Never moves `last_seen_at` back: two bridges' clocks may differ, and requests overtake each other. */
+/**
+ * Never moves `last_seen_at` back: two bridges' clocks may differ, and requests overtake each
+ * other.
+ */
 export async function upsertPresence(
   trx: Knex.Transaction,
   presence: AgentKey & { status: string; note: string | undefined; lastSeenAt: Date },

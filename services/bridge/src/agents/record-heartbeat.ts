@@ -9,8 +9,8 @@ import { checkText } from '../text.ts'
 import { findNames, upsertPresence } from './agent-repository.ts'
 
 /**
- * Records that the calling agent is alive (LOCK-MON-1: `boundAgent` refuses any other). It is no act, so it
- * leaves no audit entry; presence and event commit together. Safe to call twice.
+ * Records that the calling agent is alive (LOCK-MON-1: `boundAgent` refuses any other). It is no
+ * act, so it leaves no audit entry; presence and event commit together. Safe to call twice.
  *
  * @throws bridge.identity-binding-mismatch, bridge.sender-not-an-agent, bridge.agent-not-found,
  * bridge.text-too-large, bridge.invalid-text

@@ -86,7 +86,8 @@ export async function countOpenDeadLetters(trx: Knex.Transaction, limit: number)
     `select count(*) as open from (
        select from dead_letters l where not exists (
          select from dead_letter_replays r
-          where r.dead_letter_id = l.dead_letter_id and r.finished_at is not null and r.failure is null)
+          where r.dead_letter_id = l.dead_letter_id
+            and r.finished_at is not null and r.failure is null)
        limit ?) as rows`,
     [limit],
   )
@@ -111,7 +112,10 @@ export async function insertReplay(
   })
 }
 
-/** Locks the replay until `trx` ends, so that it gets one outcome; that outcome, if it has it already. */
+/**
+ * Locks the replay until `trx` ends, so that it gets one outcome; that outcome, if it has it
+ * already.
+ */
 export async function findOutcomeForUpdate(
   trx: Knex.Transaction,
   replayId: string,

@@ -5,8 +5,9 @@ import { BRIDGE_CONTEXT } from '../identity.ts'
 import { insertDeadLetter, type DeadLetter } from './dead-letter-repository.ts'
 
 /**
- * Keeps a dead letter for the operators, once per id however often it is delivered. Its service is the one on whose
- * subject it came, which the permissions of the bus prove: that is where a replay goes.
+ * Keeps a dead letter for the operators, once per id however often it is delivered. Its service is
+ * the one on whose subject it came, which the permissions of the bus prove: that is where a replay
+ * goes.
  */
 export async function onDeadLettered(
   { db, clock }: Bridge,
@@ -19,7 +20,10 @@ export async function onDeadLettered(
   })
 }
 
-/** A reason quotes what could not be read, so it may hold what PostgreSQL cannot store; it must be kept even so. */
+/**
+ * A reason quotes what could not be read, so it may hold what PostgreSQL cannot store; it must be
+ * kept even so.
+ */
 function storable(letter: DeadLetter): DeadLetter {
   return {
     ...letter,

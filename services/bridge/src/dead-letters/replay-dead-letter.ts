@@ -23,9 +23,9 @@ interface ReplayCall {
 }
 
 /**
- * Hands a dead letter to its consumer once more. The operator's decision and its outcome are two audited acts,
- * with the hand-over between them. After a crash in between, the same request runs the handler again, as any
- * redelivery would, and gives the decision its outcome.
+ * Hands a dead letter to its consumer once more. The operator's decision and its outcome are two
+ * audited acts, with the hand-over between them. After a crash in between, the same request runs
+ * the handler again, as any redelivery would, and gives the decision its outcome.
  *
  * @throws bridge.operators-only, bridge.dead-letter-not-found, bridge.replay-failed
  */

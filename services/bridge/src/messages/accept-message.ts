@@ -18,12 +18,12 @@ export interface Accepted {
 }
 
 /**
- * Accepts one message, once per `requestId`: its row, a place in each recipient's inbox, the audit intent and the
- * copy for live readers commit together or not at all. A message that the same sender sends after this returned
- * stands behind it in every inbox.
+ * Accepts one message, once per `requestId`: its row, a place in each recipient's inbox, the audit
+ * intent and the copy for live readers commit together or not at all. A message that the same
+ * sender sends after this returned stands behind it in every inbox.
  *
- * @throws bridge.agent-not-found, bridge.message-not-found, bridge.inbox-full, bridge.too-many-recipients,
- * bridge.text-too-large, bridge.invalid-text
+ * @throws bridge.agent-not-found, bridge.message-not-found, bridge.inbox-full,
+ * bridge.too-many-recipients, bridge.text-too-large, bridge.invalid-text
  */
 export async function acceptMessage(
   bridge: Bridge,
@@ -56,7 +56,10 @@ export async function acceptMessage(
   })
 }
 
-/** Refuses a sender or an addressee that is no agent of the tenant, and an answer to what the sender cannot see. */
+/**
+ * Refuses a sender or an addressee that is no agent of the tenant, and an answer to what the sender
+ * cannot see.
+ */
 async function checkParties(trx: Knex.Transaction, tenantId: string, draft: Draft): Promise<void> {
   const parties = draft.to === undefined ? [draft.from] : [draft.from, draft.to]
   const known = await findNames(trx, { tenantId, names: parties })

@@ -8,8 +8,8 @@ import { callingAgent } from '../identity.ts'
 import { findDeliveryForUpdate, hasInbox, updateAcknowledged } from './inbox-repository.ts'
 
 /**
- * Marks a message of the caller's own inbox as dealt with. A second time, by whatever request, answers with the
- * first time and changes nothing.
+ * Marks a message of the caller's own inbox as dealt with. A second time, by whatever request,
+ * answers with the first time and changes nothing.
  *
  * @throws bridge.message-not-found, bridge.sender-not-an-agent, bridge.agent-not-found
  */

@@ -15,15 +15,16 @@ export interface AskOptions {
   callDeadline: Date
 }
 
-// The caller hears that the wait was interrupted before it stops listening, so it knows how to resume.
+// The caller hears that the wait was interrupted before it stops listening, so it knows how to
+// resume.
 const CALL_MARGIN_MS = 500
 
 /**
- * Sends a question, once per `requestId`, and waits until its deadline for the asked agent's answer. A repeated
- * request waits for the first one's answer, until the first one's deadline.
+ * Sends a question, once per `requestId`, and waits until its deadline for the asked agent's
+ * answer. A repeated request waits for the first one's answer, until the first one's deadline.
  *
- * @throws what `acceptMessage` throws, bridge.sender-not-an-agent, bridge.too-many-asks (nothing was sent),
- * bridge.ask-interrupted (the question was sent; the same request goes on waiting)
+ * @throws what `acceptMessage` throws, bridge.sender-not-an-agent, bridge.too-many-asks (nothing
+ * was sent), bridge.ask-interrupted (the question was sent; the same request goes on waiting)
  */
 export async function handleAskAgent(
   bridge: Bridge,
@@ -79,8 +80,8 @@ interface Wait {
 }
 
 /**
- * Looks into the database before waiting, at each wake and at the end: the bus only says when to look, so an
- * answer that another process accepted, or whose copy was lost, is found as well.
+ * Looks into the database before waiting, at each wake and at the end: the bus only says when to
+ * look, so an answer that another process accepted, or whose copy was lost, is found as well.
  */
 async function untilAnswered(
   bridge: Bridge,

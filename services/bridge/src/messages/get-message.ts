@@ -8,7 +8,10 @@ import { callingAgent } from '../identity.ts'
 import { listDeliveries, type Delivery } from './inbox-repository.ts'
 import { findSender } from './message-repository.ts'
 
-/** What became of a message, for its sender or for an operator of its tenant. @throws bridge.message-not-found */
+/**
+ * What became of a message, for its sender or for an operator of its tenant. @throws
+ * bridge.message-not-found
+ */
 export async function handleGetMessage(
   { db }: Bridge,
   context: CallContext,

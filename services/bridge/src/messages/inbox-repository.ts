@@ -31,9 +31,9 @@ interface DeliveryRow {
 }
 
 /**
- * Takes the next position in each of these inboxes and holds their row locks until `trx` ends, so that positions
- * become visible in their order. For several inboxes `lockOtherInboxes` must have locked them before, in order.
- * An agent without an inbox has no place in the answer.
+ * Takes the next position in each of these inboxes and holds their row locks until `trx` ends, so
+ * that positions become visible in their order. For several inboxes `lockOtherInboxes` must have
+ * locked them before, in order. An agent without an inbox has no place in the answer.
  */
 export async function takePlaces(
   trx: Knex.Transaction,
@@ -54,13 +54,17 @@ export async function takePlaces(
   }))
 }
 
-/** Locks the inboxes of all agents but one, sorted by name: in one order everywhere, so no two can deadlock. */
+/**
+ * Locks the inboxes of all agents but one, sorted by name: in one order everywhere, so no two can
+ * deadlock.
+ */
 export async function lockOtherInboxes(
   trx: Knex.Transaction,
   { tenantId, agent, limit }: InboxKey & { limit: number },
 ): Promise<string[]> {
   const locked = await trx.raw<{ rows: { agent: string }[] }>(
-    `select agent from inboxes where tenant_id = ? and agent <> ? order by agent limit ? for update`,
+    `select agent from inboxes where tenant_id = ? and agent <> ?
+      order by agent limit ? for update`,
     [tenantId, agent, limit],
   )
   return locked.rows.map((row) => row.agent)
@@ -70,20 +74,24 @@ export async function insertDeliveries(
   trx: Knex.Transaction,
   { tenantId, messageId, places }: { tenantId: string; messageId: string; places: Place[] },
 ): Promise<void> {
-  const rows = places.map(({ agent, position }) => ({
-    tenant_id: tenantId,
-    recipient: agent,
-    position,
-    message_id: messageId,
-  }))
-  await trx('deliveries').insert(rows)
+  await trx('deliveries').insert(
+    places.map(({ agent, position }) => ({
+      tenant_id: tenantId,
+      recipient: agent,
+      position,
+      message_id: messageId,
+    })),
+  )
 }
 
 export async function hasInbox(
   trx: Knex.Transaction,
   { tenantId, agent }: InboxKey,
 ): Promise<boolean> {
-  const row = await trx('inboxes').select('agent').where({ tenant_id: tenantId, agent }).first()
+  const row = await trx<{ tenant_id: string; agent: string }>('inboxes')
+    .select('agent')
+    .where({ tenant_id: tenantId, agent })
+    .first()
   return row !== undefined
 }
 

@@ -7,12 +7,13 @@ import { agentNotFound } from '../errors.ts'
 import { callingAgent } from '../identity.ts'
 import { hasInbox, insertFetches, listInboxAfter } from './inbox-repository.ts'
 
-// One NATS message holds 1 MiB by default. JSON may need six bytes for one byte of text, so a page is measured.
+// One NATS message holds 1 MiB by default. JSON may need six bytes for one byte of text, so a page
+// is measured.
 const PAGE_BYTES_MAX = 524_288
 
 /**
- * A page of the caller's own inbox, oldest first, which then counts as fetched. Reading is no act: it leaves no
- * audit entry.
+ * A page of the caller's own inbox, oldest first, which then counts as fetched. Reading is no act:
+ * it leaves no audit entry.
  *
  * @throws bridge.sender-not-an-agent, bridge.agent-not-found
  */
@@ -42,7 +43,10 @@ export async function handleListInbox(
   })
 }
 
-/** As many from the front as fit into one reply. The first always does: it is at most 100 KiB of JSON. */
+/**
+ * As many from the front as fit into one reply. The first always does: it is at most 100 KiB of
+ * JSON.
+ */
 function fitting(messages: InboxMessage[]): InboxMessage[] {
   let bytes = 0
   const end = messages.findIndex((message, index) => {

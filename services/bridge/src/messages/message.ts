@@ -10,7 +10,10 @@ import {
 import { outgoing, type AuditRecord, type OutgoingEvent } from '@mumega/db/act'
 import { checkText } from '../text.ts'
 
-/** What a sender asks for, before the bridge gives it an id. It is also what makes a repeated request the same. */
+/**
+ * What a sender asks for, before the bridge gives it an id. It is also what makes a repeated
+ * request the same.
+ */
 export interface Draft {
   from: string
   /** Absent: every other agent of the tenant. */
@@ -68,8 +71,9 @@ export function messageOf(
 }
 
 /**
- * What the ledger is told: enough to prove what was sent to whom, without a second copy of the text. The
- * recipients of a broadcast are their number and a digest, because 1,000 names would not fit into an entry.
+ * What the ledger is told: enough to prove what was sent to whom, without a second copy of the
+ * text. The recipients of a broadcast are their number and a digest, because 1,000 names would not
+ * fit into an entry.
  */
 export function auditOf(message: Message, recipients: readonly string[]): AuditRecord {
   const { messageId, from, kind, text, contentType, replyTo, correlationId, deadline } = message

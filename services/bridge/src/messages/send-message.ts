@@ -5,7 +5,9 @@ import type { Bridge } from '../bridge.ts'
 import { callingAgent } from '../identity.ts'
 import { acceptMessage } from './accept-message.ts'
 
-/** Accepts a message for one agent. @throws what `acceptMessage` throws, bridge.sender-not-an-agent */
+/**
+ * Accepts a message for one agent. @throws what `acceptMessage` throws, bridge.sender-not-an-agent
+ */
 export async function handleSendMessage(
   bridge: Bridge,
   context: CallContext,
@@ -17,7 +19,10 @@ export async function handleSendMessage(
   return { messageId, status: 'queued' }
 }
 
-/** Accepts a message for every other agent. @throws what `acceptMessage` throws, bridge.sender-not-an-agent */
+/**
+ * Accepts a message for every other agent. @throws what `acceptMessage` throws,
+ * bridge.sender-not-an-agent
+ */
 export async function handleBroadcastMessage(
   bridge: Bridge,
   context: CallContext,
@@ -31,7 +36,8 @@ export async function handleBroadcastMessage(
 
 type Fields = Pick<RequestOf<typeof sendMessage>, 'text' | 'replyTo' | 'correlationId'>
 
-// By name, because a newer caller may send fields that this version does not know: they must not reach the draft.
+// By name, because a newer caller may send fields that this version does not know: they must not
+// reach the draft.
 function picked({ text, replyTo, correlationId }: Fields): Fields {
   return {
     text,
