@@ -1,6 +1,6 @@
 import { AppError } from '@mumega/errors'
 import { RIGHTS, type ServiceRights } from '@mumega/contracts/topology'
-import { LIVE_PREFIX } from './topology-names.ts'
+import { JS_API, LIVE_PREFIX, SERVICE_JS_API } from './topology-names.ts'
 import { INBOX_PREFIX, SERVER_PAYLOAD_BYTES_MAX } from './wire.ts'
 
 export interface NatsConfigOptions {
@@ -29,6 +29,7 @@ export interface ClusterOptions {
   readonly password: string
 }
 
+const STREAMS_ACCOUNT = 'STREAMS'
 const CONNECTIONS_MAX = 256
 const FILE_STORE_BYTES_MAX = 20 * 1_073_741_824
 const MEMORY_STORE_BYTES_MAX = 64 * 1_048_576
@@ -36,17 +37,22 @@ const MEMORY_STORE_BYTES_MAX = 64 * 1_048_576
 const RESPONSE_SECONDS_MAX = 180
 
 /**
- * The configuration of a nats-server with one user per service, each allowed its own subjects only. Everything is
- * derived from RIGHTS; whoever is not in `users` cannot connect.
+ * The configuration of a nats-server with one account and one user per service, each allowed its own subjects only.
+ * Everything is derived from RIGHTS; whoever is not in `users` cannot connect.
+ *
+ * The streams live in an account of their own. Permissions alone would not keep a service to its subjects: the server
+ * answers publications, pulls and acknowledgements on whatever reply subject the client names, and answers without
+ * asking for the client's permissions. In one account, an acknowledgement with the reply subject
+ * `$JS.API.STREAM.DELETE.AUDIT` deletes the ledger's stream, and a pull replied to `aud.gateway.v1.append` forges an
+ * intent of the gateway's. Between accounts the reply subject means something in the asker's own account only.
  *
  * @throws bus.unknown-service when `users` names a service that RIGHTS does not
  */
 export function natsConfig(options: NatsConfigOptions): string {
   const { clusterOptions: cluster } = options
-  const users = Object.entries(options.users).map(([service, nkey]) => ({
-    nkey,
-    permissions: permissionsOf(service),
-  }))
+  const services = Object.entries(options.users).map(([service, nkey]) => {
+    return [service, accountOf(service, nkey, Object.keys(options.users))]
+  })
   // A JSON document is a valid configuration of a nats-server, and needs no rules of quoting of our own.
   const config = {
     ...(cluster && { server_name: cluster.serverName }),
@@ -60,44 +66,133 @@ export function natsConfig(options: NatsConfigOptions): string {
       max_file_store: FILE_STORE_BYTES_MAX,
       max_memory_store: MEMORY_STORE_BYTES_MAX,
     },
-    authorization: { users: [{ nkey: options.adminPublicNkey }, ...users] },
+    accounts: { [STREAMS_ACCOUNT]: streamsAccount(options), ...Object.fromEntries(services) },
     ...(cluster && { cluster: clusterOf(cluster) }),
   }
   return `${JSON.stringify(config, undefined, 2)}\n`
 }
 
-function permissionsOf(service: string) {
-  const rights = RIGHTS[service]
-  if (rights === undefined) {
-    throw new AppError('bus.unknown-service', 'bug', `${service} has no rights on the bus.`)
-  }
+/** The account of the streams: its only user is the admin, who may also call every service. */
+function streamsAccount({ users, adminPublicNkey }: NatsConfigOptions) {
+  const services = Object.keys(users)
+  const exports = services.flatMap((service) => {
+    const { consumers, hears } = rightsOf(service)
+    const accounts = [service]
+    return [
+      ...storedBy(service).map((subject) => ({ service: subject, accounts })),
+      ...consumers.flatMap(({ stream, name }) => [
+        { service: `${JS_API}.CONSUMER.INFO.${stream}.${name}`, accounts },
+        // A pull is answered by many messages.
+        { service: nextOf(stream, name), response_type: 'stream', accounts },
+        { service: ackOf(stream, name), accounts },
+      ]),
+      ...hears.map((subject) => ({ stream: `${LIVE_PREFIX}${subject}`, accounts })),
+    ]
+  })
   return {
-    publish: { allow: publishedBy(service, rights) },
+    jetstream: 'enabled',
+    users: [{ nkey: adminPublicNkey }],
+    exports: merged(exports),
+    imports: services.map((service) => importOf(service, `rpc.${service}.>`)),
+  }
+}
+
+function accountOf(service: string, nkey: string, services: readonly string[]) {
+  const { calls, consumers, hears } = rightsOf(service)
+  const callees = calls.filter((callee) => callee !== service && services.includes(callee))
+  const callers = services.filter(
+    (name) => name !== service && RIGHTS[name]?.calls.includes(service),
+  )
+  return {
+    users: [{ nkey, permissions: permissionsOf(service) }],
+    exports: [{ service: `rpc.${service}.>`, accounts: [STREAMS_ACCOUNT, ...callers] }],
+    imports: [
+      ...callees.map((callee) => importOf(callee, `rpc.${callee}.>`)),
+      ...storedBy(service).map((subject) => importOf(STREAMS_ACCOUNT, subject)),
+      ...consumers.flatMap(({ stream, name }) => [
+        importApi(`CONSUMER.INFO.${stream}.${name}`),
+        importApi(`CONSUMER.MSG.NEXT.${stream}.${name}`),
+        importOf(STREAMS_ACCOUNT, ackOf(stream, name)),
+      ]),
+      ...hears.map((subject) => ({
+        stream: { account: STREAMS_ACCOUNT, subject: `${LIVE_PREFIX}${subject}` },
+      })),
+    ],
+  }
+}
+
+function permissionsOf(service: string) {
+  const { calls, consumers, hears } = rightsOf(service)
+  return {
+    publish: {
+      allow: [
+        ...storedBy(service),
+        ...calls.map((callee) => `rpc.${callee}.>`),
+        // LOCK-MON-3: only the service that owns a durable consumer may pull from it, and nobody may create one. With
+        // `aud.>` in nobody's subscriptions, the audit-ledger alone reads the intents that it numbers.
+        ...consumers.flatMap(({ stream, name }) => [
+          `${SERVICE_JS_API}.CONSUMER.INFO.${stream}.${name}`,
+          `${SERVICE_JS_API}.CONSUMER.MSG.NEXT.${stream}.${name}`,
+          ackOf(stream, name),
+        ]),
+      ],
+    },
     subscribe: {
       allow: [
         `rpc.${service}.>`,
         `${INBOX_PREFIX}${service}.>`,
-        ...rights.hears.map((subject) => `${LIVE_PREFIX}${subject}`),
+        ...hears.map((subject) => `${LIVE_PREFIX}${subject}`),
       ],
     },
-    // Replies go to the caller's inbox, once per request: no service may publish to an inbox otherwise.
+    // Replies go where the caller asked for them, once per request.
     allow_responses: { max: 1, expires: `${RESPONSE_SECONDS_MAX}s` },
   }
 }
 
-function publishedBy(service: string, rights: ServiceRights): string[] {
-  return [
-    ...['evt', 'aud', 'bus', 'wake'].map((kind) => `${kind}.${service}.>`),
-    ...rights.calls.map((callee) => `rpc.${callee}.>`),
-    // LOCK-MON-3: only the service that owns a durable consumer may pull from it, and nobody may create one. With
-    // `aud.>` in nobody's subscriptions, the audit-ledger alone reads the intents that it numbers.
-    ...rights.consumers.flatMap(({ stream, name }) => [
-      `$JS.API.STREAM.INFO.${stream}`,
-      `$JS.API.CONSUMER.INFO.${stream}.${name}`,
-      `$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`,
-      `$JS.ACK.${stream}.${name}.>`,
-    ]),
-  ]
+function rightsOf(service: string): ServiceRights {
+  const rights = RIGHTS[service]
+  if (rights !== undefined) return rights
+  throw new AppError('bus.unknown-service', 'bug', `${service} has no rights on the bus.`)
+}
+
+function storedBy(service: string): string[] {
+  return ['evt', 'aud', 'bus', 'wake'].map((kind) => `${kind}.${service}.>`)
+}
+
+function nextOf(stream: string, consumer: string): string {
+  return `${JS_API}.CONSUMER.MSG.NEXT.${stream}.${consumer}`
+}
+
+function ackOf(stream: string, consumer: string): string {
+  return `$JS.ACK.${stream}.${consumer}.>`
+}
+
+function importOf(account: string, subject: string) {
+  return { service: { account, subject } }
+}
+
+/** Under another name: each account has a `$JS.API` of its own, which would answer that it has no streams. */
+function importApi(call: string) {
+  const service = { account: STREAMS_ACCOUNT, subject: `${JS_API}.${call}` }
+  return { service, to: `${SERVICE_JS_API}.${call}` }
+}
+
+interface Export {
+  readonly service?: string
+  readonly stream?: string
+  readonly response_type?: string
+  readonly accounts: readonly string[]
+}
+
+/** One export per subject: the server takes the last of two with the same subject, and forgets the first's accounts. */
+function merged(exports: readonly Export[]): Export[] {
+  const bySubject = new Map<string, Export>()
+  for (const entry of exports) {
+    const subject = entry.service ?? entry.stream ?? ''
+    const accounts = [...(bySubject.get(subject)?.accounts ?? []), ...entry.accounts]
+    bySubject.set(subject, { ...entry, accounts })
+  }
+  return [...bySubject.values()]
 }
 
 function clusterOf(cluster: ClusterOptions) {

@@ -18,7 +18,6 @@ import {
   ERROR_CODE_HEADER,
   ERROR_TEXT_HEADER,
   headerText,
-  INBOX_PREFIX,
   RPC_BYTES_MAX,
   TRACE_HEADER,
 } from './wire.ts'
@@ -65,7 +64,7 @@ export function openServer(link: Link): Server {
       queue: link.service,
       callback: (error, msg) => {
         if (error !== null) link.log.error({ error, subject }, 'serve-refused')
-        else if (!isFromInbox(msg)) link.log.warn({ subject }, 'request-without-inbox')
+        else if (!msg.reply) link.log.warn({ subject }, 'request-without-reply')
         else if (running < IN_FLIGHT_MAX) start(msg)
         else if (waiting.length < WAITING_MAX) waiting.push(msg)
         else respondError(msg, overloaded(subject))
@@ -87,14 +86,6 @@ export function openServer(link: Link): Server {
       if (left > 0) link.log.warn({ requests: left }, 'drain-incomplete')
     },
   }
-}
-
-/**
- * Whether the reply goes to a caller's inbox. The server lets us answer on whatever subject the sender named, so a
- * sender could else make this service publish in its own name on a subject that the sender may not use.
- */
-function isFromInbox(msg: Msg): boolean {
-  return msg.reply?.startsWith(INBOX_PREFIX) === true
 }
 
 async function answer(link: Link, route: Route, msg: Msg): Promise<void> {

@@ -21,7 +21,7 @@ import {
   STREAMS,
 } from '@mumega/contracts/topology'
 import { differences } from './differences.ts'
-import { LIVE_PREFIX } from './topology-names.ts'
+import { LIVE_PREFIX, SERVICE_JS_API } from './topology-names.ts'
 import { EVENT_BYTES_MAX } from './wire.ts'
 
 export { natsConfig, type NatsConfigOptions } from './nats-config.ts'
@@ -66,7 +66,10 @@ export async function provisionTopology(
  * @throws bus.topology-mismatch naming each difference; bus.unavailable
  */
 export async function checkTopology(connection: NatsConnection, service: string): Promise<void> {
-  const manager = await jetstreamManager(connection, { checkAPI: false })
+  const manager = await jetstreamManager(connection, {
+    checkAPI: false,
+    apiPrefix: SERVICE_JS_API,
+  })
   const complaints: string[] = []
   for (const consumer of RIGHTS[service]?.consumers ?? []) {
     const place = `${consumer.stream}/${consumer.name}`

@@ -3,6 +3,12 @@ import { STREAMS, type StreamName } from '@mumega/contracts/topology'
 /** Under this prefix the server republishes what it has stored, for those who only listen. */
 export const LIVE_PREFIX = 'live.'
 
+/** The JetStream API as the admin calls it, in the account of the streams. */
+export const JS_API = '$JS.API'
+
+/** The few calls of it that a service may make, as they are named in the service's own account. */
+export const SERVICE_JS_API = 'JS.API'
+
 /** The stream that stores a subject: each stream holds one kind, the subject's first token. */
 export function streamOf(subject: string): StreamName {
   const kind = subject.slice(0, subject.indexOf('.'))
