@@ -48,10 +48,10 @@ export function formatProof(proof: ProofFile): string {
 /** The proof that `text` holds. Throws TypeError unless `formatProof` could have written it. */
 export function parseProof(text: string): ProofFile {
   if (text.length > PROOF_CHARACTERS_MAX) throw new TypeError('the proof file is too long')
+  if (!text.startsWith(`${HEADER}\n`)) throw new TypeError(`a proof file begins with ${HEADER}`)
   const end = text.indexOf('\n\n')
   if (end < 0) throw new TypeError('a proof file has a blank line before its checkpoint')
-  const [header, ...lines] = text.slice(0, end).split('\n', PROOF_HASHES_MAX + 4)
-  if (header !== HEADER) throw new TypeError(`a proof file begins with ${HEADER}`)
+  const [, ...lines] = text.slice(0, end).split('\n', PROOF_HASHES_MAX + 4)
   const extra = lines[0]?.startsWith('extra ') === true ? parseExtra(lines.shift()) : undefined
   const index = parseIndex(lines.shift())
   if (lines.length > PROOF_HASHES_MAX) throw new TypeError('the proof has too many hashes')
