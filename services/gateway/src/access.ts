@@ -10,8 +10,9 @@ const DOCS = '/docs'
 const NO_QUERY = closed({})
 
 /**
- * Authenticates every request and holds every route to the access that it declares; a route that declares none does
- * not start. The failure is thrown only after the rate limit has counted it, and before the body is read.
+ * Authenticates every request and holds every route to the access that it declares; a route that
+ * declares none does not start. The failure is thrown only after the rate limit has counted it, and
+ * before the body is read.
  */
 export function checkAccess(app: App, gateway: Gateway): void {
   app.decorateRequest('session')
@@ -34,7 +35,7 @@ export function checkAccess(app: App, gateway: Gateway): void {
     try {
       request.session = await authenticate(gateway, request.headers.authorization)
     } catch (error) {
-      request.authenticationFailure = error
+      request.authenticationFailure = asError(error)
     }
   })
 
@@ -51,4 +52,8 @@ export function checkAccess(app: App, gateway: Gateway): void {
       throw noBodyExpected()
     }
   })
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
 }

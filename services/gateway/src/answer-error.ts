@@ -12,7 +12,9 @@ export interface KnownRoute {
   pattern: RegExp
 }
 
-/** Answers what a request threw. A bug is logged with its whole cause and shown without any of it. */
+/**
+ * Answers what a request threw. A bug is logged with its whole cause and shown without any of it.
+ */
 export function answerError({ log, metrics }: Pick<Gateway, 'log'> & Partial<Gateway>) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const failed = failureOf(error)

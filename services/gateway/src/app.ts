@@ -38,14 +38,19 @@ declare module 'fastify' {
     trace: RequestTrace | undefined
     /** Absent on public routes, and where authentication failed. */
     session: Session | undefined
-    authenticationFailure: unknown
+    authenticationFailure: Error | undefined
   }
   interface FastifyContextConfig {
-    /** Who may call the route: whoever holds this scope, any token, or anybody. Every route must say. */
+    /**
+     * Who may call the route: whoever holds this scope, any token, or anybody. Every route must
+     * say.
+     */
     access?: Scope | 'any-token' | 'public'
     /** What the route asks of other services; their errors are its own. */
     calls?: readonly RequestContract[]
-    /** Codes that the route may answer with, beside those that its calls, access and schemas imply. */
+    /**
+     * Codes that the route may answer with, beside those that its calls, access and schemas imply.
+     */
     problems?: readonly string[]
   }
 }

@@ -20,10 +20,11 @@ export interface Authentication {
 }
 
 /**
- * Who an `Authorization` header proves the caller to be. The database is asked each time, so that a revocation
- * holds from the next request on, on every process.
+ * Who an `Authorization` header proves the caller to be. The database is asked each time, so that a
+ * revocation holds from the next request on, on every process.
  *
- * @throws gateway.token-missing, .token-unknown, .token-expired, .token-revoked, .cannot-authenticate
+ * @throws gateway.token-missing, .token-unknown, .token-expired, .token-revoked,
+ * .cannot-authenticate
  */
 export async function authenticate(
   authentication: Authentication,

@@ -21,7 +21,10 @@ export const configSchema = Type.Object({
   MUMEGA_RATE_LIMIT_PER_MINUTE: Type.Integer({ minimum: 1, default: 600 }),
   /** Requests a minute without a valid token, from one address. */
   MUMEGA_ANONYMOUS_RATE_LIMIT_PER_MINUTE: Type.Integer({ minimum: 1, default: 120 }),
-  /** Addresses or CIDR ranges, comma-separated, whose `X-Forwarded-For` names the caller. None by default. */
+  /**
+   * Addresses or CIDR ranges, comma-separated, whose `X-Forwarded-For` names the caller. None by
+   * default.
+   */
   MUMEGA_TRUSTED_PROXIES: Type.Optional(Type.String()),
   /** Open event streams of this process, and of one token. */
   MUMEGA_STREAMS_MAX: Type.Integer({ minimum: 1, default: 1_000 }),

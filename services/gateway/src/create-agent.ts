@@ -19,10 +19,11 @@ export interface CreateAgent {
 }
 
 /**
- * Registers an agent at the bridge, then makes its first token. When the second step fails the same request may be
- * made again: the first one is done once per `requestId`.
+ * Registers an agent at the bridge, then makes its first token. When the second step fails the same
+ * request may be made again: the first one is done once per `requestId`.
  *
- * @throws gateway.tenant-not-found, gateway.agent-exists, gateway.token-already-shown, and those of the scopes
+ * @throws gateway.tenant-not-found, gateway.agent-exists, gateway.token-already-shown, and those of
+ * the scopes
  */
 export async function createAgent(
   gateway: Gateway,

@@ -14,8 +14,8 @@ export interface CreateTenant {
 }
 
 /**
- * Creates a tenant, once per `requestId`, audited on the substrate's chain: the tenant's own begins with what is
- * done in it.
+ * Creates a tenant, once per `requestId`, audited on the substrate's chain: the tenant's own begins
+ * with what is done in it.
  *
  * @throws gateway.tenant-reserved, gateway.tenant-exists
  */

@@ -24,7 +24,8 @@ export interface CreatedToken {
 }
 
 /**
- * Makes a token, once per `requestId`. Only its hash is stored, so a repeated request cannot get the secret again.
+ * Makes a token, once per `requestId`. Only its hash is stored, so a repeated request cannot get
+ * the secret again.
  *
  * @throws gateway.token-already-shown when this request was made before
  */

@@ -13,8 +13,8 @@ export type FirstOperator = { created: true; token: string; tokenId: string } | 
 const ALL_SCOPES: Scope[] = Scope.anyOf.map((scope) => scope.const)
 
 /**
- * Makes an operator's token with every scope when none can be used: on the first run, or after the last one was
- * revoked or has expired. Two processes at once make one.
+ * Makes an operator's token with every scope when none can be used: on the first run, or after the
+ * last one was revoked or has expired. Two processes at once make one.
  */
 export async function createFirstOperator(db: Knex, clock: Clock): Promise<FirstOperator> {
   const context = {

@@ -31,7 +31,11 @@ interface Stream extends InboxStreamOrder {
   waker: Waker
 }
 
-/** One page of the inbox after `after`, for a token that still holds. @throws as `readLiveToken` and `listInbox` */
+/**
+ * One page of the inbox after `after`, for a token that still holds.
+ *
+ * @throws as `readLiveToken` and `listInbox`
+ */
 export async function readPage(
   gateway: Gateway,
   { session, after }: Pick<InboxStreamOrder, 'session' | 'after'>,
@@ -42,9 +46,10 @@ export async function readPage(
 }
 
 /**
- * Writes an inbox as server-sent events (WHATWG HTML §9.2) until the reader goes, the token ends, the reader stalls
- * or the gateway stops. Each event's id is its position, with which a reader resumes. Before every delivery the
- * token is looked up again. While the bridge or the database is away the stream stays open, silent.
+ * Writes an inbox as server-sent events (WHATWG HTML §9.2) until the reader goes, the token ends,
+ * the reader stalls or the gateway stops. Each event's id is its position, with which a reader
+ * resumes. Before every delivery the token is looked up again. While the bridge or the database is
+ * away the stream stays open, silent.
  *
  * Nothing is buffered beyond one event: the next one is written when the socket has taken the last.
  *

@@ -14,7 +14,8 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
 
 const gateway = await start(loadConfig(process.env))
 
-// A deploy sends SIGTERM, Ctrl-C sends SIGINT, and a supervisor under Ctrl-C both. Requests already started are answered.
+// A deploy sends SIGTERM, Ctrl-C sends SIGINT, and a supervisor under Ctrl-C both. Requests already
+// started are still answered.
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
     void gateway

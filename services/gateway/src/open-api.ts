@@ -6,11 +6,14 @@ import { Problem } from './problem-responses.ts'
 
 const DESCRIPTION = `The public API of Mumega.
 
-Every request but those marked so needs a token: \`Authorization: Bearer mmg_…\`. Every error is an RFC 9457 problem
-(\`application/problem+json\`) whose \`code\` is stable; 429 and 503 say in \`Retry-After\` when to come back. Every
-response names its trace in \`Trace-Id\`. Unknown fields and query parameters are refused. Times are UTC.`
+Every request but those marked so needs a token: \`Authorization: Bearer mmg_…\`. Every error is an
+RFC 9457 problem (\`application/problem+json\`) whose \`code\` is stable; 429 and 503 say in
+\`Retry-After\` when to come back. Every response names its trace in \`Trace-Id\`. Unknown fields and
+query parameters are refused. Times are UTC.`
 
-/** Collects the routes that are added after it into one OpenAPI 3.1 document, and shows it at /docs. */
+/**
+ * Collects the routes that are added after it into one OpenAPI 3.1 document, and shows it at /docs.
+ */
 export async function documentApi(app: App): Promise<void> {
   app.addSchema(Problem)
   await app.register(swagger, {
@@ -30,7 +33,7 @@ export async function documentApi(app: App): Promise<void> {
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
     },
     refResolver: {
-      buildLocalReference: (json, _base, _fragment, index) => String(json.$id ?? `def-${index}`),
+      buildLocalReference: ({ $id }) => (typeof $id === 'string' ? $id : 'unnamed'),
     },
     transform: ({ schema, url, route }) => ({
       schema:
@@ -42,7 +45,7 @@ export async function documentApi(app: App): Promise<void> {
   })
   await app.register(swaggerUi, {
     routePrefix: '/docs',
-    uiConfig: { url: '/openapi.json', tryItOutEnabled: false, validatorUrl: null },
+    uiConfig: { validatorUrl: null },
     // Everything comes from here: the page works without a network, and can send nothing elsewhere.
     staticCSP: {
       'default-src': ["'none'"],

@@ -21,7 +21,8 @@ export interface OrderToken {
  * Makes a token for an agent that exists, or for an operator.
  *
  * @throws gateway.invalid-request where the fields do not fit the kind; gateway.tenant-not-found,
- * bridge.agent-not-found, gateway.scope-not-held, gateway.scope-not-for-agents, gateway.token-already-shown
+ * bridge.agent-not-found, gateway.scope-not-held, gateway.scope-not-for-agents,
+ * gateway.token-already-shown
  */
 export async function orderToken(gateway: Gateway, order: OrderToken): Promise<CreatedToken> {
   return order.kind === 'agent' ? forAgent(gateway, order) : forOperator(gateway, order)

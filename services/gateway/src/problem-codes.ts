@@ -1,8 +1,8 @@
 /**
- * The status of every code that this API may answer with. Its documentation is made from it, and a test compares
- * both with what is really answered.
+ * The status of every code that this API may answer with. Its documentation is made from it, and a
+ * test compares both with what is really answered.
  */
-export const PROBLEM_STATUS: Readonly<Record<string, number>> = {
+export const PROBLEM_STATUS = {
   'gateway.invalid-request': 400,
   'gateway.malformed-json': 400,
   'gateway.malformed-request': 400,
@@ -58,4 +58,11 @@ export const PROBLEM_STATUS: Readonly<Record<string, number>> = {
   'bus.timeout': 503,
   'bus.unavailable': 503,
   'db.unavailable': 503,
+} as const satisfies Record<string, number>
+
+export type ProblemCode = keyof typeof PROBLEM_STATUS
+
+/** The status of `code`, where it is one of ours. */
+export function statusOf(code: string): number | undefined {
+  return Object.entries(PROBLEM_STATUS).find(([known]) => known === code)?.[1]
 }

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import type { RouteOptions } from 'fastify'
 import type { RequestContract } from '@mumega/contracts/define'
-import { PROBLEM_STATUS } from './problem-codes.ts'
+import { statusOf } from './problem-codes.ts'
 
 /** RFC 9457 problem details. */
 export const Problem = Type.Object(
@@ -44,11 +44,14 @@ const WITH_BODY = [
   'gateway.unsupported-media-type',
 ]
 
-/** What a route answers, its problems included: those it names, and those its access and schemas imply. */
+/**
+ * What a route answers, its problems included: those it names, and those its access and schemas
+ * imply.
+ */
 export function problemResponses(route: RouteOptions): Record<number, unknown> {
   const byStatus = new Map<number, string[]>()
   for (const code of codesOf(route).sort()) {
-    const status = PROBLEM_STATUS[code]
+    const status = statusOf(code)
     if (status === undefined) throw new Error(`${route.url} names the unknown problem ${code}`)
     byStatus.set(status, [...(byStatus.get(status) ?? []), code])
   }

@@ -1,7 +1,12 @@
+import { AgentName, TenantId, Uuid } from '@mumega/contracts/scalars'
 import { isAppError, type AppError } from '@mumega/errors'
-import { PROBLEM_STATUS } from './problem-codes.ts'
+import { PROBLEM_STATUS, type ProblemCode } from './problem-codes.ts'
+import { IDEMPOTENCY_KEY } from './schemas.ts'
 
-/** An error as callers see it: RFC 9457 problem details, with our stable `code` and the trace to name in a report. */
+/**
+ * An error as callers see it: RFC 9457 problem details, with our stable `code` and the trace to
+ * name in a report.
+ */
 export interface Problem {
   type: string
   title: string
@@ -30,7 +35,7 @@ interface SchemaComplaint {
 }
 
 // What Fastify itself throws, by its code.
-const FRAMEWORK: Readonly<Record<string, readonly [code: string, detail: string]>> = {
+const FRAMEWORK: Readonly<Record<string, readonly [code: ProblemCode, detail: string]>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
     'gateway.unsupported-media-type',
     'Bodies are JSON only: send `Content-Type: application/json`.',
@@ -49,7 +54,21 @@ const FRAMEWORK: Readonly<Record<string, readonly [code: string, detail: string]
   ],
 }
 
-/** How `error` is shown: an expected one by its code, anything else as a bug whose text stays inside. */
+// What our patterns mean, for people.
+const PATTERNS: ReadonlyMap<string, string> = new Map([
+  [patternOf(Uuid), 'must be a UUID in lower case'],
+  [patternOf(TenantId), 'must be 1–64 lower-case letters, digits and inner hyphens'],
+  [
+    patternOf(AgentName),
+    'must be a lower-case letter, then at most 62 letters, digits and hyphens',
+  ],
+  [IDEMPOTENCY_KEY, 'must be 1–255 visible ASCII characters'],
+])
+
+/**
+ * How `error` is shown: an expected one by its code, anything else as a bug whose text stays
+ * inside.
+ */
 export function failureOf(error: unknown): Failure {
   if (isAppError(error)) return expected(error)
   if (!(error instanceof Error)) return BUG
@@ -66,8 +85,7 @@ export function failureOf(error: unknown): Failure {
 
 /** The body of the response to a failed request. */
 export function problemOf({ code, status, detail, facts }: Failure, traceId: string): Problem {
-  return {
-    ...facts,
+  const members = {
     type: `urn:mumega:error:${code}`,
     title: titleOf(code),
     status,
@@ -76,15 +94,17 @@ export function problemOf({ code, status, detail, facts }: Failure, traceId: str
     instance: `urn:mumega:trace:${traceId}`,
     traceId,
   }
+  // The members of the standard come first, and no fact can take their place.
+  return { ...members, ...facts, ...members }
 }
 
 /** A failure that is no exception, by its code. */
 export function failure(
-  code: string,
+  code: ProblemCode,
   detail: string,
   facts: Readonly<Record<string, unknown>> = {},
 ): Failure {
-  return { code, status: PROBLEM_STATUS[code] ?? 500, detail, facts }
+  return { code, status: PROBLEM_STATUS[code], detail, facts }
 }
 
 const BUG = failure(
@@ -103,7 +123,9 @@ function expected(error: AppError): Failure {
   return { code: error.code, status: error.status, detail: error.message, facts: error.details }
 }
 
-/** Names the first field that is wrong: what is unknown or missing before what has a wrong value. */
+/**
+ * Names the first field that is wrong: what is unknown or missing before what has a wrong value.
+ */
 function invalid(complaints: readonly SchemaComplaint[], part: string): Failure {
   const chosen =
     complaints.find(({ keyword }) => keyword === 'additionalProperties') ??
@@ -124,7 +146,17 @@ function reasonOf(chosen: SchemaComplaint | undefined, all: readonly SchemaCompl
       .flatMap(({ params }) => (params && 'allowedValue' in params ? [params.allowedValue] : []))
     return `must be one of ${allowed.join(', ')}`
   }
+  if (chosen?.keyword === 'pattern') return patternReason(chosen.params)
   return chosen?.message ?? 'is wrong'
+}
+
+function patternOf(schema: object): string {
+  return 'pattern' in schema ? String(schema.pattern) : ''
+}
+
+function patternReason(params: object | undefined): string {
+  const pattern = params && 'pattern' in params ? String(params.pattern) : ''
+  return PATTERNS.get(pattern) ?? `must match ${pattern}`
 }
 
 /** The properties that a complaint about an object names: the first is enough to mend it. */

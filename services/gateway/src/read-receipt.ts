@@ -13,7 +13,8 @@ const BRIDGE = 'bridge'
 const WAIT_MS = 2_500
 
 /**
- * The receipt of an entry on the chain of the context's tenant. An agent is disclosed only what it said itself.
+ * The receipt of an entry on the chain of the context's tenant. An agent is disclosed only what it
+ * said itself.
  *
  * @throws audit-ledger.entry-not-found, also for another tenant's entry
  */
@@ -32,7 +33,8 @@ export async function readReceipt(
 /**
  * The receipt of an accepted message: its entry has the message's own id.
  *
- * @throws bridge.message-not-found; gateway.receipt-pending while the entry is on its way to the ledger
+ * @throws bridge.message-not-found; gateway.receipt-pending while the entry is on its way to the
+ * ledger
  */
 export async function readMessageReceipt(
   gateway: Gateway,

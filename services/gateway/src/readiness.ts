@@ -7,7 +7,8 @@ import { GATEWAY_CONTEXT } from './session.ts'
 
 /** The look at a dependency is given up after this long, and says `unknown`. */
 const LOOK_MS_MAX = 1_500
-// Probes come from many sides: one look serves all that come while it lasts, and for this long after.
+// Probes come from many sides: one look serves all that come while it lasts, and for this long
+// after.
 const KEPT_MS = 500
 
 type Dependencies = Pick<Gateway, 'db' | 'bus'>

@@ -4,8 +4,9 @@ import { v7 as uuidv7 } from 'uuid'
 import { principalOf, sessionOf } from './session.ts'
 
 /**
- * The id under which a service makes this request once: the same for the same `Idempotency-Key` of the same
- * principal, else a fresh one. A UUID of version 8 (RFC 9562 §5.8), made of 122 bits of SHA-256.
+ * The id under which a service makes this request once: the same for the same `Idempotency-Key` of
+ * the same principal, else a fresh one. A UUID of version 8 (RFC 9562 §5.8), made of 122 bits of
+ * SHA-256.
  */
 export function requestIdOf(request: FastifyRequest): string {
   const key = request.headers['idempotency-key']

@@ -6,8 +6,9 @@ import { tokenNotFound } from './errors.ts'
 import { findToken, findTokenForUpdate, updateRevokedAt } from './token-repository.ts'
 
 /**
- * Ends a token for ever, for every request from now on. A second time changes nothing and answers the first time's
- * `revokedAt`. `context` is the operator's; the act is recorded on the chain of the token's tenant.
+ * Ends a token for ever, for every request from now on. A second time changes nothing and answers
+ * the first time's `revokedAt`. `context` is the operator's; the act is recorded on the chain of
+ * the token's tenant.
  *
  * @throws gateway.token-not-found
  */

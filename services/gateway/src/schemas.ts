@@ -1,5 +1,4 @@
 import { Type, type TObject, type TProperties, type TSchema } from 'typebox'
-import { TenantId } from '@mumega/contracts/scalars'
 
 /** An object of exactly these fields: only the gateway refuses unknown ones, from the public. */
 export function closed<Properties extends TProperties>(
@@ -18,22 +17,19 @@ export function textAnswer(description: string, contentType = 'text/plain') {
   return { description, content: { [contentType]: { schema: Type.String() } } }
 }
 
+export const IDEMPOTENCY_KEY = '^[\\x21-\\x7e]{1,255}$'
+
 /** The header of every request that changes something. */
 export const IdempotencyHeaders = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
-      pattern: '^[\\x21-\\x7e]{1,255}$',
+      pattern: IDEMPOTENCY_KEY,
       description:
-        '1–255 visible ASCII characters of your choice. The same key with the same request is done once and answered ' +
-        'alike; with another request it is refused. Keys are kept for at least 30 days.',
+        '1–255 visible ASCII characters of your choice. The same key with the same request is ' +
+        'done once and answered alike; with another request it is refused. Keys are kept for at least 30 days.',
     }),
   ),
 })
-
-/** For operators, who act on a tenant by naming it. An agent may name its own. */
-export const ActingTenant = {
-  tenantId: Type.Optional(TenantId),
-}
 
 export const PAGE_MAX = 200
 export const PAGE_DEFAULT = 50

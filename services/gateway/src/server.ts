@@ -52,7 +52,8 @@ function optionsOf({ config, log }: Gateway): FastifyHttpOptions<Server> {
     keepAliveTimeout: 65_000,
     http: { maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: 15_000 },
     trustProxy: config.MUMEGA_TRUSTED_PROXIES?.split(',').map((range) => range.trim()) ?? false,
-    // While it stops, requests on open connections are still answered, and the connection is closed.
+    // While it stops, requests on open connections are still answered, and the connection is
+    // closed.
     return503OnClosing: false,
     clientErrorHandler: answerClientError,
     frameworkErrors: (error, _request, reply) => {
@@ -61,7 +62,8 @@ function optionsOf({ config, log }: Gateway): FastifyHttpOptions<Server> {
   }
 }
 
-// Responses are JSON and text: nothing may be loaded, framed or guessed. The page of /docs brings its own policy.
+// Responses are JSON and text: nothing may be loaded, framed or guessed. The page of /docs brings
+// its own policy.
 const helmetOptions = {
   contentSecurityPolicy: {
     useDefaults: false,
@@ -71,7 +73,9 @@ const helmetOptions = {
   strictTransportSecurity: { maxAge: 31_536_000, includeSubDomains: true },
 }
 
-/** Valid tokens are counted one by one, whatever address they come from; everybody else by address. */
+/**
+ * Valid tokens are counted one by one, whatever address they come from; everybody else by address.
+ */
 async function limitRates(app: App, { config }: Gateway): Promise<void> {
   await app.register(rateLimit, {
     timeWindow: 60_000,

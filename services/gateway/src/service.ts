@@ -17,8 +17,8 @@ const FINISH_MS_MAX = 5_000
 export interface RunningGateway {
   url: string
   /**
-   * Ends streams, finishes what is in flight for at most 5 s, then lets go of everything. May be called twice. What
-   * is not relayed yet stays in the outbox for the next start.
+   * Ends streams, finishes what is in flight for at most 5 s, then lets go of everything. May be
+   * called twice. What is not relayed yet stays in the outbox for the next start.
    */
   stop(): Promise<void>
 }
@@ -70,7 +70,10 @@ async function closeAll(opened: (() => Promise<unknown>)[]): Promise<void> {
   for (const close of opened.reverse()) await close()
 }
 
-/** Takes no new connection and waits for the requests in flight; what is not done in time is cut off. */
+/**
+ * Takes no new connection and waits for the requests in flight; what is not done in time is cut
+ * off.
+ */
 async function closeServer(app: App, { hub }: Gateway): Promise<void> {
   hub.close()
   const cut = setTimeout(() => {

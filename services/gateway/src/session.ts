@@ -23,8 +23,8 @@ export function sessionOf(request: FastifyRequest): Session {
 }
 
 /**
- * The caller acting on `tenantId`, or on its own tenant when none is named. Only operators act on another's; for
- * anybody else another tenant is as absent as one that never was.
+ * The caller acting on `tenantId`, or on its own tenant when none is named. Only operators act on
+ * another's; for anybody else another tenant is as absent as one that never was.
  *
  * @throws gateway.tenant-not-found
  */
@@ -42,7 +42,9 @@ export function contextOf(session: Session, tenantId?: string): CallContext {
   }
 }
 
-/** As `contextOf`, for what exists only in a tenant that has agents: an operator must name which. */
+/**
+ * As `contextOf`, for what exists only in a tenant that has agents: an operator must name which.
+ */
 export function tenantContextOf(session: Session, tenantId?: string): CallContext {
   const context = contextOf(session, tenantId)
   if (context.tenantId === SUBSTRATE) {

@@ -9,7 +9,9 @@ export interface OpenStream {
   readonly tenantId: string
   readonly agent: string
   readonly tokenId: string
-  /** Says that its inbox may have grown, or its token may be gone. Cheap, and may come too often. */
+  /**
+   * Says that its inbox may have grown, or its token may be gone. Cheap, and may come too often.
+   */
   wake(): void
   /** Ends it, with this as its last event. */
   end(reason: AppError): void
@@ -17,7 +19,11 @@ export interface OpenStream {
 
 /** The event streams of this process: wakes them when mail comes or their token is revoked. */
 export interface StreamHub {
-  /** Takes a stream in until the returned function is called. @throws gateway.too-many-streams, .stopping */
+  /**
+   * Takes a stream in until the returned function is called.
+   *
+   * @throws gateway.too-many-streams, .stopping
+   */
   attach(stream: OpenStream): () => void
   /** Makes the streams of a token look whether it still holds. */
   wakeToken(tokenId: string): void
@@ -32,8 +38,8 @@ export interface HubLimits {
 }
 
 /**
- * Opens the hub on live subscriptions. These may miss a message while NATS is away, which is why every stream also
- * looks by itself at each keep-alive, and at once after a reconnection.
+ * Opens the hub on live subscriptions. These may miss a message while NATS is away, which is why
+ * every stream also looks by itself at each keep-alive, and at once after a reconnection.
  */
 export function openStreamHub(bus: Bus, limits: HubLimits): StreamHub {
   const byInbox = new Map<string, Set<OpenStream>>()

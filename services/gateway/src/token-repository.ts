@@ -14,8 +14,8 @@ interface TokenRow {
 }
 
 /**
- * The token whose secret has this hash, of whichever tenant, in one round trip: the query of authentication, before
- * a tenant is known.
+ * The token whose secret has this hash, of whichever tenant, in one round trip: the query of
+ * authentication, before a tenant is known.
  */
 export async function findTokenByHash(db: Knex, hash: Buffer): Promise<Token | undefined> {
   const found = await db.raw<{ rows: TokenRow[] }>('select * from find_token(?)', [hash])

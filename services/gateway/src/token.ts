@@ -32,7 +32,10 @@ export function looksLikeSecret(text: string): boolean {
   return SECRET.test(text)
 }
 
-/** What is stored of a secret. Looking a token up by it leaks nothing by its timing: the hash cannot be steered. */
+/**
+ * What is stored of a secret. Looking a token up by it leaks nothing by its timing: the hash cannot
+ * be steered.
+ */
 export function hashOf(secret: string): Buffer {
   return createHash('sha256').update(secret).digest()
 }
@@ -41,7 +44,10 @@ export function expiryOf(createdAt: Date, expiresInDays: number): Date {
   return new Date(createdAt.getTime() + expiresInDays * DAY_MS)
 }
 
-/** The scopes of an agent's new token: those asked for, or every one an agent may have that the minter holds. */
+/**
+ * The scopes of an agent's new token: those asked for, or every one an agent may have that the
+ * minter holds.
+ */
 export function agentScopes(held: readonly Scope[], asked: readonly Scope[] | undefined): Scope[] {
   if (asked === undefined) return grantedScopes(held, AGENT_SCOPES)
   const forbidden = asked.find((scope) => !AGENT_SCOPES.includes(scope))
@@ -49,7 +55,11 @@ export function agentScopes(held: readonly Scope[], asked: readonly Scope[] | un
   return grantedScopes(held, asked)
 }
 
-/** The scopes asked for, each once. @throws gateway.scope-not-held for one that the minter lacks. */
+/**
+ * The scopes asked for, each once.
+ *
+ * @throws gateway.scope-not-held for one that the minter lacks.
+ */
 export function grantedScopes(held: readonly Scope[], asked: readonly Scope[]): Scope[] {
   const missing = asked.find((scope) => !held.includes(scope))
   if (missing !== undefined) throw scopeNotHeld(missing)

@@ -24,9 +24,9 @@ const tracer = trace.getTracer('gateway')
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$/
 
 /**
- * Opens one server span per request, continuing the caller's `traceparent`, and names it in `Trace-Id` and
- * `traceparent` of every response. Where nothing records spans the ids are made all the same: they lead from a
- * problem to the log lines and the ledger's entry.
+ * Opens one server span per request, continuing the caller's `traceparent`, and names it in
+ * `Trace-Id` and `traceparent` of every response. Where nothing records spans the ids are made all
+ * the same: they lead from a problem to the log lines and the ledger's entry.
  */
 export function traceRequests(app: App): void {
   app.decorateRequest('trace')
@@ -71,7 +71,10 @@ function openTrace(request: FastifyRequest): RequestTrace {
   return { traceId: span.spanContext().traceId, span, context: trace.setSpan(parent, span) }
 }
 
-/** The caller's trace goes on here. Whether it is recorded is ours to say: a request is a trace, always. */
+/**
+ * The caller's trace goes on here. Whether it is recorded is ours to say: a request is a trace,
+ * always.
+ */
 function parentOf(header: string | string[] | undefined): Context {
   const [, traceId, spanId] = TRACEPARENT.exec(typeof header === 'string' ? header : '') ?? []
   if (traceId === undefined || spanId === undefined) return ROOT_CONTEXT

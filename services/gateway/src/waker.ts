@@ -2,11 +2,11 @@ import type { AppError } from '@mumega/errors'
 
 /** Lets one loop sleep until something happens, without losing what happens while it works. */
 export interface Waker {
-  wake(): void
+  wake: () => void
   /** Ends the loop for this reason. The first end counts. */
-  end(reason: AppError): void
+  end: (reason: AppError) => void
   /** Ends the loop without one: there is nobody left to tell. */
-  close(): void
+  close: () => void
   isOver(): boolean
   reason(): AppError | undefined
   /** Waits for a wake-up, the end, or the time. A wake-up since the last wait counts at once. */

@@ -12,10 +12,6 @@ const tags = ['messages']
 const ASK_MARGIN_MS = 5_000
 const ASK_HANDLER_MS_MAX = 130_000
 
-const { requestId: _send, ...sendFields } = sendMessage.request.properties
-const { requestId: _broadcast, ...broadcastFields } = broadcastMessage.request.properties
-const { requestId: _ask, ...askFields } = askAgent.request.properties
-
 export function addMessageRoutes(app: App, gateway: Gateway): void {
   addSendMessage(app, gateway)
   addBroadcast(app, gateway)
@@ -52,10 +48,10 @@ function addSendMessage(app: App, gateway: Gateway): void {
         operationId: 'sendMessage',
         summary: 'Send a message to one agent of the own tenant',
         description:
-          'The sender is the token’s agent. `queued` says that the message is stored and will be in the inbox; ' +
-          'nothing here ever claims that it was read. The text may have 16,384 bytes of UTF-8.',
+          'The sender is the token’s agent. `queued` says that the message is stored and will be in ' +
+          'the inbox; nothing here ever claims that it was read. The text may have 16,384 bytes of UTF-8.',
         headers: IdempotencyHeaders,
-        body: closed(sendFields),
+        body: closed(Type.Omit(sendMessage.request, ['requestId']).properties),
         response: { 202: answer('Accepted.', sendMessage.reply) },
       },
     },
@@ -78,7 +74,7 @@ function addBroadcast(app: App, gateway: Gateway): void {
         operationId: 'broadcastMessage',
         summary: 'Send a message to every other agent of the own tenant, at most 1,000',
         headers: IdempotencyHeaders,
-        body: closed(broadcastFields),
+        body: closed(Type.Omit(broadcastMessage.request, ['requestId']).properties),
         response: { 202: answer('Accepted for all of them.', broadcastMessage.reply) },
       },
     },
@@ -107,7 +103,7 @@ function addAsk(app: App, gateway: Gateway): void {
         summary: 'Ask an agent and wait for its answer',
         description: ASK_EXPLAINED,
         headers: IdempotencyHeaders,
-        body: closed(askFields),
+        body: closed(Type.Omit(askAgent.request, ['requestId']).properties),
         response: { 200: answer('The answer, or `answered: false`.', reply) },
       },
     },

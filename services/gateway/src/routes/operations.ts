@@ -9,7 +9,10 @@ import { answer, textAnswer } from '../schemas.ts'
 
 const tags = ['operations']
 
-/** Asked by probes and scrapers: public, not counted by the rate limit, and none of them tells any id. */
+/**
+ * Asked by probes and scrapers: public, not counted by the rate limit, and none of them tells any
+ * id.
+ */
 export function addOperationRoutes(app: App, gateway: Gateway): void {
   app.get(
     '/healthz',

@@ -67,8 +67,8 @@ function addCreateToken(app: App, gateway: Gateway): void {
         operationId: 'createToken',
         summary: 'Make another token for an agent, or one for an operator',
         description:
-          'An agent’s token names `tenantId` and `agent`; an operator’s names neither, and its `scopes`. Nobody can ' +
-          'grant a scope they do not hold.',
+          'An agent’s token names `tenantId` and `agent`; an operator’s names neither, and its ' +
+          '`scopes`. Nobody can grant a scope they do not hold.',
         headers: IdempotencyHeaders,
         body: closed({
           kind: TokenKind,
