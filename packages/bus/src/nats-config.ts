@@ -1,6 +1,6 @@
 import { AppError } from '@mumega/errors'
 import { RIGHTS, type ServiceRights } from '@mumega/contracts/topology'
-import { JS_API, LIVE_PREFIX, SERVICE_JS_API } from './topology-names.ts'
+import { JS_API, LIVE_PREFIX, pullSubjectOf, SERVICE_JS_API } from './topology-names.ts'
 import { INBOX_PREFIX, SERVER_PAYLOAD_BYTES_MAX } from './wire.ts'
 
 export interface NatsConfigOptions {
@@ -132,7 +132,7 @@ function permissionsOf(service: string) {
         // `aud.>` in nobody's subscriptions, the audit-ledger alone reads the intents that it numbers.
         ...consumers.flatMap(({ stream, name }) => [
           `${SERVICE_JS_API}.CONSUMER.INFO.${stream}.${name}`,
-          `${SERVICE_JS_API}.CONSUMER.MSG.NEXT.${stream}.${name}`,
+          pullSubjectOf({ stream, name }),
           ackOf(stream, name),
         ]),
       ],

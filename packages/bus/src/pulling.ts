@@ -1,7 +1,7 @@
 import { createInbox, nanos, type Msg } from '@nats-io/transport-node'
 import type { ConsumerRights } from '@mumega/contracts/topology'
 import type { Link } from './link.ts'
-import { SERVICE_JS_API } from './topology-names.ts'
+import { pullSubjectOf } from './topology-names.ts'
 import { INBOX_PREFIX } from './wire.ts'
 
 export interface Puller {
@@ -31,7 +31,7 @@ const ACK_PREFIX = '$JS.ACK.'
  * `consume` refills its buffer as messages arrive, not as they are done, and so holds up to `max_ack_pending` bodies.
  */
 export function openPuller({ link, consumer, room, onMessage }: PullerOptions): Puller {
-  const nextSubject = `${SERVICE_JS_API}.CONSUMER.MSG.NEXT.${consumer.stream}.${consumer.name}`
+  const nextSubject = pullSubjectOf(consumer)
   const inbox = createInbox(`${INBOX_PREFIX}${link.service}`)
   let pull: { inbox: string; left: number; heardAt: number } | undefined
   let pulls = 0

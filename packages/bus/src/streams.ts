@@ -24,6 +24,7 @@ import { differences } from './differences.ts'
 import { LIVE_PREFIX, SERVICE_JS_API } from './topology-names.ts'
 import { EVENT_BYTES_MAX } from './wire.ts'
 
+export { pullSubjectOf } from './topology-names.ts'
 export { natsConfig, type NatsConfigOptions } from './nats-config.ts'
 
 const DEDUPE_WINDOW_MS = 120_000

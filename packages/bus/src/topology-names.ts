@@ -9,6 +9,11 @@ export const JS_API = '$JS.API'
 /** The few calls of it that a service may make, as they are named in the service's own account. */
 export const SERVICE_JS_API = 'JS.API'
 
+/** Where a service asks for the next messages of its durable consumer. */
+export function pullSubjectOf({ stream, name }: { stream: string; name: string }): string {
+  return `${SERVICE_JS_API}.CONSUMER.MSG.NEXT.${stream}.${name}`
+}
+
 /** The stream that stores a subject: each stream holds one kind, the subject's first token. */
 export function streamOf(subject: string): StreamName {
   const kind = subject.slice(0, subject.indexOf('.'))

@@ -1,4 +1,5 @@
 import { createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node'
+import { pullSubjectOf } from '@mumega/bus/streams'
 
 /** One message of the stream, not yet acknowledged. */
 export interface Pulled {
@@ -48,7 +49,7 @@ const ACK = Buffer.from('+ACK')
 export function startPull(connection: NatsConnection, options: PullOptions): Pull {
   // The only inboxes that the server lets this service subscribe.
   const inbox = createInbox(`_INBOX_${options.service}`)
-  const subject = `$JS.API.CONSUMER.MSG.NEXT.${options.stream}.${options.consumer}`
+  const subject = pullSubjectOf({ stream: options.stream, name: options.consumer })
   const request = JSON.stringify({
     batch: options.messagesMax,
     max_bytes: options.bytesMax,
