@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { CommandError, EXIT_NO_INPUT } from './command-error.ts'
 
 /** Bytes of a receipt, key or disclosure at most: ten times what the ledger can write. */
-export const INPUT_BYTES_MAX = 1_048_576
+const INPUT_BYTES_MAX = 1_048_576
 
 /**
  * The bytes of a file that the user named.
