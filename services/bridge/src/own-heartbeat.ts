@@ -52,7 +52,10 @@ export function startOwnHeartbeat(bridge: Bridge, bus: Bus): OwnHeartbeat {
 }
 
 async function publishHeartbeat({ db, clock }: Bridge, bus: Bus): Promise<void> {
-  const roundTripMs = await bus.roundTripMs()
+  const startedMs = performance.now()
+  await bus.roundTripMs()
+  // The bus counts whole milliseconds, and a round trip on one machine takes less.
+  const roundTripMs = performance.now() - startedMs
   const isDatabaseUp = await checkDatabase(db).then(
     () => true,
     () => false,
