@@ -11,7 +11,8 @@ COPY test/package.json ./test/package.json
 RUN npx --yes pnpm@10.34.8 install --frozen-lockfile --no-optional \
   && node_modules/.bin/tsc -b packages/local packages/telemetry services/audit-ledger services/bridge services/gateway
 # What only builds and tests need goes, and with it the PostgreSQL for machines that have none.
-RUN CI=true npx --yes pnpm@10.34.8 install --frozen-lockfile --prod --no-optional
+RUN rm -rf node_modules packages/*/node_modules services/*/node_modules \
+  && npx --yes pnpm@10.34.8 install --frozen-lockfile --prod --no-optional
 
 FROM node:20-slim
 ENV NODE_ENV=production

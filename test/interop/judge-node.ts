@@ -1,0 +1,80 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { listFiles, ROOT } from '../tree.ts'
+import { NotHere, type Finding } from './finding.ts'
+import { toolsDir } from './go-module.ts'
+import { lastLine, runCommand } from './run-command.ts'
+
+// Every Node that is alive: the floor, and what most people have.
+const VERSIONS = ['20.20.2', '24.21.0', '26.10.0']
+const INSTALL_MS_MAX = 300_000
+const TESTS_MS_MAX = 300_000
+
+/** The end-to-end test of a message, run by each version of Node that people have. */
+export async function judgeNode(): Promise<Finding[]> {
+  const tests = listFiles()
+    .filter((file) => /^test\/e2e\/.*journey.*\.test\.ts$/.test(file))
+    .map((file) => file.replace(/^test\/(.*)\.ts$/, 'test/dist/$1.js'))
+  const findings: Finding[] = []
+  for (const version of VERSIONS) findings.push(await judgeOne(version, tests))
+  return findings
+}
+
+async function judgeOne(version: string, tests: readonly string[]): Promise<Finding> {
+  const finding = { tool: `Node ${version.split('.')[0] ?? ''}`, version, checked: tests.join(' ') }
+  try {
+    if (tests.length === 0) throw new NotHere('there is no end-to-end test of a message')
+    const program = await findNode(version)
+    return { ...finding, ...(await runTests(program, tests)) }
+  } catch (error) {
+    if (!(error instanceof NotHere)) throw error
+    return { ...finding, result: 'skipped', reason: error.message }
+  }
+}
+
+/** The program of this version: npm has each platform's as a package. */
+async function findNode(version: string): Promise<string> {
+  if (process.version === `v${version}`) return process.execPath
+  const name = `node-${process.platform}-${process.arch}`
+  const folder = join(toolsDir(), `node-${version}`)
+  const program = join(folder, 'node_modules', name, 'bin', 'node')
+  if (existsSync(program)) return program
+  const words = ['install', '--prefix', folder, '--no-save', '--no-audit', `${name}@${version}`]
+  const { code, output } = await runCommand('npm', words, { timeoutMs: INSTALL_MS_MAX })
+  if (code !== 0 || !existsSync(program)) {
+    rmSync(folder, { recursive: true, force: true })
+    throw new NotHere(`npm has no ${name}@${version} here: ${lastLine(output)}`)
+  }
+  return program
+}
+
+async function runTests(
+  program: string,
+  tests: readonly string[],
+): Promise<Pick<Finding, 'version' | 'result' | 'reason'>> {
+  const report = join(toolsDir(), `journey-${process.pid}.json`)
+  const words = [
+    '--experimental-vm-modules',
+    'node_modules/jest/bin/jest.js',
+    ...['--runTestsByPath', ...tests, '--json', '--outputFile', report],
+  ]
+  // The services are started by the Node that runs the tests, so that they run on it as well.
+  const { output: version } = await runCommand(program, ['--version'], { timeoutMs: 10_000 })
+  const { code, output } = await runCommand(program, words, { cwd: ROOT, timeoutMs: TESTS_MS_MAX })
+  try {
+    const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8')) as {
+      numPassedTests: number
+      numFailedTests: number
+    }
+    const isPassed = code === 0 && numPassedTests > 0
+    return {
+      version: version.trim(),
+      result: isPassed ? 'passed' : 'failed',
+      reason: `${numPassedTests} passed, ${numFailedTests} failed`,
+    }
+  } catch {
+    return { version: version.trim(), result: 'failed', reason: lastLine(output) }
+  } finally {
+    rmSync(report, { force: true })
+  }
+}
