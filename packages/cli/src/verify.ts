@@ -92,7 +92,7 @@ function factsOf(verdict: ReceiptVerdict): [name: string, value: string][] {
   ]
   if (entry.of !== undefined) facts.push(['closes', entry.of])
   if (checkpoint !== undefined) {
-    facts.push(['log', `${checkpoint.origin}, entry ${index ?? '?'} of ${checkpoint.size}`])
+    facts.push(['log', `${checkpoint.origin}, index ${index ?? '?'} of ${checkpoint.size} entries`])
   }
   if (verdict.isPayloadVerified) facts.push(['payload', 'is the one that the entry commits to'])
   if (redaction !== undefined) {

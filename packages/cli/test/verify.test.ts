@@ -41,7 +41,7 @@ describe('the exit code says what a receipt is worth', () => {
   seq      2
   id       bridge 0193a0b0-1111-7000-8000-000000000001
   trace    4bf92f3577b34da6a3ce929d0e0e4736
-  log      ledger.example.com/main, entry 1 of 3
+  log      ledger.example.com/main, index 1 of 3 entries
   key      ${vkey}, from the command line
 `,
     )
