@@ -8,10 +8,16 @@ import { startSuite } from './suite.ts'
 // npm passes a Ctrl-C on that the terminal has already sent to every process of its group: what comes
 // within this time is the same key stroke. A second one after it means: now, whatever is lost.
 const SAME_KEY_STROKE_MS = 1_000
+const STOP_MS_MAX = 9_800
 
 const startedAtMs = Number(currentEnvironment()['MUMEGA_STARTED_AT_MS'] ?? Date.now())
 const progress = openProgress(startedAtMs)
 let stopRequestedAtMs: number | undefined
+
+function endNow(): never {
+  killAllServers()
+  process.exit(130)
+}
 
 function explain(error: unknown): string {
   if (isAppError(error)) return error.message
@@ -28,11 +34,12 @@ try {
     if (stopRequestedAtMs !== undefined) {
       if (Date.now() - stopRequestedAtMs < SAME_KEY_STROKE_MS) return
       progress.step('stopping at once')
-      killAllServers()
-      process.exit(130)
+      endNow()
     }
     stopRequestedAtMs = Date.now()
     progress.step(`${signal}: stopping …`)
+    // Whatever was in the middle of starting cannot hold up the end.
+    setTimeout(endNow, STOP_MS_MAX).unref()
     void run.stop().then(() => {
       // What was still being started is not needed any more; the next start copes with it.
       killAllServers()

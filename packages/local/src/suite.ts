@@ -69,7 +69,7 @@ type Keep = (stoppable: Stoppable) => void
 async function start(options: SuiteOptions, keep: Keep): Promise<Suite> {
   const { settings, environment, progress } = options
   const folder = await openDataFolder(dataDirOf(settings))
-  keep({ name: 'data folder', stop: async () => folder.release() })
+  keep({ name: 'data folder', kind: 'other', stop: async () => folder.release() })
   progress.step(`data folder ${folder.path}`)
   const gatewayPort = await choosePort(settings)
   const surroundings = await provideSurroundings(options, { folder, gatewayPort, keep })
@@ -115,7 +115,7 @@ async function provideSurroundings(
   const secrets = loadSecrets(folder.at('secrets.json'), SERVICES)
   const ledgerKeyFile = writeLogKey(folder, settings.LEDGER_ORIGIN)
   const onStarted = (name: string, server: Kept<ServerProcess>) => {
-    keep({ name, isServer: true, stop: server.stop })
+    keep({ name, kind: 'server', stop: server.stop })
   }
   const servers = { folder, settings, secrets, progress, onStarted }
   const adminUrl = await providePostgres(servers)
@@ -149,7 +149,7 @@ function writeLogKey(folder: DataFolder, origin: string): string {
 
 async function receiveTraces(keep: Keep): Promise<string> {
   const receiver = await startReceiver({ tracesMax: TRACES_MAX })
-  keep({ name: 'traces', stop: () => receiver.close() })
+  keep({ name: 'traces', kind: 'other', stop: () => receiver.close() })
   return receiver.url
 }
 
@@ -190,7 +190,7 @@ async function startServices(
       },
     })
     services.set(service, kept)
-    keep({ name: service, stop: kept.stop })
+    keep({ name: service, kind: 'service', stop: kept.stop })
     progress.step(`${service} serves (process ${kept.current().pid})`)
   }
   return services
