@@ -1,0 +1,294 @@
+-- The schema of audit-ledger after all its migrations, as the database describes it.
+-- Written by `node scripts/run.mjs test/schema`; a test compares it. Never edited by hand.
+
+create table announcements (
+  only_row boolean not null default true,
+  announced_size bigint not null default 0
+);  -- owned by mumega_audit_ledger_owner
+alter table announcements add constraint announcements_pkey PRIMARY KEY (only_row);
+alter table announcements add constraint announcements_only_row_check CHECK (only_row);
+grant select on announcements to mumega_audit_ledger;
+grant update (announced_size) on announcements to mumega_audit_ledger;
+
+create table audit_chain_anchors (
+  anchor bigint not null,
+  from_index bigint not null,
+  to_index bigint not null,
+  root bytea not null,
+  note text not null,
+  previous_hash bytea not null,
+  hash bytea not null,
+  signed_at timestamp with time zone not null
+);  -- owned by mumega_audit_ledger_owner
+alter table audit_chain_anchors add constraint audit_chain_anchors_pkey PRIMARY KEY (anchor);
+alter table audit_chain_anchors add constraint audit_chain_anchors_anchor_check CHECK ((anchor >= 1));
+alter table audit_chain_anchors add constraint audit_chain_anchors_check CHECK ((from_index = (256 * (anchor - 1))));
+alter table audit_chain_anchors add constraint audit_chain_anchors_check1 CHECK ((to_index = ((256 * anchor) - 1)));
+alter table audit_chain_anchors add constraint audit_chain_anchors_hash_check CHECK ((octet_length(hash) = 32));
+alter table audit_chain_anchors add constraint audit_chain_anchors_hash_key UNIQUE (hash);
+alter table audit_chain_anchors add constraint audit_chain_anchors_previous_hash_check CHECK ((octet_length(previous_hash) = 32));
+alter table audit_chain_anchors add constraint audit_chain_anchors_previous_hash_key UNIQUE (previous_hash);
+alter table audit_chain_anchors add constraint audit_chain_anchors_root_check CHECK ((octet_length(root) = 32));
+CREATE TRIGGER written_once BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_ledger.audit_chain_anchors FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();  -- enabled always
+grant insert, select on audit_chain_anchors to mumega_audit_ledger;
+
+create table audit_chain_conflicts (
+  source text not null,
+  id uuid not null,
+  sealed_hash bytea not null,
+  refused_hash bytea not null,
+  occurred_at timestamp with time zone not null
+);  -- owned by mumega_audit_ledger_owner
+alter table audit_chain_conflicts add constraint audit_chain_conflicts_pkey PRIMARY KEY (source, id, refused_hash);
+alter table audit_chain_conflicts add constraint audit_chain_conflicts_refused_hash_check CHECK ((octet_length(refused_hash) = 32));
+alter table audit_chain_conflicts add constraint audit_chain_conflicts_sealed_hash_check CHECK ((octet_length(sealed_hash) = 32));
+CREATE TRIGGER mark_change AFTER INSERT OR DELETE OR UPDATE ON audit_ledger.audit_chain_conflicts FOR EACH ROW EXECUTE FUNCTION mumega_mark_change();
+CREATE CONSTRAINT TRIGGER require_audit AFTER INSERT OR DELETE OR UPDATE ON audit_ledger.audit_chain_conflicts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mumega_require_audit();
+CREATE TRIGGER written_once BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_ledger.audit_chain_conflicts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();  -- enabled always
+grant insert, select on audit_chain_conflicts to mumega_audit_ledger;
+
+create table audit_chain_drops (
+  drop_id uuid not null,
+  source text not null,
+  id uuid,
+  reason text not null,
+  attempts integer not null,
+  payload_hash bytea not null,
+  occurred_at timestamp with time zone not null,
+  resolved_at timestamp with time zone,
+  resolved_index bigint
+);  -- owned by mumega_audit_ledger_owner
+alter table audit_chain_drops add constraint audit_chain_drops_pkey PRIMARY KEY (drop_id);
+alter table audit_chain_drops add constraint audit_chain_drops_attempts_check CHECK ((attempts >= 1));
+alter table audit_chain_drops add constraint audit_chain_drops_check CHECK (((resolved_at IS NULL) = (resolved_index IS NULL)));
+alter table audit_chain_drops add constraint audit_chain_drops_payload_hash_check CHECK ((octet_length(payload_hash) = 32));
+alter table audit_chain_drops add constraint audit_chain_drops_reason_check CHECK ((length(reason) <= 500));
+alter table audit_chain_drops add constraint audit_chain_drops_source_id_payload_hash_key UNIQUE NULLS NOT DISTINCT (source, id, payload_hash);
+CREATE INDEX audit_chain_drops_newest ON audit_ledger.audit_chain_drops USING btree (occurred_at, drop_id);
+CREATE INDEX audit_chain_drops_open ON audit_ledger.audit_chain_drops USING btree (source, id) WHERE (resolved_at IS NULL);
+CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE ON audit_ledger.audit_chain_drops FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();  -- enabled always
+grant insert, select on audit_chain_drops to mumega_audit_ledger;
+grant update (attempts, resolved_at, resolved_index) on audit_chain_drops to mumega_audit_ledger;
+
+create table chains (
+  chain text not null,
+  seq bigint not null,
+  head bytea not null
+);  -- owned by mumega_audit_ledger_owner
+alter table chains add constraint chains_pkey PRIMARY KEY (chain);
+alter table chains add constraint chains_head_check CHECK ((octet_length(head) = 32));
+alter table chains add constraint chains_seq_check CHECK ((seq >= 1));
+grant insert, select on chains to mumega_audit_ledger;
+grant update (head, seq) on chains to mumega_audit_ledger;
+
+create table checkpoints (
+  size bigint not null,
+  previous_size bigint,
+  root bytea not null,
+  frontier bytea not null,
+  note text not null,
+  epoch bigint not null,
+  signed_at timestamp with time zone not null
+);  -- owned by mumega_audit_ledger_owner
+alter table checkpoints add constraint checkpoints_pkey PRIMARY KEY (size);
+alter table checkpoints add constraint checkpoints_check CHECK ((previous_size < size));
+alter table checkpoints add constraint checkpoints_previous_size_fkey FOREIGN KEY (previous_size) REFERENCES checkpoints(size);
+alter table checkpoints add constraint checkpoints_previous_size_key UNIQUE (previous_size);
+alter table checkpoints add constraint checkpoints_root_check CHECK ((octet_length(root) = 32));
+alter table checkpoints add constraint checkpoints_size_check CHECK ((size >= 1));
+CREATE UNIQUE INDEX checkpoints_first ON audit_ledger.checkpoints USING btree (((previous_size IS NULL))) WHERE (previous_size IS NULL);
+CREATE TRIGGER written_once BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_ledger.checkpoints FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();  -- enabled always
+grant insert, select on checkpoints to mumega_audit_ledger;
+
+create table event_batches (
+  first_index bigint not null,
+  count integer not null,
+  entries bytea not null,
+  offsets bytea not null,
+  leaf_hashes bytea not null
+);  -- owned by mumega_audit_ledger_owner
+alter table event_batches add constraint event_batches_pkey PRIMARY KEY (first_index);
+alter table event_batches add constraint event_batches_check CHECK ((octet_length(offsets) = (4 * (count + 1))));
+alter table event_batches add constraint event_batches_check1 CHECK ((octet_length(leaf_hashes) = (32 * count)));
+alter table event_batches add constraint event_batches_count_check CHECK (((count >= 1) AND (count <= 2048)));
+alter table event_batches add constraint event_batches_first_index_check CHECK ((first_index >= 0));
+CREATE TRIGGER written_once BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_ledger.event_batches FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();  -- enabled always
+grant insert, select on event_batches to mumega_audit_ledger;
+
+create table event_keys (
+  id uuid not null,
+  log_index bigint not null,
+  seq bigint not null,
+  number bigint not null,
+  source text not null,
+  chain text not null,
+  intent_hash bytea not null
+);  -- owned by mumega_audit_ledger_owner
+alter table event_keys add constraint event_keys_in_sequence UNIQUE (chain, seq);
+alter table event_keys add constraint event_keys_once UNIQUE (id, source);
+alter table event_keys add constraint event_keys_seq_check CHECK ((seq >= 1));
+CREATE TRIGGER written_once BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_ledger.event_keys FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();  -- enabled always
+alter table event_keys enable row level security;
+create policy by_ledger on event_keys as permissive for insert to public with check (true);
+create policy by_tenant on event_keys as permissive for select to public using (((current_setting('mumega.tenant_id'::text, true) = chain) OR (current_setting('mumega.tenant_id'::text, true) = 'substrate'::text)));
+grant insert, select on event_keys to mumega_audit_ledger;
+
+create table log_head (
+  only_row boolean not null default true,
+  size bigint not null default 0,
+  frontier bytea not null default '\x0000000000000000'::bytea,
+  epoch bigint not null default 1
+);  -- owned by mumega_audit_ledger_owner
+alter table log_head add constraint log_head_pkey PRIMARY KEY (only_row);
+alter table log_head add constraint log_head_epoch_check CHECK ((epoch >= 1));
+alter table log_head add constraint log_head_only_row_check CHECK (only_row);
+alter table log_head add constraint log_head_size_check CHECK ((size >= 0));
+grant select on log_head to mumega_audit_ledger;
+grant update (frontier, size) on log_head to mumega_audit_ledger;
+
+create table outbox (
+  position bigint not null generated always as identity,
+  audit boolean not null,
+  subject text not null,
+  message_id text not null,
+  payload text not null,
+  headers text not null,
+  number bigint
+);  -- owned by mumega_audit_ledger_owner
+alter table outbox add constraint outbox_pkey PRIMARY KEY ("position");
+alter table outbox add constraint outbox_check CHECK ((audit OR (number IS NULL)));
+alter table outbox add constraint outbox_message_id_key UNIQUE (message_id);
+alter table outbox add constraint outbox_number_key UNIQUE (number);
+CREATE TRIGGER audit_follows_change BEFORE INSERT ON audit_ledger.outbox FOR EACH ROW WHEN (new.audit) EXECUTE FUNCTION mumega_require_change();
+grant delete, insert, select on outbox to mumega_audit_ledger;
+grant update (number) on outbox to mumega_audit_ledger;
+
+create table outbox_counter (
+  only_row boolean not null default true,
+  last_number bigint not null default 0
+);  -- owned by mumega_audit_ledger_owner
+alter table outbox_counter add constraint outbox_counter_pkey PRIMARY KEY (only_row);
+alter table outbox_counter add constraint outbox_counter_only_row_check CHECK (only_row);
+grant select on outbox_counter to mumega_audit_ledger;
+grant update (last_number) on outbox_counter to mumega_audit_ledger;
+
+create table payload_batches (
+  first_index bigint not null,
+  salts bytea not null,
+  payloads bytea not null,
+  offsets bytea not null
+);  -- owned by mumega_audit_ledger_owner
+alter table payload_batches add constraint payload_batches_pkey PRIMARY KEY (first_index);
+alter table payload_batches add constraint payload_batches_first_index_fkey FOREIGN KEY (first_index) REFERENCES event_batches(first_index);
+grant insert, select on payload_batches to mumega_audit_ledger;
+
+create table processed_requests (
+  request_id uuid not null,
+  command text not null,
+  content_hash bytea not null,
+  reply text,
+  processed_at timestamp with time zone not null default now()
+);  -- owned by mumega_audit_ledger_owner
+alter table processed_requests add constraint processed_requests_pkey PRIMARY KEY (request_id);
+CREATE INDEX processed_requests_by_age ON audit_ledger.processed_requests USING btree (processed_at);
+grant delete, insert, select on processed_requests to mumega_audit_ledger;
+grant update (reply) on processed_requests to mumega_audit_ledger;
+
+create table schema_migrations (
+  name text not null,
+  hash text not null,
+  applied_at timestamp with time zone not null default now()
+);  -- owned by mumega_audit_ledger_owner
+alter table schema_migrations add constraint schema_migrations_pkey PRIMARY KEY (name);
+grant select on schema_migrations to mumega_audit_ledger;
+
+create table subtrees (
+  level smallint not null,
+  position bigint not null,
+  hash bytea not null
+);  -- owned by mumega_audit_ledger_owner
+alter table subtrees add constraint subtrees_pkey PRIMARY KEY (level, "position");
+alter table subtrees add constraint subtrees_hash_check CHECK ((octet_length(hash) = 32));
+alter table subtrees add constraint subtrees_level_check CHECK (((level >= 1) AND (level <= 6)));
+alter table subtrees add constraint subtrees_position_check CHECK (("position" >= 0));
+CREATE TRIGGER written_once BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_ledger.subtrees FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();  -- enabled always
+grant insert, select on subtrees to mumega_audit_ledger;
+
+CREATE OR REPLACE FUNCTION audit_ledger.mumega_audited(audited regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  execute format('create trigger mark_change after insert or update or delete on %s
+    for each row execute function mumega_mark_change()', audited);
+  execute format('create constraint trigger require_audit after insert or update or delete on %s
+    deferrable initially deferred for each row execute function mumega_require_audit()', audited);
+end $function$;  -- owned by mumega_audit_ledger_owner
+
+CREATE OR REPLACE FUNCTION audit_ledger.mumega_mark_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform set_config('mumega.changed', 'on', true);
+  return null;
+end $function$;  -- owned by mumega_audit_ledger_owner
+
+CREATE OR REPLACE FUNCTION audit_ledger.mumega_require_audit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if coalesce(current_setting('mumega.audited', true), '') <> 'on' then
+    raise exception 'a change of %.% needs an audit intent in the same transaction',
+      tg_table_schema, tg_table_name using errcode = 'MU002';
+  end if;
+  return null;
+end $function$;  -- owned by mumega_audit_ledger_owner
+
+CREATE OR REPLACE FUNCTION audit_ledger.mumega_require_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if coalesce(current_setting('mumega.changed', true), '') <> 'on' then
+    raise exception 'an audit intent needs the change that it speaks of before it, in the same transaction'
+      using errcode = 'MU001';
+  end if;
+  perform set_config('mumega.audited', 'on', true);
+  return new;
+end $function$;  -- owned by mumega_audit_ledger_owner
+
+CREATE OR REPLACE FUNCTION audit_ledger.offset_at(offsets bytea, nth bigint)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN ((((((get_byte(offsets, ((4 * nth))::integer) << 24) | get_byte(offsets, (((4 * nth) + 1))::integer)) << 16) | get_byte(offsets, (((4 * nth) + 2))::integer)) << 8) | get_byte(offsets, (((4 * nth) + 3))::integer));  -- owned by mumega_audit_ledger_owner
+
+CREATE OR REPLACE FUNCTION audit_ledger.refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception '% of %.% is refused: it is written once', tg_op, tg_table_schema, tg_table_name
+    using errcode = 'MU010';
+end $function$;  -- owned by mumega_audit_ledger_owner
+
+CREATE OR REPLACE FUNCTION audit_ledger.refuse_removal()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception '% of %.% is refused: a drop is resolved, never removed', tg_op, tg_table_schema, tg_table_name
+    using errcode = 'MU010';
+end $function$;  -- owned by mumega_audit_ledger_owner
+
+CREATE OR REPLACE FUNCTION audit_ledger.write_once(guarded regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  execute format('create trigger written_once before update or delete or truncate on %s
+    for each statement execute function refuse_change()', guarded);
+  execute format('alter table %s enable always trigger written_once', guarded);
+end $function$;  -- owned by mumega_audit_ledger_owner
