@@ -20,19 +20,26 @@ interface Use {
   place: string
 }
 
-// Every call whose first argument is a name, or is made by calling one: `bus.serve(healthOf('bridge'), …)`.
+// Every call whose first argument is a name, or is made by calling one:
+// `bus.serve(healthOf('bridge'), …)`.
 function usesIn(file: string): Use[] {
   const owner = file.split('/')[1] ?? ''
   return nodesOf(parse(file))
     .filter((node) => ts.isCallExpression(node))
     .flatMap((node) => {
       const call = calledName(node)
-      const [first] = node.arguments
-      if (call === undefined || first === undefined) return []
-      const named = ts.isCallExpression(first) ? first.expression : first
-      if (!ts.isIdentifier(named)) return []
-      return [{ owner, call, contract: named.text, place: placeOf(node) }]
+      const contract = node.arguments[0] && contractNamed(node.arguments[0])
+      if (call === undefined || contract === undefined) return []
+      return [{ owner, call, contract, place: placeOf(node) }]
     })
+}
+
+// `sendMessage`, `contracts.sendMessage`, `sendMessage.subject` and `healthOf('bridge')`.
+function contractNamed(node: ts.Expression): string | undefined {
+  if (ts.isIdentifier(node)) return node.text
+  if (ts.isCallExpression(node)) return contractNamed(node.expression)
+  if (!ts.isPropertyAccessExpression(node)) return undefined
+  return node.name.text === 'subject' ? contractNamed(node.expression) : node.name.text
 }
 
 const uses = listFiles()

@@ -42,6 +42,7 @@ const RULES: readonly Rule[] = [
     name: 'runs one test alone, or skips one',
     pattern: /\b(test|it|describe)\.(only|skip|todo|failing)\b|\bx(it|test|describe)\(/,
     example: `test${'.'}only('one', () => undefined)`,
+    holds: (file) => /\.test\.ts$/.test(file),
   },
   {
     name: 'replaces one of our own parts in a test',
