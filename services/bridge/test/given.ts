@@ -114,6 +114,21 @@ export async function inboxOf(
   }
 }
 
+/** The inboxes whose head says something else than their rows do. There must never be one. */
+export async function inconsistentInboxes(bridge: TestBridge): Promise<unknown[]> {
+  const found = await bridge.admin.raw<{ rows: unknown[] }>(
+    `select i.tenant_id, i.agent, i.last_position, i.acknowledged, count(d.position) as deliveries,
+            max(d.position) as highest, count(d.acknowledged_at) as acknowledgements
+       from inboxes i
+       left join deliveries d on d.tenant_id = i.tenant_id and d.recipient = i.agent
+      group by 1, 2, 3, 4
+     having i.last_position <> count(d.position)
+         or i.last_position <> coalesce(max(d.position), 0)
+         or i.acknowledged <> count(d.acknowledged_at)`,
+  )
+  return found.rows
+}
+
 /** Takes the audit-ledger's place and keeps every intent that the bridge publishes. */
 export async function collectIntents(nats: TestNats): Promise<{
   intents: AuditIntent[]

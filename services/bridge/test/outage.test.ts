@@ -1,10 +1,13 @@
+import type { ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { systemClock } from '@mumega/config/clock'
 import { askAgent, messageAccepted, sendMessage } from '@mumega/contracts/bridge'
 import { isAppError } from '@mumega/errors'
 import { eventually } from '@mumega/testkit'
 import { handleSendMessage } from '../src/messages/send-message.ts'
+import { forkBridge } from './forked.ts'
 import { readStored } from './stored.ts'
 import {
   agent,
@@ -12,6 +15,7 @@ import {
   givenAgents,
   givenMessage,
   inboxOf,
+  inconsistentInboxes,
   startTestBridge,
   type TestBridge,
 } from './given.ts'
@@ -23,12 +27,16 @@ const PATIENCE_MS = 30_000
 const TEST_MS_MAX = 90_000
 
 let bridge: TestBridge
+let killable: ChildProcess
 beforeAll(async () => {
   bridge = await startTestBridge()
   await bridge.startAnother()
+  killable = forkBridge(bridge).child
+  await once(killable, 'message')
   await givenAgents(bridge, ['kasra', 'loom', 'river', ...SENDERS])
 })
 afterAll(async () => {
+  killable.kill('SIGKILL')
   await bridge.stop()
 })
 
@@ -86,6 +94,13 @@ test(
 
 test.each([
   [
+    'a bridge is killed',
+    async () => {
+      killable.kill('SIGKILL')
+      await once(killable, 'exit')
+    },
+  ],
+  [
     'NATS is killed',
     async () => {
       await bridge.nats.kill()
@@ -124,6 +139,7 @@ test.each([
     expect(messages.map(({ position }) => position)).toEqual(
       Array.from({ length: SENDERS.length * perSender }, (_, index) => index + 1),
     )
+    expect(await inconsistentInboxes(bridge)).toEqual([])
     expect(new Set(messages.map(({ messageId }) => messageId))).toEqual(new Set(ids))
     for (const name of SENDERS) {
       const texts = messages.filter(({ from }) => from === name).map(({ text }) => text)

@@ -1,12 +1,9 @@
-import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { healthOf } from '@mumega/contracts/health'
 import { eventually } from '@mumega/testkit'
+import { forkBridge, forkMain } from './forked.ts'
 import { operator, startTestBridge, type TestBridge } from './given.ts'
-
-const MAIN = fileURLToPath(new URL('../src/main.js', import.meta.url))
 
 let bridge: TestBridge
 beforeAll(async () => {
@@ -17,23 +14,6 @@ afterAll(async () => {
 })
 
 const health = () => bridge.call(operator('substrate'), healthOf('bridge'), {})
-
-function run(environment: Record<string, string>): { child: ChildProcess; output: () => string } {
-  const child = fork(MAIN, { env: environment, silent: true })
-  let output = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (chunk: Buffer) => {
-      output += chunk.toString('utf8')
-    })
-  }
-  return { child, output: () => output }
-}
-
-const settings = () => ({
-  DATABASE_URL: bridge.database.urlOf('bridge'),
-  NATS_URL: bridge.nats.url,
-  NATS_NKEY_SEED: bridge.nats.seedOf('bridge'),
-})
 
 test('a healthy bridge says so of each thing it depends on', async () => {
   const seen = await eventually(
@@ -71,7 +51,7 @@ test('a bridge whose database refuses it says so, in time, and recovers', async 
 })
 
 test('the process says when it serves, and ends cleanly on both signals', async () => {
-  const { child } = run(settings())
+  const { child } = forkBridge(bridge)
   const [message] = (await once(child, 'message')) as [unknown]
   expect(message).toEqual({ ready: true })
 
@@ -81,7 +61,10 @@ test('the process says when it serves, and ends cleanly on both signals', async 
 })
 
 test('a process with wrong settings ends with their names and without their values', async () => {
-  const { child, output } = run({ NATS_URL: 'nats://127.0.0.1:1', MUMEGA_TIME_SCALE: 'hunter2' })
+  const { child, output } = forkMain({
+    NATS_URL: 'nats://127.0.0.1:1',
+    MUMEGA_TIME_SCALE: 'hunter2',
+  })
   const [code] = (await once(child, 'exit')) as [number]
 
   expect(code).toBe(1)

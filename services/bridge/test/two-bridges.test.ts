@@ -18,6 +18,7 @@ import {
   givenAgents,
   givenMessage,
   inboxOf,
+  inconsistentInboxes,
   startTestBridge,
   type TestBridge,
 } from './given.ts'
@@ -84,6 +85,26 @@ test('a reader who follows its cursor while senders race misses nothing', async 
   await sending
 
   expect(read).toEqual(Array.from({ length: total }, (_, index) => index + 1))
+})
+
+test('messages and acknowledgements that race in one inbox are both counted right', async () => {
+  const from = agent('s-0')
+  const context = agent('s-1')
+  const settled = await Promise.all(
+    Array.from({ length: 40 }, async (_, index) => {
+      const messageId = await givenMessage(bridge, from, { to: 's-1', text: `${index}` })
+      if (index % 2 === 0) return 0
+      const request = { requestId: randomUUID(), messageId }
+      await bridge.call(context, acknowledgeMessage, request)
+      return 1
+    }),
+  )
+
+  const acknowledged = settled.filter((one) => one === 1).length
+  expect(await bridge.call(kasra, getAgent, { name: 's-1' })).toMatchObject({
+    unread: 40 - acknowledged,
+  })
+  expect(await inconsistentInboxes(bridge)).toEqual([])
 })
 
 test('one request that both instances get at once is made once', async () => {
