@@ -47,6 +47,8 @@ export function sendFailure(
   const traceId = request.trace?.traceId ?? randomBytes(16).toString('hex')
   if (failed.status === 401) void reply.header('WWW-Authenticate', 'Bearer realm="mumega"')
   if (failed.status === 503 || failed.status === 429) retryLater(reply)
+  // A path that cannot be routed never came by the hook that sets it.
+  void reply.header('Trace-Id', traceId)
   return reply
     .code(failed.status)
     .header('Cache-Control', 'no-store')

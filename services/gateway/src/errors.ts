@@ -88,6 +88,9 @@ export const tokenAlreadyShown = (tokenId: string) =>
 export const invalidField = (field: string, problem: string) =>
   new AppError('gateway.invalid-request', 'invalid', `${field} ${problem}.`, { details: { field } })
 
+export const hostMissing = () =>
+  new AppError('gateway.malformed-request', 'invalid', 'A request names exactly one Host.')
+
 export const noBodyExpected = () =>
   new AppError('gateway.invalid-request', 'invalid', 'This request takes no body.', {
     details: { field: 'body' },

@@ -47,6 +47,7 @@ const FRAMEWORK: Readonly<Record<string, readonly [code: ProblemCode, detail: st
     'gateway.malformed-request',
     'The body is not as long as Content-Length says.',
   ],
+  FST_ERR_MAX_PARAM_LENGTH: ['gateway.malformed-request', 'A part of the path is too long.'],
   FST_ERR_BAD_URL: ['gateway.malformed-request', 'The path is not a valid one.'],
   FST_ERR_HANDLER_TIMEOUT: [
     'gateway.timeout',

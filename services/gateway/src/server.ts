@@ -7,7 +7,7 @@ import type { App, Gateway } from './app.ts'
 import { checkAccess } from './access.ts'
 import { answerClientError, answerError, answerUnmatched, listRoutes } from './answer-error.ts'
 import { documentApi } from './open-api.ts'
-import { rateLimited } from './errors.ts'
+import { hostMissing, rateLimited } from './errors.ts'
 import { addRoutes } from './routes/routes.ts'
 import { measureRequests } from './telemetry.ts'
 import { traceRequests } from './trace-request.ts'
@@ -29,6 +29,7 @@ export async function buildServer(gateway: Gateway): Promise<App> {
 
   const routes = listRoutes(app)
   traceRequests(app)
+  refuseHostless(app)
   measureRequests(app, gateway.metrics)
   checkAccess(app, gateway)
   await app.register(helmet, helmetOptions)
@@ -50,7 +51,8 @@ function optionsOf({ config, log }: Gateway): FastifyHttpOptions<Server> {
     requestTimeout: 30_000,
     handlerTimeout: HANDLER_MS_MAX,
     keepAliveTimeout: 65_000,
-    http: { maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: 15_000 },
+    // Node would answer a missing Host without a body; `refuseHostless` does it with a problem.
+    http: { maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: 15_000, requireHostHeader: false },
     trustProxy: config.MUMEGA_TRUSTED_PROXIES?.split(',').map((range) => range.trim()) ?? false,
     // While it stops, requests on open connections are still answered, and the connection is
     // closed.
@@ -60,6 +62,14 @@ function optionsOf({ config, log }: Gateway): FastifyHttpOptions<Server> {
       void answerError({ log })(error, _request, reply)
     },
   }
+}
+
+/** RFC 9112 §3.2: a request of HTTP/1.1 without a Host, or with two, is answered 400. */
+function refuseHostless(app: App): void {
+  app.addHook('onRequest', async ({ raw }) => {
+    const hosts = raw.headersDistinct['host']?.length ?? 0
+    if (hosts > 1 || (hosts === 0 && raw.httpVersion === '1.1')) throw hostMissing()
+  })
 }
 
 // Responses are JSON and text: nothing may be loaded, framed or guessed. The page of /docs brings

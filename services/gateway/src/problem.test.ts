@@ -1,0 +1,40 @@
+import { expect, test } from '@jest/globals'
+import { AppError } from '@mumega/errors'
+import { failureOf, problemOf } from './problem.ts'
+
+test('a bug shows nothing of its text', () => {
+  const bugs = [
+    new Error('select * from tokens where secret = 1'),
+    new AppError('bus.bug', 'bug', 'stack of secrets'),
+    'a string',
+    undefined,
+  ]
+  for (const bug of bugs) {
+    const { code, status, detail, facts } = failureOf(bug)
+    expect([code, status]).toEqual(['gateway.internal-error', 500])
+    expect(detail).toMatch(/^This is a mistake of ours/)
+    expect(facts).toEqual({})
+  }
+})
+
+test('the details of an error cannot take the place of the problem’s own members', () => {
+  const details = { status: 200, code: 'fine', traceId: 'x', limitBytes: 5 }
+  const error = new AppError('bridge.text-too-large', 'too-large', 'Too long.', { details })
+
+  expect(problemOf(failureOf(error), 'abc')).toEqual({
+    type: 'urn:mumega:error:bridge.text-too-large',
+    title: 'Text too large',
+    status: 413,
+    detail: 'Too long.',
+    code: 'bridge.text-too-large',
+    instance: 'urn:mumega:trace:abc',
+    traceId: 'abc',
+    limitBytes: 5,
+  })
+})
+
+test('a request id that was used before is told as the key that the caller knows', () => {
+  const error = new AppError('db.request-id-reused', 'unprocessable', 'This request id …')
+
+  expect(failureOf(error)).toMatchObject({ code: 'gateway.idempotency-key-reused', status: 422 })
+})

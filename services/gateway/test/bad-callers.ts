@@ -1,0 +1,190 @@
+import { asOperator, INVALID, read, send, UNKNOWN_ID, withToken, type Case } from './bad-world.ts'
+
+export const TOKENS: Case[] = [
+  { why: 'no token', call: withToken(() => undefined), status: 401, code: 'gateway.token-missing' },
+  {
+    why: 'another scheme',
+    call: () => ({ path: '/v1/whoami', headers: { authorization: 'Basic YTpi' } }),
+    status: 401,
+    code: 'gateway.token-missing',
+  },
+  {
+    why: 'a token of the right form',
+    call: withToken(() => `mmg_agent_${'A'.repeat(43)}`),
+    status: 401,
+    code: 'gateway.token-unknown',
+  },
+  {
+    why: 'a token that could be none of ours',
+    call: withToken(() => `'or'1'='1`),
+    status: 401,
+    code: 'gateway.token-unknown',
+  },
+  {
+    why: 'a token with one character changed',
+    call: withToken(({ ada }) => ada.slice(0, -1) + (ada.endsWith('A') ? 'B' : 'A')),
+    status: 401,
+    code: 'gateway.token-unknown',
+  },
+  {
+    why: 'an expired token',
+    call: withToken(({ expired }) => expired),
+    status: 401,
+    code: 'gateway.token-expired',
+  },
+  {
+    why: 'a revoked token',
+    call: withToken(({ revoked }) => revoked),
+    status: 401,
+    code: 'gateway.token-revoked',
+  },
+  {
+    why: 'a revoked token with a body that is no JSON',
+    call: ({ revoked }) => ({ method: 'POST', path: '/v1/messages', token: revoked, body: '{' }),
+    status: 401,
+    code: 'gateway.token-revoked',
+  },
+  {
+    why: 'an agent that creates a tenant',
+    call: ({ ada }) => ({
+      method: 'POST',
+      path: '/v1/tenants',
+      token: ada,
+      body: { tenantId: 'mine', name: 'Mine' },
+    }),
+    status: 403,
+    code: 'gateway.scope-missing',
+  },
+  {
+    why: 'an agent that reads dead letters',
+    call: read(() => '/v1/dead-letters'),
+    status: 403,
+    code: 'gateway.scope-missing',
+  },
+]
+
+export const TENANTS: Case[] = [
+  {
+    why: 'another tenant’s message',
+    call: read(({ otherMessageId }) => `/v1/messages/${otherMessageId}`),
+    status: 404,
+    code: 'bridge.message-not-found',
+  },
+  {
+    why: 'another tenant’s receipt',
+    call: read(({ otherMessageId }) => `/v1/messages/${otherMessageId}/receipt`),
+    status: 404,
+    code: 'bridge.message-not-found',
+  },
+  {
+    why: 'another tenant’s entry',
+    call: read(({ otherMessageId }) => `/v1/audit/receipts/bridge/${otherMessageId}`),
+    status: 404,
+    code: 'audit-ledger.entry-not-found',
+  },
+  {
+    why: 'an acknowledgement of another tenant’s message',
+    call: ({ ada, otherMessageId }) => ({
+      method: 'POST',
+      path: `/v1/inbox/${otherMessageId}/ack`,
+      token: ada,
+    }),
+    status: 404,
+    code: 'bridge.message-not-found',
+  },
+  {
+    why: 'a message to another tenant’s agent',
+    call: send({ to: 'mallory', text: 'x' }),
+    status: 404,
+    code: 'bridge.agent-not-found',
+  },
+  {
+    why: 'another tenant’s peers',
+    call: read(({ otherTenantId }) => `/v1/peers?tenantId=${otherTenantId}`),
+    status: 404,
+    code: 'gateway.tenant-not-found',
+  },
+  {
+    why: 'another tenant’s agents',
+    call: read(({ otherTenantId }) => `/v1/tenants/${otherTenantId}/agents`),
+    status: 404,
+    code: 'gateway.tenant-not-found',
+  },
+  {
+    why: 'the operators’ own tenant',
+    call: read(() => '/v1/tenants/substrate/agents'),
+    status: 404,
+    code: 'gateway.tenant-not-found',
+  },
+]
+
+export const OPERATORS: Case[] = [
+  {
+    why: 'a tenant that is there',
+    call: ({ operator, tenantId }) => ({
+      method: 'POST',
+      path: '/v1/tenants',
+      token: operator,
+      body: { tenantId, name: 'Again' },
+    }),
+    status: 409,
+    code: 'gateway.tenant-exists',
+  },
+  {
+    why: 'the tenant that the system keeps',
+    call: asOperator('POST', '/v1/tenants', { tenantId: 'substrate', name: 'Us' }),
+    status: 400,
+    code: 'gateway.tenant-reserved',
+  },
+  {
+    why: 'an agent of a tenant that is not there',
+    call: asOperator('POST', '/v1/tenants/nobody/agents', { name: 'ada' }),
+    status: 404,
+    code: 'gateway.tenant-not-found',
+  },
+  {
+    why: 'an agent of the operators’ own tenant',
+    call: asOperator('POST', '/v1/tenants/substrate/agents', { name: 'ada' }),
+    status: 404,
+    code: 'gateway.tenant-not-found',
+  },
+  {
+    why: 'an agent with an operator’s scope',
+    call: asOperator('POST', '/v1/tenants/$tenant/agents', {
+      name: 'root',
+      scopes: ['tenants:write'],
+    }),
+    status: 400,
+    code: 'gateway.scope-not-for-agents',
+  },
+  {
+    why: 'a token that lasts too long',
+    call: asOperator('POST', '/v1/tenants/$tenant/agents', { name: 'root', expiresInDays: 366 }),
+    ...INVALID,
+    field: 'expiresInDays',
+  },
+  {
+    why: 'a token for nobody',
+    call: asOperator('POST', '/v1/tokens', { kind: 'agent' }),
+    ...INVALID,
+    field: 'tenantId',
+  },
+  {
+    why: 'an operator’s token without scopes',
+    call: asOperator('POST', '/v1/tokens', { kind: 'operator' }),
+    ...INVALID,
+    field: 'scopes',
+  },
+  {
+    why: 'a token that is not there',
+    call: asOperator('DELETE', `/v1/tokens/${UNKNOWN_ID}`),
+    status: 404,
+    code: 'gateway.token-not-found',
+  },
+  {
+    why: 'a dead letter that is not there',
+    call: asOperator('POST', `/v1/dead-letters/${UNKNOWN_ID}/replay`),
+    status: 404,
+    code: 'bridge.dead-letter-not-found',
+  },
+]

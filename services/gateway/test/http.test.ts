@@ -1,0 +1,192 @@
+import { connect } from 'node:net'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import { startApi, type Api, type OpenApi } from './given.ts'
+
+let api: Api
+
+beforeAll(async () => {
+  api = await startApi()
+}, 120_000)
+
+afterAll(async () => {
+  await api.stop()
+})
+
+/** Sends bytes as they are, and reads until the server closes. */
+async function raw(bytes: string): Promise<string> {
+  const { hostname, port } = new URL(api.suite.gatewayUrl)
+  const socket = connect(Number(port), hostname)
+  let received = ''
+  socket.on('data', (chunk) => (received += chunk.toString()))
+  socket.write(bytes)
+  await new Promise((resolve) => socket.once('close', resolve))
+  return received
+}
+
+const HEAD = 'GET /v1/whoami HTTP/1.1\r\nHost: x\r\n'
+
+test.each([
+  ['no HTTP', 'hello\r\n\r\n', 400, 'gateway.malformed-request'],
+  [
+    'no host',
+    'GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n',
+    400,
+    'gateway.malformed-request',
+  ],
+  [
+    'two hosts',
+    'GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\nConnection: close\r\n\r\n',
+    400,
+    'gateway.malformed-request',
+  ],
+  ['a header with a bare line feed', `${HEAD}X-A: b\nc\r\n\r\n`, 400, 'gateway.malformed-request'],
+  ['a header with NUL', `${HEAD}X-A: b\u0000c\r\n\r\n`, 400, 'gateway.malformed-request'],
+  ['a space before a colon', `${HEAD}X-A : b\r\n\r\n`, 400, 'gateway.malformed-request'],
+  ['a folded header', `${HEAD}X-A: b\r\n X-Evil: c\r\n\r\n`, 400, 'gateway.malformed-request'],
+  [
+    'two lengths',
+    'POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc',
+    400,
+    'gateway.malformed-request',
+  ],
+  [
+    'a length and chunks',
+    'POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n' +
+      'Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    400,
+    'gateway.malformed-request',
+  ],
+  ['9 KB of headers', `${HEAD}X-A: ${'a'.repeat(9_000)}\r\n\r\n`, 431, 'gateway.headers-too-large'],
+])('a request with %s is answered with a problem, and the connection is closed', async (...row) => {
+  const [, bytes, status, code] = row
+
+  const answer = await raw(bytes)
+
+  expect(answer.split('\r\n', 1)[0]).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+  expect(answer).toMatch(/content-type: application\/problem\+json/i)
+  expect(answer).toContain(`"code":"${code}"`)
+  expect(answer).not.toMatch(/^X-Evil/im)
+})
+
+test('a line break that is hidden in a path or a key never becomes a header', async () => {
+  const path = '/v1/audit/receipts/bridge%0d%0aX-Evil:1/01900000-0000-7000-8000-000000000000'
+  const { status, headers } = await api.call({ path, token: api.operator })
+
+  expect(status).toBe(400)
+  expect(headers.has('x-evil')).toBe(false)
+})
+
+test('every response has its trace and the security headers', async () => {
+  const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
+  const headers = { traceparent: `00-${traceId}-00f067aa0ba902b7-00` }
+  const answers = [
+    await api.call({ path: '/healthz', headers }),
+    await api.call({ path: '/v1/whoami', headers }),
+    await api.call({ path: '/v1/nothing', headers }),
+  ]
+
+  for (const answer of answers) {
+    expect(answer.headers.get('trace-id')).toBe(traceId)
+    expect(answer.headers.get('traceparent')).toMatch(new RegExp(`^00-${traceId}-[0-9a-f]{16}-01$`))
+    expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'")
+    expect(answer.headers.get('x-content-type-options')).toBe('nosniff')
+    expect(answer.headers.get('strict-transport-security')).toContain('max-age=31536000')
+  }
+})
+
+test('a wrong method is answered with those that work', async () => {
+  const answer = await api.call({ method: 'DELETE', path: '/v1/messages', token: api.operator })
+
+  expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST'])
+})
+
+test('the OpenAPI document is valid and lists every route', async () => {
+  const { json } = await api.call({ path: '/openapi.json' })
+  const validator = new Validator()
+
+  const { valid, errors } = await validator.validate(json)
+
+  expect([valid, errors]).toEqual([true, undefined])
+  const { openapi, paths } = json as unknown as OpenApi
+  expect(openapi).toBe('3.1.0')
+  const listed = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
+  )
+  expect(listed.sort()).toEqual(ROUTES)
+})
+
+test('every route that is listed answers, and none of the others without a token', async () => {
+  for (const route of ROUTES) {
+    const [method = '', path = ''] = route.split(' ')
+    const call = { method: method as 'GET', path: path.replaceAll(/\{[^}]+\}/g, 'x') }
+    const { status } = await api.call(call)
+    expect([route, status]).toEqual([
+      route,
+      path.startsWith('/v1/') && route !== PUBLIC ? 401 : 200,
+    ])
+  }
+})
+
+test('the page of /docs loads only what the gateway itself serves, as its policy allows', async () => {
+  const page = await api.call({ path: '/docs/' })
+  const policy = page.headers.get('content-security-policy') ?? ''
+  const assets = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url]) => url ?? '')
+
+  expect(policy).toContain("script-src 'self';")
+  expect(page.text).not.toMatch(/<script>|<script [^>]*>[^<\s]|\son[a-z]+=/)
+  expect(assets.length).toBeGreaterThan(4)
+  for (const asset of assets) {
+    const url = new URL(asset, `${api.suite.gatewayUrl}/docs/`)
+    expect(url.origin).toBe(api.suite.gatewayUrl)
+    expect((await fetch(url)).status).toBe(200)
+  }
+})
+
+test('metrics name routes, never ids', async () => {
+  const id = '01900000-0000-7000-8000-000000000000'
+  await api.call({ path: `/v1/messages/${id}?tenantId=nobody`, token: api.operator })
+  await api.call({ path: `/v1/nothing/${id}` })
+
+  const { text } = await api.call({ path: '/metrics' })
+
+  expect(text).toMatch(
+    /gateway_http_requests_total\{method="GET",route="\/v1\/messages\/:messageId",status="404"\} 1/,
+  )
+  expect(text).toMatch(/gateway_problems_total\{code="bridge.message-not-found"\} 1/)
+  expect(text).not.toContain(id)
+})
+
+const PUBLIC = 'GET /v1/audit/key'
+const ROUTES = [
+  'DELETE /v1/tokens/{tokenId}',
+  'GET /healthz',
+  'GET /metrics',
+  'GET /openapi.json',
+  'GET /readyz',
+  'GET /v1/audit/checkpoint',
+  'GET /v1/audit/drops',
+  'GET /v1/audit/key',
+  'GET /v1/audit/receipts/{source}/{id}',
+  'GET /v1/audit/receipts/{source}/{id}/disclosure',
+  'GET /v1/dead-letters',
+  'GET /v1/inbox',
+  'GET /v1/inbox/stream',
+  'GET /v1/messages/{messageId}',
+  'GET /v1/messages/{messageId}/receipt',
+  'GET /v1/peers',
+  'GET /v1/tenants',
+  'GET /v1/tenants/{tenantId}',
+  'GET /v1/tenants/{tenantId}/agents',
+  'GET /v1/tokens',
+  'GET /v1/whoami',
+  'POST /v1/asks',
+  'POST /v1/broadcasts',
+  'POST /v1/dead-letters/{deadLetterId}/replay',
+  'POST /v1/heartbeats',
+  'POST /v1/inbox/{messageId}/ack',
+  'POST /v1/messages',
+  'POST /v1/tenants',
+  'POST /v1/tenants/{tenantId}/agents',
+  'POST /v1/tokens',
+]
