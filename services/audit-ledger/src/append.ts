@@ -41,13 +41,15 @@ export async function handleAppend(
     if (intent.kind === 'malformed') throw intentInvalid(intent.reason)
     throw payloadTooLarge(intent.actualBytes, PAYLOAD_BYTES_MAX)
   }
+  const submittedMs = performance.now()
   const outcome = await new Promise<SealOutcome>((settle) => {
     tools.submit({
       intent,
       ...(request.expectedHead !== undefined && { expectedHead: request.expectedHead }),
       // A caller that asks again must get its first place, and not be told that its own entry moved the head.
       mayBeKnown: true,
-      deadlineMs: performance.now() + (call.deadline.getTime() - Date.now()),
+      submittedMs,
+      deadlineMs: submittedMs + (call.deadline.getTime() - Date.now()),
       settle,
     })
   })

@@ -1,9 +1,12 @@
+import { to as copyTo } from 'pg-copy-streams'
 import { Client, type QueryConfig, type QueryResult, type QueryResultRow } from 'pg'
 
 /** One connection of its own, opened when it is first used and again after it broke. */
 export interface Connection {
   /** Throws what `pg` throws; after a broken connection the outcome is unknown. */
   query<Row extends QueryResultRow>(query: QueryConfig): Promise<QueryResult<Row>>
+  /** What a `copy … to stdout` gives, whole; the statement bounds how much that is. */
+  copyOut(statement: string): Promise<Buffer>
   close(): Promise<void>
 }
 
@@ -53,20 +56,32 @@ export function openConnection(url: string): Connection {
     return connecting
   }
 
-  return {
-    async query<Row extends QueryResultRow>(query: QueryConfig) {
-      const client = await connected()
-      try {
-        return await client.query<Row>(query)
-      } catch (error) {
-        if (!isStatementError(error)) {
-          forget(client)
-          // Its end is not awaited: it may hang as long as the network does.
-          client.end().catch(() => undefined)
-        }
-        throw error
+  async function use<Result>(run: (client: Client) => Promise<Result>): Promise<Result> {
+    const client = await connected()
+    try {
+      return await run(client)
+    } catch (error) {
+      if (!isStatementError(error)) {
+        forget(client)
+        // Its end is not awaited: it may hang as long as the network does.
+        client.end().catch(() => undefined)
       }
-    },
+      throw error
+    }
+  }
+
+  return {
+    query: <Row extends QueryResultRow>(query: QueryConfig) =>
+      use((client) => client.query<Row>(query)),
+    copyOut: (statement) =>
+      use(async (client) => {
+        const chunks: Buffer[] = []
+        for await (const chunk of client.query(copyTo(statement))) {
+          // The stream has no encoding set, so that each chunk is bytes.
+          chunks.push(chunk as Buffer)
+        }
+        return Buffer.concat(chunks)
+      }),
     async close() {
       isClosed = true
       const client = current ?? (await connecting?.catch(() => undefined))

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { hash } from 'node:crypto'
 import { domainOf } from '@mumega/contracts/define'
 import { PAYLOAD_BYTES_MAX } from '@mumega/tlog/entry'
@@ -28,6 +29,7 @@ const RETRY_MS_MAX = 60_000
 interface Course {
   readonly message: Pulled
   readonly source: string
+  readonly takenMs: number
   /** Intents and records still under way. */
   open: number
   isHandedBack: boolean
@@ -89,6 +91,7 @@ export function openIntake(options: IntakeOptions): Intake {
     options.submit({
       intent,
       mayBeKnown: course.message.deliveries > 1,
+      submittedMs: course.takenMs,
       settle(outcome) {
         intents -= 1
         onOutcome(course, intent, outcome)
@@ -120,7 +123,8 @@ export function openIntake(options: IntakeOptions): Intake {
     onMessage(message) {
       // Counted as open while the intents are handed over, so that none of them ends the message before the last.
       const source = domainOf(message.subject)
-      const course: Course = { message, source, open: 1, isHandedBack: false }
+      const takenMs = performance.now()
+      const course: Course = { message, source, takenMs, open: 1, isHandedBack: false }
       bytes += message.bytes.length
       const candidates = intentsOf(message.bytes)
       if (typeof candidates === 'string') {
@@ -136,11 +140,12 @@ export function openIntake(options: IntakeOptions): Intake {
 
 /** The message's intents, unchecked; or why it has none. */
 function intentsOf(bytes: Uint8Array): unknown[] | string {
+  if (!isUtf8(bytes)) return 'the message is not UTF-8'
   let body: unknown
   try {
-    body = JSON.parse(utf8.decode(bytes))
+    body = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString())
   } catch {
-    return 'the message is not JSON in UTF-8'
+    return 'the message is not JSON'
   }
   const intents =
     typeof body === 'object' && body !== null && 'intents' in body ? body.intents : undefined
@@ -149,8 +154,6 @@ function intentsOf(bytes: Uint8Array): unknown[] | string {
   if (intents.length > INTENTS_MAX) return `the message holds over ${INTENTS_MAX} intents`
   return intents
 }
-
-const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 

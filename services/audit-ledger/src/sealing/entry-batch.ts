@@ -1,7 +1,8 @@
 import { hash, randomFillSync } from 'node:crypto'
 import type { SealedEntry } from '@mumega/contracts/audit'
-import { ENTRY_BYTES_MAX, GENESIS, SALT_BYTES } from '@mumega/tlog/entry'
-import { extendFrontier, type Frontier } from '@mumega/tlog/merkle'
+import { ENTRY_BYTES_MAX, GENESIS, PAYLOAD_BYTES_MAX, SALT_BYTES } from '@mumega/tlog/entry'
+import { HASH_BYTES, type Frontier } from '@mumega/tlog/merkle'
+import { growFrom } from './growing-tree.ts'
 import { writeEntry, type PreparedIntent } from './intent.ts'
 
 /** A chain's newest sequence and the hex SHA-256 of the entry that has it. */
@@ -21,7 +22,7 @@ export interface LogTip {
   readonly chains: ReadonlyMap<string, ChainHead>
 }
 
-/** One group commit: bytes as they are stored, and what follows from them. */
+/** One group commit: bytes as they are stored, valid until the builder's next batch, and what follows from them. */
 export interface EntryBatch {
   readonly intents: readonly PreparedIntent[]
   readonly sealed: readonly SealedEntry[]
@@ -37,98 +38,110 @@ export interface EntryBatch {
   readonly chains: ReadonlyMap<string, ChainHead>
 }
 
+/** Gives each intent, in order, its place in its chain and in the log. */
+export type BuildBatch = (tip: LogTip, intents: readonly PreparedIntent[]) => EntryBatch
+
 const LENGTH_BYTES = 2
 const UTF8_BYTES_MAX = 3
 
-/** Gives each intent, in order, its place in its chain and in the log. Pure but for the salts. */
-export function buildBatch(tip: LogTip, intents: readonly PreparedIntent[]): EntryBatch {
-  const salts = randomFillSync(Buffer.allocUnsafe(intents.length * SALT_BYTES))
-  const payloads = writePayloads(intents, salts)
-  const chains = new Map<string, ChainHead>()
-  const sealed: SealedEntry[] = []
-  const leaves: Buffer[] = []
-  const texts = intents.map((intent, nth) => {
-    const { source, id, chain } = intent
-    const before = chains.get(chain) ?? tip.chains.get(chain) ?? EMPTY_CHAIN
-    const seq = before.seq + 1
-    const payloadHex = payloads.hashes[nth] ?? ''
-    const text = writeEntry(intent.parts, { payloadHex, prev: before.head, seq })
-    const { entryHash, leafHash } = hashEntry(text)
-    chains.set(chain, { seq, head: entryHash })
-    sealed.push({ source, id, chain, seq, index: tip.frontier.size + nth, hash: entryHash })
-    leaves.push(leafHash)
-    return text
-  })
-  return {
-    intents,
-    sealed,
-    ...frameEntries(texts),
-    leafHashes: Buffer.concat(leaves),
-    salts,
-    payloads: payloads.bytes,
-    payloadOffsets: payloads.offsets,
-    frontier: extendFrontier(tip.frontier, leaves),
-    chains,
+/**
+ * Makes the builder of one sealer's batches. It writes every batch into the same memory: new megabytes for each
+ * commit kept the garbage collector busier than all the hashing.
+ */
+export function openBatchBuilder(): BuildBatch {
+  const [entries, payloads, salts, leafHashes] = [room(), room(), room(), room()]
+  // One zero byte in front, as RFC 6962 hashes leaves; hashing is synchronous, so that one is enough.
+  const leafInput = Buffer.alloc(1 + ENTRY_BYTES_MAX)
+  const commitInput = Buffer.alloc(SALT_BYTES + PAYLOAD_BYTES_MAX)
+
+  function hashEntry(text: string): { entryHash: string; leafHash: string } {
+    if (
+      text.length * UTF8_BYTES_MAX > ENTRY_BYTES_MAX &&
+      Buffer.byteLength(text) > ENTRY_BYTES_MAX
+    ) {
+      throw new Error(`an entry of over ${ENTRY_BYTES_MAX} bytes passed the contract's bounds`)
+    }
+    const bytes = leafInput.write(text, 1)
+    return {
+      entryHash: hash('sha256', leafInput.subarray(1, 1 + bytes), 'hex'),
+      leafHash: hash('sha256', leafInput.subarray(0, 1 + bytes), 'binary'),
+    }
+  }
+
+  /** SHA-256(salt ‖ payload), hex. */
+  function commitTo(salt: Buffer, payload: string): string {
+    commitInput.set(salt, 0)
+    const bytes = commitInput.write(payload, SALT_BYTES)
+    return hash('sha256', commitInput.subarray(0, SALT_BYTES + bytes), 'hex')
+  }
+
+  return (tip, intents) => {
+    const salted = randomFillSync(salts(intents.length * SALT_BYTES))
+    const hashes = leafHashes(intents.length * HASH_BYTES)
+    const tree = growFrom(tip.frontier)
+    const chains = new Map<string, ChainHead>()
+    const sealed: SealedEntry[] = []
+    const texts = intents.map((intent, nth) => {
+      const { source, id, chain } = intent
+      const before = chains.get(chain) ?? tip.chains.get(chain) ?? EMPTY_CHAIN
+      const seq = before.seq + 1
+      const salt = salted.subarray(nth * SALT_BYTES, (nth + 1) * SALT_BYTES)
+      const payloadHex = commitTo(salt, intent.payload)
+      const text = writeEntry(intent.parts, { payloadHex, prev: before.head, seq })
+      const { entryHash, leafHash } = hashEntry(text)
+      chains.set(chain, { seq, head: entryHash })
+      sealed.push({ source, id, chain, seq, index: tip.frontier.size + nth, hash: entryHash })
+      tree.append(leafHash)
+      hashes.write(leafHash, nth * HASH_BYTES, 'latin1')
+      return text
+    })
+    const framed = frame(texts, entries, LENGTH_BYTES)
+    const written = frame(
+      intents.map(({ payload }) => payload),
+      payloads,
+      0,
+    )
+    return {
+      intents,
+      sealed,
+      entries: framed.bytes,
+      offsets: framed.offsets,
+      leafHashes: hashes,
+      salts: salted,
+      payloads: written.bytes,
+      payloadOffsets: written.offsets,
+      frontier: tree.frontier(),
+      chains,
+    }
   }
 }
 
-// One scratch buffer, as hashing is synchronous: the zero byte of RFC 6962 in front, the entry behind it.
-const leafInput = Buffer.alloc(1 + ENTRY_BYTES_MAX)
-
-function hashEntry(text: string): { entryHash: string; leafHash: Buffer } {
-  if (text.length > ENTRY_BYTES_MAX / UTF8_BYTES_MAX && Buffer.byteLength(text) > ENTRY_BYTES_MAX) {
-    throw new Error(`an entry of over ${ENTRY_BYTES_MAX} bytes passed the contract's bounds`)
-  }
-  const bytes = leafInput.write(text, 1)
-  return {
-    entryHash: hash('sha256', leafInput.subarray(1, 1 + bytes), 'hex'),
-    leafHash: hash('sha256', leafInput.subarray(0, 1 + bytes), 'buffer'),
+/** Memory that is used again, and grows when more is asked for. */
+function room(): (bytes: number) => Buffer {
+  let memory = Buffer.alloc(0)
+  return (bytes) => {
+    if (memory.length < bytes) memory = Buffer.allocUnsafe(bytes * 2)
+    return memory.subarray(0, bytes)
   }
 }
 
-function frameEntries(texts: readonly string[]): { entries: Buffer; offsets: Buffer } {
-  const charactersMax = texts.reduce((sum, text) => sum + text.length, 0)
-  const entries = Buffer.allocUnsafe(charactersMax * UTF8_BYTES_MAX + texts.length * LENGTH_BYTES)
+/** Writes texts one behind the other, each behind its length when `lengthBytes` is 2, and where each begins. */
+function frame(
+  texts: readonly string[],
+  memory: (bytes: number) => Buffer,
+  lengthBytes: 0 | 2,
+): { bytes: Buffer; offsets: Buffer } {
+  let charactersMax = 0
+  for (const text of texts) charactersMax += text.length
+  const bytes = memory(charactersMax * UTF8_BYTES_MAX + texts.length * lengthBytes)
   const offsets = Buffer.allocUnsafe(4 * (texts.length + 1))
   let at = 0
   texts.forEach((text, nth) => {
     offsets.writeUInt32BE(at, 4 * nth)
-    const bytes = entries.write(text, at + LENGTH_BYTES)
-    entries.writeUInt16BE(bytes, at)
-    at += LENGTH_BYTES + bytes
+    const length = bytes.write(text, at + lengthBytes)
+    if (lengthBytes === 2) bytes.writeUInt16BE(length, at)
+    at += lengthBytes + length
   })
   offsets.writeUInt32BE(at, 4 * texts.length)
-  return { entries: entries.subarray(0, at), offsets }
-}
-
-interface WrittenPayloads {
-  bytes: Buffer
-  offsets: Buffer
-  /** Hex commitments SHA-256(salt ‖ payload). */
-  hashes: string[]
-}
-
-function writePayloads(intents: readonly PreparedIntent[], salts: Buffer): WrittenPayloads {
-  const charactersMax = intents.reduce((sum, intent) => sum + intent.payload.length, 0)
-  const bytes = Buffer.allocUnsafe(charactersMax * UTF8_BYTES_MAX)
-  const offsets = Buffer.allocUnsafe(4 * (intents.length + 1))
-  const hashes: string[] = []
-  let at = 0
-  intents.forEach(({ payload }, nth) => {
-    offsets.writeUInt32BE(at, 4 * nth)
-    const length = bytes.write(payload, at)
-    const salt = salts.subarray(nth * SALT_BYTES, (nth + 1) * SALT_BYTES)
-    hashes.push(commit(salt, bytes.subarray(at, at + length)))
-    at += length
-  })
-  offsets.writeUInt32BE(at, 4 * intents.length)
-  return { bytes: bytes.subarray(0, at), offsets, hashes }
-}
-
-const commitInput = Buffer.alloc(SALT_BYTES + 65_536)
-
-function commit(salt: Buffer, payload: Buffer): string {
-  commitInput.set(salt, 0)
-  commitInput.set(payload, SALT_BYTES)
-  return hash('sha256', commitInput.subarray(0, SALT_BYTES + payload.length), 'hex')
+  return { bytes: bytes.subarray(0, at), offsets }
 }

@@ -58,10 +58,7 @@ function prepare(source: string, intent: AuditIntent): PreparedIntent | Refusal 
   if ((intent.phase === 'outcome') !== (intent.of !== undefined)) {
     return { kind: 'malformed', reason: 'exactly an outcome names the intent that it closes' }
   }
-  const time = new Date(intent.time)
-  if (Number.isNaN(time.getTime()) || time.toISOString() !== intent.time) {
-    return { kind: 'malformed', reason: 'time is not a date' }
-  }
+  if (!isTime(intent.time)) return { kind: 'malformed', reason: 'time is not a date' }
   const payload = canonicalJson(intent.payload)
   const payloadBytes = Buffer.byteLength(payload)
   if (payloadBytes > PAYLOAD_BYTES_MAX) {
@@ -78,6 +75,17 @@ function prepare(source: string, intent: AuditIntent): PreparedIntent | Refusal 
     ...writeTexts(source, intent, payload),
     bytes: payloadBytes + ENTRY_BYTES_TYPICAL,
   }
+}
+
+let lastGoodTime = ''
+
+/** Whether the text, which has the form of a time, names one. Remembers the last, as intents come in bursts. */
+function isTime(text: string): boolean {
+  if (text === lastGoodTime) return true
+  const time = new Date(text)
+  if (Number.isNaN(time.getTime()) || time.toISOString() !== text) return false
+  lastGoodTime = text
+  return true
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { SealedEntry } from '@mumega/contracts/audit'
 import { brokenUniqueOf, type Connection } from '../connection.ts'
-import { buildBatch, EMPTY_CHAIN, type EntryBatch, type LogTip } from './entry-batch.ts'
+import { EMPTY_CHAIN, type BuildBatch, type EntryBatch, type LogTip } from './entry-batch.ts'
 import { commitBatch, findKeys, findTakenChains } from './log-repository.ts'
 import type { LogState } from './log-state.ts'
 import type { SealOutcome, SealRequest } from './seal-request.ts'
@@ -23,6 +23,7 @@ export interface Group {
 export interface SealingTools {
   readonly connection: Connection
   readonly state: LogState
+  readonly build: BuildBatch
   onCollision(): void
 }
 
@@ -43,7 +44,7 @@ export async function tryGroup(tools: SealingTools, group: Group): Promise<Entry
   if (group.open.length === 0) return undefined
   const tip = await tools.state.load(new Set(group.open.map(({ request }) => request.intent.chain)))
   const plan = planGroup(tip, group.open)
-  const batch = buildBatch(
+  const batch = tools.build(
     tip,
     plan.chosen.map(({ request }) => request.intent),
   )
@@ -83,9 +84,9 @@ async function settleKnown(connection: Connection, group: Group): Promise<void> 
     suspects.map(({ request }) => request.intent),
   )
   if (found.length === 0) return
-  const known = new Map(found.map((key) => [`${key.source} ${key.id}`, key]))
+  const known = new Map(found.map((key) => [eventKey(key), key]))
   const outcomeOf = ({ request: { intent } }: Candidate): SealOutcome | undefined => {
-    const key = known.get(`${intent.source} ${intent.id}`)
+    const key = known.get(eventKey(intent))
     if (key === undefined) return undefined
     const { intentHash, ...entry } = key
     if (intentHash === intent.intentHash) return { kind: 'sealed', entry }
@@ -108,47 +109,53 @@ interface GroupPlan {
 /** Decides who goes into the batch: not a repetition of one before it, and not one that expects another head. */
 function planGroup(tip: LogTip, candidates: readonly Candidate[]): GroupPlan {
   const chosen: Candidate[] = []
-  // The place in the batch of each event; undefined for one that was refused.
-  const places = new Map<string, number | undefined>()
+  const places = new Map<string, number>()
   const touched = new Set<string>()
-  const outcomes: { candidate: Candidate; place: number | undefined }[] = []
+  const stale: Candidate[] = []
+  const repeated: { candidate: Candidate; place: number }[] = []
   for (const candidate of candidates) {
     const { intent, expectedHead } = candidate.request
-    const key = `${intent.source} ${intent.id}`
-    if (places.has(key)) {
-      outcomes.push({ candidate, place: places.get(key) })
+    const key = eventKey(intent)
+    const place = places.get(key)
+    if (place !== undefined) {
+      repeated.push({ candidate, place })
       continue
     }
     const head = (tip.chains.get(intent.chain) ?? EMPTY_CHAIN).head
     // An entry of the same batch before it moves the head, too, to one that nobody can have seen.
-    const isStale =
-      expectedHead !== undefined && (expectedHead !== head || touched.has(intent.chain))
-    const place = isStale ? undefined : chosen.push(candidate) - 1
-    if (!isStale) touched.add(intent.chain)
-    places.set(key, place)
-    outcomes.push({ candidate, place })
+    if (expectedHead !== undefined && (expectedHead !== head || touched.has(intent.chain))) {
+      stale.push(candidate)
+      continue
+    }
+    touched.add(intent.chain)
+    places.set(key, chosen.push(candidate) - 1)
   }
   return {
     chosen,
     settle(sealed) {
-      for (const { candidate, place } of outcomes) {
-        const first = place === undefined ? undefined : chosen[place]
-        const entry = place === undefined ? undefined : sealed[place]
-        candidate.request.settle(outcomeBeside(candidate, first, entry))
+      chosen.forEach(({ request }, place) => {
+        request.settle(sealedOutcome(sealed, place))
+      })
+      for (const { candidate, place } of repeated) {
+        const first = chosen[place]?.request.intent.intentHash ?? ''
+        const isSame = candidate.request.intent.intentHash === first
+        candidate.request.settle(
+          isSame ? sealedOutcome(sealed, place) : { kind: 'conflict', sealedHash: first },
+        )
       }
+      for (const { request } of stale) request.settle({ kind: 'stale-head' })
     },
   }
 }
 
-function outcomeBeside(
-  candidate: Candidate,
-  first: Candidate | undefined,
-  entry: SealedEntry | undefined,
-): SealOutcome {
-  if (first === undefined || entry === undefined) return { kind: 'stale-head' }
-  const sealedHash = first.request.intent.intentHash
-  if (candidate.request.intent.intentHash === sealedHash) return { kind: 'sealed', entry }
-  return { kind: 'conflict', sealedHash }
+function sealedOutcome(sealed: readonly SealedEntry[], place: number): SealOutcome {
+  const entry = sealed[place]
+  if (entry === undefined) throw new Error('each intent of a batch has an entry')
+  return { kind: 'sealed', entry }
+}
+
+function eventKey({ source, id }: { source: string; id: string }): string {
+  return id + source
 }
 
 interface CommitTry {

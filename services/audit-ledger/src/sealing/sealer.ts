@@ -2,6 +2,7 @@ import type { SealedEntry } from '@mumega/contracts/audit'
 import type { Frontier } from '@mumega/tlog/merkle'
 import { logger } from '@mumega/telemetry'
 import type { Connection } from '../connection.ts'
+import { openBatchBuilder } from './entry-batch.ts'
 import type { PreparedIntent } from './intent.ts'
 import { LogSetBack, openLogState } from './log-state.ts'
 import { distrust, groupOf, settleWhere, tryGroup, type Group } from './seal-group.ts'
@@ -50,23 +51,23 @@ const GROUP_BYTES_MAX = 4 * 1_048_576
 const RETRY_MS_MIN = 50
 const RETRY_MS_MAX = 2_000
 
-interface Waiting {
-  readonly request: SealRequest
-  readonly sinceMs: number
-}
-
 /** Starts sealing what is submitted, in groups, one commit after the other. */
 export function startSealer(connection: Connection): Sealer {
   const log = logger('audit-ledger')
   const state = openLogState(connection)
   const listeners: ((growth: Growth) => void)[] = []
-  let queue: Waiting[] = []
+  let queue: SealRequest[] = []
   let collisions = 0
   let haltReason: string | undefined
   let lastFailure: string | undefined
   let isStopping = false
   let wake: () => void = () => undefined
-  const tools = { connection, state, onCollision: () => void (collisions += 1) }
+  const tools = {
+    connection,
+    state,
+    build: openBatchBuilder(),
+    onCollision: () => void (collisions += 1),
+  }
 
   function tell(growth: Growth): void {
     for (const listener of listeners) listener(growth)
@@ -135,14 +136,14 @@ export function startSealer(connection: Connection): Sealer {
   function takeGroup(): SealRequest[] {
     let bytes = 0
     let count = 0
-    for (const { request } of queue) {
-      bytes += request.intent.bytes
+    for (const { intent } of queue) {
+      bytes += intent.bytes
       if (count === GROUP_ENTRIES_MAX || (count > 0 && bytes > GROUP_BYTES_MAX)) break
       count += 1
     }
     const taken = queue.slice(0, count)
     queue = queue.slice(count)
-    return taken.map(({ request }) => request)
+    return taken
   }
 
   const running = run()
@@ -153,7 +154,7 @@ export function startSealer(connection: Connection): Sealer {
         request.settle(refusal())
         return
       }
-      queue.push({ request, sinceMs: performance.now() })
+      queue.push(request)
       wake()
     },
     onGrowth(listener) {
@@ -171,7 +172,7 @@ export function startSealer(connection: Connection): Sealer {
     figures: () => ({
       waiting: queue.length,
       collisions,
-      lagMs: queue[0] === undefined ? 0 : performance.now() - queue[0].sinceMs,
+      lagMs: queue[0] === undefined ? 0 : performance.now() - queue[0].submittedMs,
     }),
     async stop() {
       isStopping = true

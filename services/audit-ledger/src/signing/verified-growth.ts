@@ -1,8 +1,9 @@
-import { frontierRoot, leafHash, type Frontier } from '@mumega/tlog/merkle'
+import { hash } from 'node:crypto'
+import { frontierRoot, type Frontier } from '@mumega/tlog/merkle'
 import type { Connection } from '../connection.ts'
 import { readBatches, type StoredBatch } from './checkpoint-repository.ts'
 import { framesOf } from './frames.ts'
-import { growFrom, type FullSubtree, type GrowingTree } from './tree-growth.ts'
+import { growFrom, type FullSubtree, type GrowingTree } from '../sealing/growing-tree.ts'
 
 /** What the database holds is not what was committed or signed. Nothing may be signed over it. */
 export class Tampered extends Error {
@@ -67,8 +68,8 @@ function appendBatch(
   const entries = entriesOf(batch)
   entries.forEach((entry, nth) => {
     const index = batch.firstIndex + nth
-    const leaf = leafHash(entry)
-    if (leaf.compare(batch.leafHashes, 32 * nth, 32 * (nth + 1)) !== 0) {
+    const leaf = hashLeaf(entry)
+    if (leaf !== batch.leafHashes.toString('latin1', 32 * nth, 32 * (nth + 1))) {
       throw new Tampered(`entry ${index} does not have the leaf hash that was committed`)
     }
     tree.append(leaf)
@@ -78,6 +79,14 @@ function appendBatch(
     }
   })
   return entries.length
+}
+
+const leafInput = Buffer.alloc(1 + 65_535)
+
+/** SHA-256(0x00 ‖ entry) in latin1, RFC 6962, 2.1. */
+function hashLeaf(entry: Buffer): string {
+  leafInput.set(entry, 1)
+  return hash('sha256', leafInput.subarray(0, 1 + entry.length), 'binary')
 }
 
 function entriesOf(batch: StoredBatch): Buffer[] {
