@@ -69,15 +69,29 @@ test('an agent that nobody registered has no heartbeat', async () => {
   expect(refused).toMatchObject({ code: 'bridge.agent-not-found', details: { agent: 'ghost' } })
 })
 
-test('heartbeats at once never move the time of the last one back', async () => {
+test('a heartbeat never moves the time of a later one back', async () => {
+  await bridge.call(kasra, recordHeartbeat, { status: 'busy' })
+  // Another bridge's clock is ahead, or a request was overtaken.
+  await bridge.admin.raw(`update presence set last_seen_at = last_seen_at + interval '1 hour'`)
+  const later = await bridge.call(operator(), getAgent, { name: 'kasra' })
+
+  await bridge.call(kasra, recordHeartbeat, { status: 'idle' })
+
+  expect(await bridge.call(operator(), getAgent, { name: 'kasra' })).toEqual(later)
+})
+
+test('eight heartbeats at once leave the time of the last one', async () => {
+  await givenAgents(bridge, ['river'])
   const replies = await Promise.all(
-    Array.from({ length: 8 }, () => bridge.call(kasra, recordHeartbeat, { status: 'idle' })),
+    Array.from({ length: 8 }, () =>
+      bridge.call(agent('river'), recordHeartbeat, { status: 'idle' }),
+    ),
   )
 
   const newest = replies
     .map(({ lastSeenAt }) => lastSeenAt)
     .sort()
     .at(-1)
-  const seen = await bridge.call(operator(), getAgent, { name: 'kasra' })
+  const seen = await bridge.call(operator(), getAgent, { name: 'river' })
   expect(seen.lastSeenAt).toBe(newest)
 })
