@@ -41,12 +41,19 @@ const TYPED = {
   '@typescript-eslint/no-explicit-any': 'error',
   '@typescript-eslint/no-floating-promises': 'error',
   '@typescript-eslint/no-non-null-assertion': 'error',
+  '@typescript-eslint/no-unused-vars': [
+    'error',
+    { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true },
+  ],
   '@typescript-eslint/only-throw-error': 'error',
   '@typescript-eslint/switch-exhaustiveness-check': [
     'error',
     { considerDefaultExhaustiveForUnions: true },
   ],
-  // A handler is `async` because its caller expects a promise, whether or not it waits for anything.
+  // What is opened here is an object of closures, which know no `this`.
+  '@typescript-eslint/unbound-method': 'off',
+  // A handler is `async` because its caller expects a promise, whether or not it waits for
+  // anything.
   '@typescript-eslint/require-await': 'off',
   '@typescript-eslint/restrict-template-expressions': [
     'error',

@@ -35,8 +35,9 @@ export function auditsBeforeWrite(code: Code, { node, trx }: Change, flow: Flow)
       const effect = effectOf(code, call, trx)
       return effect === 'write' || effect === 'handed'
     })
-  const unguarded = resultsOf(flow.unguarded(isWrite), node)
-  return unguarded.filter((value) => mayHoldAudit(code, value, trx))
+  const unguarded = flow.unguarded(isWrite)
+  const scope = { code, node, trx, unguarded }
+  return resultsOf(unguarded, node).filter((value) => mayHoldAudit(scope, value))
 }
 
 /** Writes that nobody waits for: they may come after the audit record, or never. */

@@ -40,6 +40,15 @@ const valid: Cases['valid'] = {
     `const insertOne = async () => { await trx('wallets').insert({}) }
      await insertOne(); ${AUDITED}`,
   ),
+  'records collected after the writes that they speak of': change(
+    `const audit: AuditRecord[] = []
+     for (const row of rows) {
+       if (await insertWallet(trx, row)) audit.push(${RECORD})
+     }
+     return { reply: 1, audit, events: [] }`,
+  ),
+  'a change that gives up': change(`return Promise.reject(new Error('given up'))`),
+  'a promise of nothing': change(`return Promise.resolve(unchanged(1))`),
   'a savepoint that writes': change(
     `await trx.transaction(async (inner) => { await insertWallet(inner, 1) }); ${AUDITED}`,
   ),
@@ -101,6 +110,25 @@ const invalid: Cases['invalid'] = {
   ],
   'records that cannot be counted here': [
     change(`const audit = recordsOf(request); return { reply: 1, audit, events: [] }`),
+    'auditBeforeWrite',
+  ],
+  'a record collected before the write that it speaks of': [
+    change(`const audit = []
+     for (const row of rows) {
+       audit.push(${RECORD})
+       await insertWallet(trx, row)
+     }
+     return { reply: 1, audit, events: [] }`),
+    'auditBeforeWrite',
+  ],
+  'a record collected by another function': [
+    change(`const audit = []
+     collect(audit, request)
+     return { reply: 1, audit, events: [] }`),
+    'auditBeforeWrite',
+  ],
+  'a promise of a record': [
+    change(`return Promise.resolve({ reply: 1, audit: [${RECORD}], events: [] })`),
     'auditBeforeWrite',
   ],
   'an outcome that was made elsewhere': [change(`return outcomeOf(request)`), 'auditBeforeWrite'],
