@@ -1,4 +1,4 @@
-import { headers as natsHeaders, type MsgHdrs } from '@nats-io/transport-node'
+import { headers as natsHeaders, millis, type MsgHdrs } from '@nats-io/transport-node'
 import { AppError, isAppError } from '@mumega/errors'
 import type { Clock } from '@mumega/config/clock'
 import { deadLettered, retryDeadLetter } from '@mumega/contracts/dead-letters'
@@ -10,9 +10,10 @@ import { DEAD_LETTER_BYTES_MAX, deadLetterOf, STREAM_SEQUENCE_HEADER } from './d
 import { type Delivered, openDelivered } from './delivered.ts'
 import { openInFlight } from './in-flight.ts'
 import type { Link } from './link.ts'
-import { store } from './publishing.ts'
+import { asStoreError, store } from './publishing.ts'
 import { openPuller, type Puller } from './pulling.ts'
 import type { Server } from './serving.ts'
+import { consumersOf, findConsumer } from './streams.ts'
 import { validatorOf } from './validation.ts'
 import { decode, encode, MESSAGE_ID_HEADER, TRACE_HEADER } from './wire.ts'
 
@@ -53,7 +54,7 @@ export function openConsumers(options: ConsumersOptions): Consumers {
   const inFlight = openInFlight()
   let stopped = false
 
-  function start(consumer: Consumer): void {
+  function start(consumer: Consumer, ackWaitMs: number): void {
     const { rights, held } = consumer
     const heldMax = Math.min(rights.maxAckPending, IN_FLIGHT_MAX)
     const puller = openPuller({
@@ -79,7 +80,7 @@ export function openConsumers(options: ConsumersOptions): Consumers {
     // A handler may take longer than the server waits for an acknowledgement.
     const keeper = setInterval(() => {
       if (link.isUp()) for (const message of held) message.working()
-    }, rights.ackWaitMs / 3)
+    }, ackWaitMs / 3)
     keepers.push(keeper)
     puller.more()
   }
@@ -97,13 +98,18 @@ export function openConsumers(options: ConsumersOptions): Consumers {
     async consume(contract, consumerName, handler) {
       const rights = RIGHTS[link.service]?.consumers.find(({ name }) => name === consumerName)
       if (rights === undefined) throw consumerNotFound(link.service, consumerName)
+      const found = await findConsumer(await consumersOf(link.connection), rights).catch(
+        (error: unknown) => {
+          throw asStoreError(error, rights.filterSubject)
+        },
+      )
+      if (found === undefined) throw consumerNotFound(link.service, consumerName)
       if (consumers.size === 0) serveRetries()
       // The payload has been checked against the contract before the handler sees it.
       const untyped = handler as Consumer['handler']
       const consumer = { rights, contract, handler: untyped, held: new Set<Delivered>() }
       consumers.set(consumerName, consumer)
-      start(consumer)
-      await link.connection.flush()
+      start(consumer, millis(found.ack_wait ?? 0) || rights.ackWaitMs)
     },
     async stop() {
       stopped = true

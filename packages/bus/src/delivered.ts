@@ -13,11 +13,13 @@ export interface Delivered {
   nak(delayMs: number): void
   /** Never comes again. */
   term(): void
-  /** Restarts the wait for an acknowledgement. */
+  /** Restarts the server's wait for an acknowledgement; no more after ten minutes. */
   working(): void
 }
 
 const NANOS_PER_MS = 1_000_000
+// A handler that hangs for longer does not keep the message from the other instances.
+const WORKING_MS_MAX = 600_000
 
 /**
  * Reads where the message stands from its acknowledgement subject (NATS ADR-15), which has nine tokens, or eleven and
@@ -28,6 +30,7 @@ export function openDelivered(msg: Msg): Delivered {
   const at = tokens.length === 9 ? 2 : 4
   const [stream, , deliveries, streamSequence, , storedAtNanos = '0'] = tokens.slice(at)
   const messageId = msg.headers?.get(MESSAGE_ID_HEADER)
+  const receivedAt = performance.now()
   let isAnswered = false
 
   function answer(text: string): void {
@@ -57,7 +60,8 @@ export function openDelivered(msg: Msg): Delivered {
       answer('+TERM')
     },
     working: () => {
-      if (!isAnswered) msg.respond('+WPI')
+      const isHung = performance.now() - receivedAt > WORKING_MS_MAX
+      if (!isAnswered && !isHung) msg.respond('+WPI')
     },
   }
 }

@@ -75,7 +75,8 @@ export async function store(connection: NatsConnection, message: StoredMessage):
   })
 }
 
-function asStoreError(error: unknown, subject: string): AppError {
+/** The `AppError` for what JetStream answered or the client threw. */
+export function asStoreError(error: unknown, subject: string): AppError {
   if (error instanceof JetStreamApiError || error instanceof JetStreamError) {
     // The stream is full, has no leader, or is not there yet: each may pass, and nothing was stored.
     const message = `The stream of ${subject} does not take messages at the moment.`

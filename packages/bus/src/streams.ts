@@ -67,10 +67,7 @@ export async function provisionTopology(
  * @throws bus.topology-mismatch naming each difference; bus.unavailable
  */
 export async function checkTopology(connection: NatsConnection, service: string): Promise<void> {
-  const manager = await jetstreamManager(connection, {
-    checkAPI: false,
-    apiPrefix: SERVICE_JS_API,
-  })
+  const manager = await consumersOf(connection)
   const complaints: string[] = []
   for (const consumer of RIGHTS[service]?.consumers ?? []) {
     const place = `${consumer.stream}/${consumer.name}`
@@ -140,7 +137,13 @@ async function putConsumer(
   return (await manager.consumers.update(rights.stream, rights.name, { ...wanted })).config
 }
 
-async function findConsumer(
+/** The little of JetStream's API that a service may call. */
+export function consumersOf(connection: NatsConnection): Promise<JetStreamManager> {
+  return jetstreamManager(connection, { checkAPI: false, apiPrefix: SERVICE_JS_API })
+}
+
+/** A consumer as the server has it, or nothing when it has none. */
+export async function findConsumer(
   manager: JetStreamManager,
   { stream, name }: ConsumerRights,
 ): Promise<ConsumerConfig | undefined> {

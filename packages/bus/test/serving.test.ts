@@ -1,0 +1,263 @@
+import { headers } from '@nats-io/transport-node'
+import { Type } from 'typebox'
+import { afterAll, expect, test } from '@jest/globals'
+import type { Call } from '@mumega/bus'
+import { defineRequest } from '@mumega/contracts/define'
+import { AppError } from '@mumega/errors'
+import { eventually } from '@mumega/testkit'
+import { CONTEXT, givenGate, givenNats, greet } from './given.ts'
+
+const ground = await givenNats()
+const bridge = await ground.bus('bridge')
+const gateway = await ground.bus('gateway')
+afterAll(ground.stop)
+
+function contractNamed<Name extends string>(name: Name, errors: string[] = []) {
+  return defineRequest({ ...greet, subject: `rpc.bridge.v1.${name}`, errors })
+}
+
+const seen: Call[] = []
+bridge.serve(greet, async ({ name }, call) => {
+  seen.push(call)
+  if (name === 'nobody') {
+    throw new AppError('bridge.nobody-there', 'not-found', 'Nobody is there.', {
+      details: { name, tries: 2 },
+    })
+  }
+  if (name === 'undeclared') throw new AppError('bridge.secret', 'conflict', 'the password is 1234')
+  if (name === 'broken') throw new TypeError('the password is 1234')
+  return { greeting: name === 'wrong' ? (7 as unknown as string) : `Hello ${name}` }
+})
+await bridge.connection.flush()
+
+test('a reply comes back to the caller, whose context the handler gets', async () => {
+  const reply = await gateway.request(greet, { name: 'loom' }, { context: CONTEXT })
+
+  expect(reply).toEqual({ greeting: 'Hello loom' })
+  expect(seen.at(-1)?.context).toEqual(CONTEXT)
+})
+
+test('an error that the contract names comes back with code, kind, message and details', async () => {
+  await expect(
+    gateway.request(greet, { name: 'nobody' }, { context: CONTEXT }),
+  ).rejects.toMatchObject({
+    code: 'bridge.nobody-there',
+    kind: 'not-found',
+    message: 'Nobody is there.',
+    details: { name: 'nobody', tries: 2 },
+  })
+})
+
+test.each(['undeclared', 'broken', 'wrong'])(
+  'what a handler does against its contract (%s) is a bug whose text stays inside',
+  async (name) => {
+    const failure: unknown = await gateway
+      .request(greet, { name }, { context: CONTEXT })
+      .catch((error: unknown) => error)
+
+    expect(failure).toMatchObject({ code: 'bus.bug', kind: 'bug' })
+    expect(JSON.stringify([failure, String(failure)])).not.toContain('1234')
+  },
+)
+
+test('an error carries the headers that NATS ADR-32 names', async () => {
+  const hdrs = headers()
+  hdrs.set('Mumega-Context', JSON.stringify(CONTEXT))
+  hdrs.set('Mumega-Deadline', String(Date.now() + 1_000))
+
+  const answer = await gateway.connection.request(greet.subject, '{"name":"nobody"}', {
+    timeout: 1_000,
+    headers: hdrs,
+  })
+
+  expect(answer.headers?.get('Nats-Service-Error-Code')).toBe('404')
+  expect(answer.headers?.get('Nats-Service-Error')).toBe('Nobody is there.')
+  expect(answer.json()).toHaveProperty('code', 'bridge.nobody-there')
+})
+
+const GOOD_HEADERS = {
+  'Mumega-Context': JSON.stringify(CONTEXT),
+  'Mumega-Deadline': String(Date.now() + 60_000),
+}
+const badActor = JSON.stringify({ tenantId: 'acme', actor: { id: 'x', kind: 'robot' } })
+
+test.each([
+  ['a body that is no JSON', '{', GOOD_HEADERS, ''],
+  ['a body without its field', '{}', GOOD_HEADERS, 'name'],
+  ['a field of the wrong type', '{"name":7}', GOOD_HEADERS, 'name'],
+  ['a field that is too short', '{"name":""}', GOOD_HEADERS, 'name'],
+  ['an array', '[]', GOOD_HEADERS, ''],
+  ['no context', '{"name":"a"}', { ...GOOD_HEADERS, 'Mumega-Context': '' }, 'Mumega-Context'],
+  ['half a context', '{"name":"a"}', { ...GOOD_HEADERS, 'Mumega-Context': '{' }, 'Mumega-Context'],
+  [
+    'a context with an unknown kind of actor',
+    '{"name":"a"}',
+    { ...GOOD_HEADERS, 'Mumega-Context': badActor },
+    'Mumega-Context/actor/kind',
+  ],
+  ['no deadline', '{"name":"a"}', { ...GOOD_HEADERS, 'Mumega-Deadline': '' }, 'Mumega-Deadline'],
+  [
+    'a deadline that is no number',
+    '{"name":"a"}',
+    { ...GOOD_HEADERS, 'Mumega-Deadline': 'soon' },
+    'Mumega-Deadline',
+  ],
+])('%s is refused with its field named, and no handler runs', async (_, body, fields, field) => {
+  const handled = seen.length
+  const hdrs = headers()
+  for (const [name, value] of Object.entries(fields)) if (value !== '') hdrs.set(name, value)
+
+  const answer = await gateway.connection.request(greet.subject, body, {
+    timeout: 1_000,
+    headers: hdrs,
+  })
+
+  expect(answer.json()).toMatchObject({ code: 'bus.invalid-request', details: { field } })
+  expect(seen).toHaveLength(handled)
+})
+
+test('a request past its deadline is not started', async () => {
+  const handled = seen.length
+  const hdrs = headers()
+  hdrs.set('Mumega-Context', JSON.stringify(CONTEXT))
+  hdrs.set('Mumega-Deadline', String(Date.now() - 1))
+
+  const answer = await gateway.connection.request(greet.subject, '{"name":"late"}', {
+    timeout: 1_000,
+    headers: hdrs,
+  })
+
+  expect(answer.json()).toHaveProperty('code', 'bus.timeout')
+  expect(seen).toHaveLength(handled)
+})
+
+test("a handler's signal aborts when the caller stops waiting", async () => {
+  const slow = contractNamed('test-slow')
+  const aborted = givenGate()
+  bridge.serve(slow, async (_, { signal }) => {
+    await new Promise((resolve) => {
+      signal.addEventListener('abort', resolve)
+    })
+    aborted.open()
+    return { greeting: String(signal.reason) }
+  })
+  await bridge.connection.flush()
+
+  await expect(
+    gateway.request(slow, { name: 'a' }, { context: CONTEXT, timeoutMs: 100 }),
+  ).rejects.toMatchObject({ code: 'bus.timeout', kind: 'unavailable' })
+  await aborted.opened
+})
+
+test('requests beyond what may run and wait are refused at once, and the others are answered', async () => {
+  const crowded = contractNamed('test-crowded')
+  const gate = givenGate()
+  let running = 0
+  let runningMax = 0
+  bridge.serve(crowded, async () => {
+    running += 1
+    runningMax = Math.max(runningMax, running)
+    await gate.opened
+    running -= 1
+    return { greeting: 'at last' }
+  })
+  await bridge.connection.flush()
+
+  const outcomes: string[] = []
+  const asked = Array.from({ length: 256 + 1_024 + 20 }, () =>
+    gateway
+      .request(crowded, { name: 'a' }, { context: CONTEXT, timeoutMs: 20_000 })
+      .then(({ greeting }) => outcomes.push(greeting))
+      .catch((error: unknown) => outcomes.push((error as AppError).code)),
+  )
+  await eventually(async () => outcomes.length === 20, { what: 'the refusals' })
+  expect(new Set(outcomes)).toEqual(new Set(['bus.overloaded']))
+  gate.open()
+  await Promise.all(asked)
+
+  expect(outcomes.filter((outcome) => outcome === 'at last')).toHaveLength(256 + 1_024)
+  expect(runningMax).toBe(256)
+})
+
+test('two instances of a service share its requests, each answered once', async () => {
+  const shared = contractNamed('test-shared')
+  const other = await ground.bus('bridge')
+  const answeredBy = { first: 0, second: 0 }
+  bridge.serve(shared, async () => ({ greeting: `first ${(answeredBy.first += 1)}` }))
+  other.serve(shared, async () => ({ greeting: `second ${(answeredBy.second += 1)}` }))
+  await Promise.all([bridge.connection.flush(), other.connection.flush()])
+
+  await Promise.all(
+    Array.from({ length: 200 }, () => gateway.request(shared, { name: 'a' }, { context: CONTEXT })),
+  )
+
+  expect(answeredBy.first + answeredBy.second).toBe(200)
+  expect(Math.min(answeredBy.first, answeredBy.second)).toBeGreaterThan(0)
+})
+
+test('an oversize request is refused before it is sent, and an oversize reply by its service', async () => {
+  const large = defineRequest({
+    ...greet,
+    subject: 'rpc.bridge.v1.test-large',
+    reply: Type.Object({ text: Type.String() }),
+  })
+  bridge.serve(large, async () => ({ text: 'x'.repeat(1_000_001) }))
+  await bridge.connection.flush()
+
+  await expect(
+    gateway.request(large, { name: 'x'.repeat(1_000_001) }, { context: CONTEXT }),
+  ).rejects.toMatchObject({ code: 'bus.too-large', details: { limitBytes: 1_000_000 } })
+  await expect(gateway.request(large, { name: 'a' }, { context: CONTEXT })).rejects.toMatchObject({
+    code: 'bus.too-large',
+    kind: 'too-large',
+  })
+})
+
+test('a request that nobody serves fails at once', async () => {
+  const unserved = contractNamed('test-unserved')
+
+  await expect(
+    gateway.request(unserved, { name: 'a' }, { context: CONTEXT, timeoutMs: 5_000 }),
+  ).rejects.toMatchObject({ kind: 'unavailable' })
+})
+
+test('a reply that breaks the contract of the caller is a bug', async () => {
+  const newer = contractNamed('test-newer')
+  const older = defineRequest({ ...newer, reply: Type.Object({ farewell: Type.String() }) })
+  bridge.serve(newer, async () => ({ greeting: 'hello' }))
+  await bridge.connection.flush()
+
+  await expect(gateway.request(older, { name: 'a' }, { context: CONTEXT })).rejects.toMatchObject({
+    code: 'bus.invalid-reply',
+    kind: 'bug',
+  })
+})
+
+test('a drain waits for the handlers in flight, and takes nothing new', async () => {
+  const leaving = await ground.bus('bridge')
+  const held = contractNamed('test-held')
+  const [started, gate] = [givenGate(), givenGate()]
+  let handled = 0
+  leaving.serve(held, async () => {
+    handled += 1
+    started.open()
+    await gate.opened
+    return { greeting: 'still answered' }
+  })
+  await leaving.connection.flush()
+
+  const asked = gateway.request(held, { name: 'a' }, { context: CONTEXT })
+  await started.opened
+  const drained = leaving.drain()
+  // The server answers a ping after it has taken the subscription away.
+  await leaving.connection.flush()
+  await expect(
+    gateway.request(held, { name: 'b' }, { context: CONTEXT, timeoutMs: 200 }),
+  ).rejects.toMatchObject({ kind: 'unavailable' })
+  gate.open()
+
+  expect(await asked).toEqual({ greeting: 'still answered' })
+  await drained
+  expect(leaving.connection.isClosed()).toBe(true)
+  expect(handled).toBe(1)
+})
