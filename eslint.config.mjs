@@ -76,7 +76,7 @@ export default tseslint.config(
     files: ['packages/**/*.ts', 'services/**/*.ts', 'test/**/*.ts'],
     extends: [js.configs.recommended, tseslint.configs.recommendedTypeChecked],
     languageOptions: {
-      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+      parserOptions: { project: 'tsconfig.eslint.json', tsconfigRootDir: import.meta.dirname },
     },
     plugins: { mumega },
     rules: { ...STYLE, ...TYPED, 'mumega/no-audit-before-write': 'error' },
