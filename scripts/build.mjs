@@ -22,12 +22,19 @@ export function suiteProjects() {
   return ['packages/local', 'packages/cli', ...allProjects().filter(isService)]
 }
 
-/** Compiles what has changed since the last time. Ends the process with the complaints if there are any. */
-export async function build(projects) {
+/**
+ * Compiles what has changed since the last time, and says in the end what is wrong if anything is.
+ * `check: false` leaves the types unchecked (a fifth of the time): for whoever only runs what was
+ * checked before it was committed. The next build with checks checks all of it.
+ */
+export async function build(projects, { check = true } = {}) {
   for (const folder of allProjects()) prune(folder)
   const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')
   const startedAtMs = Date.now()
-  const { code, output } = await runQuietly(process.execPath, [compiler, '-b', ...projects])
+  const { code, output } = await runQuietly(process.execPath, [
+    ...[compiler, '-b', ...(check ? [] : ['--noCheck'])],
+    ...projects,
+  ])
   if (code !== 0) fail(`${output.trim()}\n\nThe build failed; the lines above say where.`)
   if (Date.now() - startedAtMs > 2_000) step('built')
 }

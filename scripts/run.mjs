@@ -9,7 +9,7 @@ import { fail } from './progress.mjs'
 const [path = '', ...words] = process.argv.slice(2)
 
 await install()
-await build(path.startsWith('test/') ? allProjects() : suiteProjects())
+await build(path.startsWith('test/') ? allProjects() : suiteProjects(), { check: false })
 const program = programOf(path)
 if (program === undefined) fail(`There is no program ${path}.`)
 process.exit(await runOpenly(process.execPath, ['--enable-source-maps', program, ...words]))

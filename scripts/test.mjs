@@ -41,6 +41,7 @@ function report({ testResults, numPassedTests, numPendingTests, numTodoTests, ..
   for (const { fullName } of skipped) process.stdout.write(`skipped: ${fullName}\n`)
   // A file that could not even be loaded holds tests that did not pass.
   const failed = counts.numFailedTests + counts.numRuntimeErrorTestSuites
+  if (failed === 0 && code !== 0) step(`Jest ended with code ${code} although no test failed`)
   process.stdout.write(
     `${numPassedTests} passed, ${failed} failed, ${numPendingTests + numTodoTests} skipped\n`,
   )

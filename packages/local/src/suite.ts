@@ -74,11 +74,10 @@ async function start(options: SuiteOptions, keep: Keep): Promise<Suite> {
   const gatewayPort = await choosePort(settings)
   const surroundings = await provideSurroundings(options, { folder, gatewayPort, keep })
 
-  const gatewayEnvironment = serviceEnvironment('gateway', surroundings, environment)
-  const operatorToken = await createOperator(gatewayEnvironment)
-  if (operatorToken !== undefined) progress.say(operatorMessage(operatorToken))
-
-  const services = await startServices(options, { folder, surroundings, keep })
+  const [operatorToken, services] = await together([
+    showOperator(serviceEnvironment('gateway', surroundings, environment), progress),
+    startServices(options, { folder, surroundings, keep }),
+  ])
   const gatewayUrl = String(services.get('gateway')?.current().ready['url'])
   const traces = settings.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
   writeRunFile(folder, {
@@ -90,8 +89,24 @@ async function start(options: SuiteOptions, keep: Keep): Promise<Suite> {
   return { gatewayUrl, operatorToken, dataDir: folder.path }
 }
 
-function operatorMessage(token: string): string {
-  return `\n  The first operator's token, shown this once; only its hash is kept:\n\n    ${token}\n`
+/** Both results; a failure of one is told only after the other has ended too, so that nothing is left over. */
+async function together<One, Other>(
+  both: readonly [Promise<One>, Promise<Other>],
+): Promise<[One, Other]> {
+  await Promise.allSettled(both)
+  return Promise.all(both)
+}
+
+async function showOperator(
+  gatewayEnvironment: Readonly<Record<string, string>>,
+  progress: Progress,
+): Promise<string | undefined> {
+  const token = await createOperator(gatewayEnvironment)
+  if (token === undefined) return undefined
+  // At once: should the start fail after this, the token cannot be had again.
+  progress.say(`\n  The first operator's token, shown this once; only its hash is kept:\n`)
+  progress.say(`    ${token}\n`)
+  return token
 }
 
 async function choosePort(settings: Settings): Promise<number> {
@@ -118,8 +133,7 @@ async function provideSurroundings(
     keep({ name, kind: 'server', stop: server.stop })
   }
   const servers = { folder, settings, secrets, progress, onStarted }
-  const adminUrl = await providePostgres(servers)
-  const nats = await provideNats(servers)
+  const [adminUrl, nats] = await together([providePostgres(servers), provideNats(servers)])
   await provisionBus({ natsUrl: nats.url, adminSeed: nats.adminSeed })
   const databases = SERVICES.map((service) => ({
     service,
