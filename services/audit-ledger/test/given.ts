@@ -24,6 +24,8 @@ export interface TestLedger {
   readonly natsPid: number
   /** A service's own connection to the bus; closed by `stop()`. */
   bus(service: string): Promise<Bus>
+  /** A connection that may hear everything; closed by `stop()`. */
+  adminBus(): Promise<Bus>
   /** Starts the ledger in this process, again after `rest()`. */
   run(): Promise<void>
   /** Ends the ledger, and leaves what it wrote. */
@@ -63,20 +65,18 @@ export async function givenLedger({ isRunning = true } = {}): Promise<TestLedger
   await admin.connect()
   await admin.query('set search_path = audit_ledger')
 
+  async function connectAs(service: string, nkeySeed: string): Promise<Bus> {
+    const bus = await connectBus({ natsUrl: nats.url, nkeySeed, service, clock: systemClock })
+    buses.push(bus)
+    return bus
+  }
+
   const ledger: TestLedger = {
     config,
     adminUrl: database.adminUrl,
     natsPid: nats.pid,
-    async bus(service) {
-      const bus = await connectBus({
-        natsUrl: nats.url,
-        nkeySeed: nats.seedOf(service),
-        service,
-        clock: systemClock,
-      })
-      buses.push(bus)
-      return bus
-    },
+    bus: (service) => connectAs(service, nats.seedOf(service)),
+    adminBus: () => connectAs('admin', nats.adminSeed),
     async run() {
       running = await start(config)
     },

@@ -4,9 +4,10 @@ const LENGTH_BYTES = 2
 export function framesOf(entries: Buffer): Buffer[] {
   const frames: Buffer[] = []
   for (let at = 0; at < entries.length;) {
-    const end = at + LENGTH_BYTES + entries.readUInt16BE(at)
+    const begin = at + LENGTH_BYTES
+    const end = begin > entries.length ? Infinity : begin + entries.readUInt16BE(at)
     if (end > entries.length) throw new RangeError('the last entry of a batch is cut off')
-    frames.push(entries.subarray(at + LENGTH_BYTES, end))
+    frames.push(entries.subarray(begin, end))
     at = end
   }
   return frames

@@ -1,0 +1,168 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import type { Bus } from '@mumega/bus'
+import type { AuditIntent } from '@mumega/contracts/audit'
+import { append, getChainHead } from '@mumega/contracts/audit-ledger'
+import type { CallContext } from '@mumega/contracts/scalars'
+import { GENESIS } from '@mumega/tlog/entry'
+import { start } from '../src/service.ts'
+import {
+  anIntent,
+  givenLedger,
+  healthOfLedger,
+  OPERATOR,
+  publishIntents,
+  sealedKeys,
+  untilSealed,
+  type TestLedger,
+} from './given.ts'
+
+let ledger: TestLedger
+let bridge: Bus
+
+beforeAll(async () => {
+  ledger = await givenLedger()
+  bridge = await ledger.bus('bridge')
+})
+afterAll(() => ledger.stop())
+
+const BRIDGE: CallContext = {
+  tenantId: 'acme',
+  actor: { id: 'service:bridge', kind: 'service' },
+}
+
+function appendAs(
+  context: CallContext,
+  intent: AuditIntent,
+  expectedHead?: string,
+): Promise<{ seq: number; index: number; hash: string }> {
+  const head = expectedHead === undefined ? {} : { expectedHead }
+  return bridge.request(append, { source: 'bridge', intent, ...head }, { context })
+}
+
+test('an append answers with the place of the committed entry, and gives it again when asked again', async () => {
+  const intent = anIntent({ chain: 'direct' })
+
+  const first = await appendAs(BRIDGE, intent)
+
+  expect(first).toMatchObject({ seq: 1, source: 'bridge', id: intent.id })
+  expect((await sealedKeys(ledger)).map(({ id }) => id)).toContain(intent.id)
+  expect(await appendAs(BRIDGE, intent)).toEqual(first)
+})
+
+test('an append that expects the head it has seen is sealed, and one that expects another is refused', async () => {
+  const first = await appendAs(BRIDGE, anIntent({ chain: 'heads' }), GENESIS)
+  const context = OPERATOR
+  const head = await bridge.request(getChainHead, { chain: 'heads' }, { context })
+  expect(head).toEqual({ seq: 1, head: first.hash })
+
+  const second = await appendAs(BRIDGE, anIntent({ chain: 'heads' }), first.hash)
+  const stale = appendAs(BRIDGE, anIntent({ chain: 'heads' }), first.hash)
+
+  expect(second.seq).toBe(2)
+  await expect(stale).rejects.toMatchObject({
+    code: 'audit-ledger.chain-seq-collision',
+    status: 409,
+  })
+  expect((await sealedKeys(ledger)).filter(({ chain }) => chain === 'heads')).toHaveLength(2)
+})
+
+test('of appends that race for one head exactly one is sealed', async () => {
+  const intents = Array.from({ length: 12 }, () => anIntent({ chain: 'race' }))
+
+  const outcomes = await Promise.allSettled(
+    intents.map((intent) => appendAs(BRIDGE, intent, GENESIS)),
+  )
+
+  expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+  expect((await sealedKeys(ledger)).filter(({ chain }) => chain === 'race')).toHaveLength(1)
+})
+
+test('an append that is repeated with the head it once expected still gets its first place', async () => {
+  const intent = anIntent({ chain: 'repeated' })
+  const first = await appendAs(BRIDGE, intent, GENESIS)
+  await appendAs(BRIDGE, anIntent({ chain: 'repeated' }))
+
+  expect(await appendAs(BRIDGE, intent, GENESIS)).toEqual(first)
+})
+
+test('the same id with other content is refused as a conflict', async () => {
+  const intent = anIntent({ chain: 'twice' })
+  await appendAs(BRIDGE, intent)
+
+  const other = appendAs(BRIDGE, { ...intent, action: 'message.refused' })
+
+  await expect(other).rejects.toMatchObject({ code: 'audit-ledger.id-reused', status: 409 })
+})
+
+test.each<[string, CallContext]>([
+  ['another service', { ...BRIDGE, actor: { id: 'service:gateway', kind: 'service' } }],
+  ['an agent of that name', { ...BRIDGE, actor: { id: 'service:bridge', kind: 'agent' } }],
+  ['an operator', OPERATOR],
+])('%s cannot append in the name of a service', async (_name, context) => {
+  const intent = anIntent({ chain: 'forged' })
+
+  const refused = appendAs(context, intent)
+
+  await expect(refused).rejects.toMatchObject({ code: 'audit-ledger.source-mismatch', status: 403 })
+  expect((await sealedKeys(ledger)).filter(({ chain }) => chain === 'forged')).toEqual([])
+})
+
+test('what cannot be sealed is refused before anything is written', async () => {
+  const large = anIntent({ chain: 'refused', payload: { text: 'x'.repeat(65_536) } })
+  const closesNothing = anIntent({ chain: 'refused', phase: 'outcome' })
+
+  await expect(appendAs(BRIDGE, large)).rejects.toMatchObject({
+    code: 'audit-ledger.payload-too-large',
+    status: 413,
+  })
+  await expect(appendAs(BRIDGE, closesNothing)).rejects.toMatchObject({
+    code: 'audit-ledger.intent-invalid',
+    status: 400,
+  })
+  expect((await sealedKeys(ledger)).filter(({ chain }) => chain === 'refused')).toEqual([])
+})
+
+test('LOCK-S024-F-2: a place that stays taken is tried exactly twice, each time from a fresh head, then 409', async () => {
+  // A row that no head leads to: whoever reads the head finds seq 1 free, and its index does not.
+  await ledger.sql(
+    `insert into event_keys (id, log_index, seq, number, source, chain, intent_hash)
+     values (gen_random_uuid(), 9999999, 1, 1, 'nobody', 'taken', sha256(''))`,
+  )
+  // A sequence keeps what a rolled-back statement took from it: an honest count of the tries.
+  await ledger.sql('create sequence tries; grant usage on sequence tries to mumega_audit_ledger')
+  await ledger.sql(
+    `create function count_try() returns trigger language plpgsql as
+       $$ begin if new.chain = 'taken' then perform nextval('audit_ledger.tries'); end if; return new; end $$;
+     create trigger count_try before insert on event_keys for each row execute function count_try()`,
+  )
+  const before = await healthOfLedger(bridge)
+
+  const [taken, free] = await Promise.allSettled([
+    appendAs(BRIDGE, anIntent({ chain: 'taken' })),
+    appendAs(BRIDGE, anIntent({ chain: 'free' })),
+  ])
+
+  expect(taken).toMatchObject({ reason: { code: 'audit-ledger.chain-seq-collision', status: 409 } })
+  expect(free).toMatchObject({ value: { seq: 1, chain: 'free' } })
+  const tries = await ledger.sql<{ last_value: string }>('select last_value from tries')
+  expect(tries).toEqual([{ last_value: '2' }])
+  const after = await healthOfLedger(bridge)
+  expect(Number(after.figures['collisions']) - Number(before.figures['collisions'])).toBe(2)
+  await ledger.sql('drop trigger count_try on event_keys')
+})
+
+test('two ledgers that write at once give every event one place and leave no gap', async () => {
+  const other = await start({
+    ...ledger.config,
+    LEDGER_CHECKPOINT_FILE: `${ledger.config.LEDGER_KEY_FILE}.other`,
+  })
+  const before = (await sealedKeys(ledger)).length
+  const messages = Array.from({ length: 100 }, () => [anIntent({ chain: 'both' })])
+  await Promise.all(messages.map((intents) => publishIntents(bridge, intents)))
+
+  const keys = await untilSealed(ledger, before + 100)
+  await other.stop()
+
+  const seqs = keys.filter(({ chain }) => chain === 'both').map(({ seq }) => seq)
+  expect(seqs).toEqual(Array.from({ length: 100 }, (_, nth) => nth + 1))
+})
