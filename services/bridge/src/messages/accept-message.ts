@@ -6,8 +6,8 @@ import { act } from '@mumega/db/act'
 import { findNames } from '../agents/agent-repository.ts'
 import type { Bridge } from '../bridge.ts'
 import { agentNotFound, inboxFull, messageNotFound, tooManyRecipients } from '../errors.ts'
-import { insertDeliveries, lockOtherInboxes, takePlaces, type Place } from './inbox-repository.ts'
-import { insertMessage, isVisibleTo } from './message-repository.ts'
+import { lockOtherInboxes } from './inbox-repository.ts'
+import { insertWithPlaces, isVisibleTo } from './message-repository.ts'
 import { auditOf, checkDraft, eventsOf, messageOf, type Draft } from './message.ts'
 
 export interface Accepted {
@@ -26,27 +26,25 @@ export interface Accepted {
  * bridge.too-many-recipients, bridge.text-too-large, bridge.invalid-text
  */
 export async function acceptMessage(
-  bridge: Bridge,
+  { db, clock, inboxUnreadMax }: Bridge,
   context: CallContext,
   { requestId, draft }: { requestId: string; draft: Draft },
 ): Promise<Accepted> {
   checkDraft(draft)
-  const { db, clock } = bridge
   const { tenantId } = context
   // The draft names its sender, so another agent's use of the same id is refused and not answered.
   const request = { requestId, command: 'accept-message', content: draft }
   return act(db, { context, clock, request }, async (trx) => {
     await checkParties(trx, tenantId, draft)
     const message = messageOf(draft, { tenantId, messageId: uuidv7(), sentAt: clock.now() })
-    const { messageId } = message
-    await insertMessage(trx, message)
-    // Last, because every other message to these inboxes waits from here until the commit.
-    const places = await takePlacesFor(trx, bridge, { tenantId, draft })
-    if (places.length > 0) await insertDeliveries(trx, { tenantId, messageId, places })
-    const recipients = places.map((place) => place.agent)
+    const recipients = await recipientsOf(trx, tenantId, draft)
+    const places = await insertWithPlaces(trx, message, recipients)
+    if (places.length !== recipients.length) throw new Error('a registered agent has no inbox')
+    const full = places.find((place) => place.unread > inboxUnreadMax)
+    if (full !== undefined) throw inboxFull(full.agent, inboxUnreadMax)
     return {
       reply: {
-        messageId,
+        messageId: message.messageId,
         recipients: recipients.length,
         ...(message.deadline === undefined ? {} : { deadline: message.deadline.toISOString() }),
       },
@@ -71,25 +69,13 @@ async function checkParties(trx: Knex.Transaction, tenantId: string, draft: Draf
   if (!(await isVisibleTo(trx, question))) throw messageNotFound(draft.replyTo)
 }
 
-async function takePlacesFor(
-  trx: Knex.Transaction,
-  { inboxUnreadMax }: Bridge,
-  { tenantId, draft }: { tenantId: string; draft: Draft },
-): Promise<Place[]> {
-  const agents = draft.to === undefined ? await lockAllOthers(trx, tenantId, draft) : [draft.to]
-  if (agents.length === 0) return []
-  const places = await takePlaces(trx, { tenantId, agents })
-  if (places.length !== agents.length) throw new Error('a registered agent has no inbox')
-  const full = places.find((place) => place.unread > inboxUnreadMax)
-  if (full !== undefined) throw inboxFull(full.agent, inboxUnreadMax)
-  return places
-}
-
-async function lockAllOthers(
+/** The names of whoever gets the message; for a broadcast, with their inboxes locked in order. */
+async function recipientsOf(
   trx: Knex.Transaction,
   tenantId: string,
-  { from }: Draft,
+  { from, to }: Draft,
 ): Promise<string[]> {
+  if (to !== undefined) return [to]
   const limit = BROADCAST_RECIPIENTS_MAX + 1
   const agents = await lockOtherInboxes(trx, { tenantId, agent: from, limit })
   if (agents.length === limit) throw tooManyRecipients(BROADCAST_RECIPIENTS_MAX)

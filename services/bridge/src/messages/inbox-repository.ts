@@ -8,14 +8,6 @@ export interface InboxKey {
   agent: string
 }
 
-/** The place that an inbox has just given away. */
-export interface Place {
-  agent: string
-  position: number
-  /** Unacknowledged messages, this one included. */
-  unread: number
-}
-
 export interface Delivery {
   to: string
   position: number
@@ -28,30 +20,6 @@ interface DeliveryRow {
   position: string
   acknowledged_at: Date | null
   fetched: boolean
-}
-
-/**
- * Takes the next position in each of these inboxes and holds their row locks until `trx` ends, so
- * that positions become visible in their order. For several inboxes `lockOtherInboxes` must have
- * locked them before, in order. An agent without an inbox has no place in the answer.
- */
-export async function takePlaces(
-  trx: Knex.Transaction,
-  { tenantId, agents }: { tenantId: string; agents: string[] },
-): Promise<Place[]> {
-  const taken = await trx.raw<{
-    rows: { agent: string; last_position: string; unread: string }[]
-  }>(
-    `update inboxes set last_position = last_position + 1
-      where tenant_id = ? and agent = any(?)
-      returning agent, last_position, last_position - acknowledged as unread`,
-    [tenantId, agents],
-  )
-  return taken.rows.map((row) => ({
-    agent: row.agent,
-    position: Number(row.last_position),
-    unread: Number(row.unread),
-  }))
 }
 
 /**
@@ -68,20 +36,6 @@ export async function lockOtherInboxes(
     [tenantId, agent, limit],
   )
   return locked.rows.map((row) => row.agent)
-}
-
-export async function insertDeliveries(
-  trx: Knex.Transaction,
-  { tenantId, messageId, places }: { tenantId: string; messageId: string; places: Place[] },
-): Promise<void> {
-  await trx('deliveries').insert(
-    places.map(({ agent, position }) => ({
-      tenant_id: tenantId,
-      recipient: agent,
-      position,
-      message_id: messageId,
-    })),
-  )
 }
 
 export async function hasInbox(

@@ -16,19 +16,63 @@ export interface MessageRow {
   sent_at: Date
 }
 
-export async function insertMessage(trx: Knex.Transaction, message: Message): Promise<void> {
-  await trx<MessageRow>('messages').insert({
-    tenant_id: message.tenantId,
-    message_id: message.messageId,
-    sender: message.from,
-    kind: message.kind,
-    text: message.text,
-    content_type: message.contentType,
-    reply_to: message.replyTo ?? null,
-    correlation_id: message.correlationId ?? null,
-    deadline: message.deadline ?? null,
-    sent_at: message.sentAt,
-  })
+/** The place that an inbox has just given away. */
+export interface Place {
+  agent: string
+  position: number
+  /** Unacknowledged messages, this one included. */
+  unread: number
+}
+
+// One statement, because every other message to these inboxes waits from here until the commit.
+const INSERT_WITH_PLACES = `
+  with place as (
+    update inboxes set last_position = last_position + 1
+     where tenant_id = ? and agent = any(?)
+     returning agent, last_position as position, last_position - acknowledged as unread),
+  message as (
+    insert into messages (tenant_id, message_id, sender, kind, text, content_type, reply_to,
+                          correlation_id, deadline, sent_at)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    returning tenant_id, message_id),
+  delivery as (
+    insert into deliveries (tenant_id, recipient, position, message_id)
+    select message.tenant_id, place.agent, place.position, message.message_id from place, message)
+  select agent, position, unread from place`
+
+/**
+ * Stores a message with the next position in each recipient's inbox, and holds the locks of these
+ * inboxes until `trx` ends, so that positions become visible in their order. Several inboxes must
+ * have been locked by `lockOtherInboxes` before, in order. Who has no inbox has no place in the
+ * answer.
+ */
+export async function insertWithPlaces(
+  trx: Knex.Transaction,
+  message: Message,
+  recipients: string[],
+): Promise<Place[]> {
+  const taken = await trx.raw<{ rows: { agent: string; position: string; unread: string }[] }>(
+    INSERT_WITH_PLACES,
+    [
+      message.tenantId,
+      recipients,
+      message.tenantId,
+      message.messageId,
+      message.from,
+      message.kind,
+      message.text,
+      message.contentType,
+      message.replyTo ?? null,
+      message.correlationId ?? null,
+      message.deadline ?? null,
+      message.sentAt,
+    ],
+  )
+  return taken.rows.map(({ agent, position, unread }) => ({
+    agent,
+    position: Number(position),
+    unread: Number(unread),
+  }))
 }
 
 /** Who sent a message of the tenant, and when. */
