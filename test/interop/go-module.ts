@@ -16,8 +16,8 @@ export function toolsDir(): string {
 }
 
 /**
- * A program of one of the harness's Go modules, built once per version of the module's files and kept
- * in the cache.
+ * A program of one of the harness's Go modules, built once per version of the module's files and
+ * kept in the cache.
  *
  * @param folder below test/interop
  * @param target the package to build

@@ -16,7 +16,9 @@ interface Call {
   body?: unknown
 }
 
-/** Sends one message from one agent to another through the public API, and waits for its receipt. */
+/**
+ * Sends one message from one agent to another through the public API, and waits for its receipt.
+ */
 export async function sendOneMessage(suite: TestSuite): Promise<Journey> {
   const url = suite.gatewayUrl
   const operator = await suite.operatorToken()

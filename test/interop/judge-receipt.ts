@@ -8,7 +8,9 @@ import { buildGo, requiredVersion } from './go-module.ts'
 import { sendOneMessage } from './journey.ts'
 import { lastLine, runCommand } from './run-command.ts'
 
-/** Go's own note and transparency log packages open our checkpoint and verify a message's receipt. */
+/**
+ * Go's own note and transparency log packages open our checkpoint and verify a message's receipt.
+ */
 export async function judgeReceipt(): Promise<Finding[]> {
   const program = await buildGo('go-sumdb', '.')
   const suite = await startTestSuite({ services: SERVICES })

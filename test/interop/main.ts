@@ -22,7 +22,9 @@ const REASON_CHARACTERS_MAX = 200
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
-/** `npm run interop [name …]`: has strangers' tools judge ours, each as far as it can be had here. */
+/**
+ * `npm run interop [name …]`: has strangers' tools judge ours, each as far as it can be had here.
+ */
 async function main(names: readonly string[]): Promise<number> {
   const known = JUDGES.map(({ name }) => name)
   const unknown = names.filter((name) => !known.includes(name))

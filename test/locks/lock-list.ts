@@ -19,7 +19,9 @@ export interface LockTest {
   title: string
 }
 
-/** The list of docs/locks.md: `| LOCK-MON-1 | rule | files that hold it | files that prove it |`. */
+/**
+ * The list of docs/locks.md: `| LOCK-MON-1 | rule | files that hold it | files that prove it |`.
+ */
 export function listLocks(): Lock[] {
   return readText('docs/locks.md')
     .split('\n')

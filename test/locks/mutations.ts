@@ -1,14 +1,142 @@
-/**
- * One guard of a LOCK, taken away. `find` must stand in `file` exactly once; with `replace` in its
- * place the program still runs, and the LOCK no longer holds.
- */
-export interface Mutation {
-  lock: string
-  /** What is taken away, as the end of "without …". */
-  guard: string
+export interface Edit {
   file: string
+  /** Stands in the file exactly once. */
   find: string
   replace: string
 }
 
-export const MUTATIONS: readonly Mutation[] = []
+/** One guard of a LOCK, taken away: the program still runs, and the LOCK no longer holds. */
+export interface Mutation {
+  lock: string
+  /** What is taken away, as the end of "without …". */
+  guard: string
+  edits: readonly Edit[]
+}
+
+const IDENTITY = 'services/bridge/src/identity.ts'
+const NATS_CONFIG = 'packages/bus/src/nats-config.ts'
+const GROWTH = 'services/audit-ledger/src/signing/verified-growth.ts'
+const INTAKE = 'services/audit-ledger/src/intake/on-append.ts'
+const GROUP = 'services/audit-ledger/src/sealing/seal-group.ts'
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    lock: 'LOCK-MON-1',
+    guard: 'the comparison of the claimed agent with the authenticated one',
+    edits: [
+      {
+        file: IDENTITY,
+        find: 'claimed !== agent) throw identityBindingMismatch(claimed)',
+        replace: 'claimed !== agent) return claimed',
+      },
+    ],
+  },
+  {
+    lock: 'LOCK-MON-1',
+    guard: 'the refusal of callers who are no agents',
+    edits: [
+      {
+        file: IDENTITY,
+        find: 'if (!isAgent || !Value.Check(AgentName, name)) throw senderNotAnAgent()',
+        replace: '',
+      },
+    ],
+  },
+  {
+    lock: 'LOCK-MON-3',
+    guard: 'the permission to pull the own intents only',
+    edits: [
+      {
+        file: NATS_CONFIG,
+        find: '...consumers.flatMap(({ stream, name }) => [\n          `${SERVICE_JS_API}',
+        replace:
+          '...Object.values(RIGHTS).flatMap((rights) => rights.consumers)' +
+          '.flatMap(({ stream, name }) => [\n          `${SERVICE_JS_API}',
+      },
+    ],
+  },
+  {
+    lock: 'LOCK-MON-3',
+    guard: 'the permission to publish under the own name only',
+    edits: [
+      {
+        file: NATS_CONFIG,
+        find: '.map((kind) => `${kind}.${service}.>`)',
+        replace: '.map((kind) => `${kind}.>`)',
+      },
+    ],
+  },
+  {
+    lock: 'LOCK-MON-3',
+    guard: 'the limit of the grants on the log to its own service',
+    edits: [
+      {
+        file: 'services/audit-ledger/migrations/0004_guard_log.sql',
+        find: 'event_keys, checkpoints, subtrees to mumega_audit_ledger;',
+        replace: 'event_keys, checkpoints, subtrees to mumega_audit_ledger, public;',
+      },
+    ],
+  },
+  {
+    lock: 'LOCK-MON-4',
+    guard: 'the count of exactly 256 events to an anchor',
+    edits: [
+      {
+        file: GROWTH,
+        find: '(index + 1) % ANCHOR_EVENTS === 0',
+        replace: '(index + 1) % (ANCHOR_EVENTS - 1) === 0',
+      },
+    ],
+  },
+  {
+    lock: 'LOCK-MON-4',
+    guard: 'the comparison of the bytes read back with what was committed',
+    edits: [
+      {
+        file: GROWTH,
+        find: "if (leaf !== batch.leafHashes.toString('latin1', 32 * nth, 32 * (nth + 1)))",
+        replace: 'if (leaf.length === 0)',
+      },
+      {
+        file: GROWTH,
+        find: ' || (size === target.size && !root.equals(frontierRoot(target)))',
+        replace: '',
+      },
+    ],
+  },
+  {
+    lock: 'LOCK-MON-6',
+    guard: 'the drop-record of an intent that cannot be chained',
+    edits: [
+      {
+        file: INTAKE,
+        find:
+          'drop(course, { ...idOf(candidate), reason: reasonOf(intent), ' +
+          'hash: hashOfValue(candidate) })',
+        replace: '',
+      },
+    ],
+  },
+  {
+    lock: 'LOCK-MON-6',
+    guard: 'the way back to the stream when a drop-record cannot be written',
+    edits: [
+      {
+        file: INTAKE,
+        find: "'misfit-not-recorded')\n        course.isHandedBack = true",
+        replace: "'misfit-not-recorded')",
+      },
+    ],
+  },
+  {
+    lock: 'LOCK-S024-F-2',
+    guard: 'the cap of 2 attempts',
+    edits: [
+      {
+        file: GROUP,
+        find: 'export const ATTEMPTS_MAX = 2',
+        replace: 'export const ATTEMPTS_MAX = 3',
+      },
+    ],
+  },
+]

@@ -60,31 +60,45 @@ function whyUnhealthy(scratch: Scratch, lock: string): string {
 }
 
 function proveOne(scratch: Scratch, mutation: Mutation): Proof {
-  const { lock, file, find, replace } = mutation
-  const whole = scratch.read(file)
-  if (whole.split(find).length !== 2) {
-    return { mutation, isProved: false, because: `${file} does not hold the guard's text once` }
+  const { lock, edits } = mutation
+  const files = [...new Set(edits.map(({ file }) => file))]
+  const wholes = files.map((file) => ({ file, text: scratch.read(file) }))
+  const lost = edits.find(({ file, find }) => scratch.read(file).split(find).length !== 2)
+  if (lost) {
+    return { mutation, isProved: false, because: `${lost.file} does not hold the guard once` }
   }
   const tests = testsOf(lock)
-  const projects = [...new Set([...projectsOf([file]), ...projectsOf(tests)])]
-  const before = scratch.read(compiled(file))
-  scratch.write(
-    file,
-    whole.replace(find, () => replace),
-  )
+  const projects = [...new Set([...projectsOf(files), ...projectsOf(tests)])]
   try {
-    const complaint = file.endsWith('.ts') ? scratch.build(projects) : ''
-    if (file.endsWith('.ts') && scratch.read(compiled(file)) === before) {
-      return { mutation, isProved: false, because: `it was not compiled: ${complaint}` }
+    const trouble = breakGuard(scratch, mutation, projects)
+    if (trouble !== '') return { mutation, isProved: false, because: trouble }
+    const verdict = scratch.test(tests.map(compiled), lock)
+    if (verdict.failed.length > 0) {
+      return { mutation, isProved: true, because: verdict.failed.join('; ') }
     }
-    const { failed, trouble } = scratch.test(tests.map(compiled), lock)
-    if (failed.length > 0) return { mutation, isProved: true, because: failed.join('; ') }
-    const because = trouble === '' ? 'every test still passes' : `no test was run: ${trouble}`
+    const because = verdict.trouble === '' ? 'every test still passes' : verdict.trouble
     return { mutation, isProved: false, because }
   } finally {
-    scratch.write(file, whole)
-    if (file.endsWith('.ts')) scratch.build(projects)
+    for (const { file, text } of wholes) scratch.write(file, text)
+    scratch.build(projects)
   }
+}
+
+/** Takes the guard away and compiles; what went wrong with that, or nothing. */
+function breakGuard(scratch: Scratch, { edits }: Mutation, projects: readonly string[]): string {
+  for (const { file, find, replace } of edits) {
+    scratch.write(
+      file,
+      scratch.read(file).replace(find, () => replace),
+    )
+  }
+  const sources = [...new Set(edits.map(({ file }) => file))].filter((file) => file.endsWith('.ts'))
+  const before = sources.map((file) => scratch.read(compiled(file)))
+  if (sources.length === 0) return ''
+  // Loose ends, for instance an import that nobody uses any more, are no reason not to run it.
+  const complaint = scratch.build(projects)
+  const isStale = sources.some((file, nth) => scratch.read(compiled(file)) === before[nth])
+  return isStale ? `it was not compiled: ${complaint}` : ''
 }
 
 /** The TypeScript projects that hold these files. */

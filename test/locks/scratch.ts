@@ -50,7 +50,10 @@ export class Scratch {
     writeFileSync(join(this.folder, file), text)
   }
 
-  /** Compiles these folders; what the compiler complains of, since a removed guard leaves loose ends. */
+  /**
+   * Compiles these folders; what the compiler complains of, since a removed guard leaves loose
+   * ends.
+   */
   build(folders: readonly string[]): string {
     const run = this.#run(['node_modules/typescript/bin/tsc', '-b', ...folders])
     return run.status === 0 ? '' : run.stdout

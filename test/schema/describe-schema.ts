@@ -7,7 +7,8 @@ interface Line {
   text: string
 }
 
-// Each query gives lines about the schema $1 in an order that does not depend on when things were made.
+// Each query gives lines about the schema $1 in an order that does not depend on when things were
+// made.
 const PARTS: readonly string[] = [
   // Columns, as one `create table` each.
   `select c.relname as subject, format(E'create table %s (\n%s\n);  -- owned by %s', c.relname,
@@ -60,7 +61,8 @@ const PARTS: readonly string[] = [
       and c.relkind in ('r', 'p', 'v', 'S')
     group by c.relname, g.grantee order by c.relname, pg_get_userbyid(g.grantee)`,
   `select c.relname as subject, format('grant %s (%s) on %s to %s;', lower(g.privilege_type),
-       string_agg(a.attname, ', ' order by a.attname), c.relname, pg_get_userbyid(g.grantee)) as text
+       string_agg(a.attname, ', ' order by a.attname), c.relname,
+       pg_get_userbyid(g.grantee)) as text
      from pg_class c join pg_attribute a on a.attrelid = c.oid, aclexplode(a.attacl) g
     where c.relnamespace = $1::regnamespace
     group by c.relname, g.privilege_type, g.grantee
@@ -78,8 +80,8 @@ const FUNCTIONS = `
     from pg_proc p where p.pronamespace = $1::regnamespace order by 1`
 
 /**
- * The schema of a service as it stands in the database: tables with their owners, constraints, indexes,
- * triggers, policies and grants, then functions. The same schema gives the same text.
+ * The schema of a service as it stands in the database: tables with their owners, constraints,
+ * indexes, triggers, policies and grants, then functions. The same schema gives the same text.
  */
 export async function describeSchema(adminUrl: string, service: string): Promise<string> {
   const client = new pg.Client({ connectionString: adminUrl })
@@ -108,6 +110,6 @@ export async function describeSchema(adminUrl: string, service: string): Promise
 function headOf(service: string): string {
   return (
     `-- The schema of ${service} after all its migrations, as the database describes it.\n` +
-    `-- Written by \`node scripts/run.mjs test/schema\`; a test compares it. Never edited by hand.\n`
+    '-- Written by `node scripts/run.mjs test/schema`; a test compares it. Never edited by hand.\n'
   )
 }
