@@ -49,16 +49,15 @@ export function openPuller({ link, consumer, room, onMessage }: PullerOptions): 
   }
 
   function onArrival(msg: Msg): void {
-    const isCurrent = pull !== undefined && msg.subject === pull.inbox
-    if (isCurrent && pull !== undefined) pull.heardAt = performance.now()
+    if (pull !== undefined) pull.heardAt = performance.now()
     if (msg.reply?.startsWith(ACK_PREFIX) === true) {
-      if (isCurrent && pull !== undefined) {
-        pull.left -= 1
-        if (pull.left === 0) pull = undefined
-      }
+      // It comes under its own subject, not the inbox, so it may be of an earlier pull that was given up: then one
+      // message more than asked for is on its way.
+      if (pull !== undefined) pull.left -= 1
+      if (pull?.left === 0) pull = undefined
       onMessage(msg)
       more()
-    } else if (isCurrent && msg.headers?.code !== 100) {
+    } else if (msg.subject === pull?.inbox && msg.headers?.code !== 100) {
       onEnd(msg)
     }
   }
