@@ -134,12 +134,16 @@ describe('the tree is tidy', () => {
     expect(long).toEqual([])
   })
 
-  test('no line of code is wider than a page', () => {
+  // Prettier holds the rest of TypeScript, and leaves what cannot be broken: a long string, a
+  // test's name.
+  test('no comment and no SQL is wider than a page', () => {
+    const isHeldHere = (file: string, line: string) =>
+      file.endsWith('.sql') || /^\s*(\/\/|\/?\*)/.test(line)
     const wide = files.filter(isCode).flatMap((file) =>
       (texts.get(file) ?? '')
         .split('\n')
-        .map((line, index) => ({ at: `${file}:${index + 1}`, columns: [...line].length }))
-        .filter(({ columns }) => columns > COLUMNS_MAX)
+        .map((line, index) => ({ at: `${file}:${index + 1}`, line }))
+        .filter(({ line }) => [...line].length > COLUMNS_MAX && isHeldHere(file, line))
         .map(({ at }) => at),
     )
 
