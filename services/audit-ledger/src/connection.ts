@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import { to as copyTo } from 'pg-copy-streams'
 import { Client, type QueryConfig, type QueryResult, type QueryResultRow } from 'pg'
 
@@ -12,6 +13,13 @@ export interface Connection {
 
 const CONNECT_TIMEOUT_MS = 2_000
 const STATEMENT_TIMEOUT_MS = 10_000
+// The server's own timeout does not reach us through a connection that is cut silently.
+const ANSWER_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + CONNECT_TIMEOUT_MS
+
+/** `pg` takes it with each query; the declared types do not know it. */
+interface BoundedQuery extends QueryConfig {
+  query_timeout: number
+}
 
 /**
  * Opens a connection that sees every chain. The paths that seal, sign and record drops have one each, so that
@@ -31,8 +39,6 @@ export function openConnection(url: string): Connection {
       connectionString: url,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       statement_timeout: STATEMENT_TIMEOUT_MS,
-      // The server's own timeout does not reach us through a connection that is cut silently.
-      query_timeout: STATEMENT_TIMEOUT_MS + CONNECT_TIMEOUT_MS,
       options: '-c mumega.tenant_id=substrate',
       keepAlive: true,
     })
@@ -72,21 +78,30 @@ export function openConnection(url: string): Connection {
 
   return {
     query: <Row extends QueryResultRow>(query: QueryConfig) =>
-      use((client) => client.query<Row>(query)),
-    copyOut: (statement) =>
-      use(async (client) => {
-        const chunks: Buffer[] = []
-        for await (const chunk of client.query(copyTo(statement))) {
-          // The stream has no encoding set, so that each chunk is bytes.
-          chunks.push(chunk as Buffer)
-        }
-        return Buffer.concat(chunks)
+      use((client) => {
+        const bounded: BoundedQuery = { ...query, query_timeout: ANSWER_TIMEOUT_MS }
+        return client.query<Row>(bounded)
       }),
+    copyOut: (statement) => use((client) => readAll(client.query(copyTo(statement)))),
     async close() {
       isClosed = true
       const client = current ?? (await connecting?.catch(() => undefined))
       await client?.end()
     },
+  }
+}
+
+async function readAll(stream: Readable): Promise<Buffer> {
+  const timer = setTimeout(() => {
+    stream.destroy(new Error('the database stopped answering'))
+  }, ANSWER_TIMEOUT_MS)
+  try {
+    const chunks: Buffer[] = []
+    // The stream has no encoding set, so that each chunk is bytes.
+    for await (const chunk of stream) chunks.push(chunk as Buffer)
+    return Buffer.concat(chunks)
+  } finally {
+    clearTimeout(timer)
   }
 }
 

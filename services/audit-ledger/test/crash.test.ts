@@ -1,0 +1,151 @@
+import { expect, test } from '@jest/globals'
+import { Client } from 'pg'
+import { jetstream, jetstreamManager } from '@nats-io/jetstream'
+import { eventually, startTestSuite, type TestSuite } from '@mumega/testkit'
+import { connectBus } from '@mumega/bus'
+import { systemClock } from '@mumega/config/clock'
+import { getReceipt } from '@mumega/contracts/audit-ledger'
+import { healthOf } from '@mumega/contracts/health'
+import { anIntent, OPERATOR } from './given.ts'
+
+interface Log {
+  suite: TestSuite
+  admin: Client
+  sealed(): Promise<{ id: string; seq: number; chain: string }[]>
+  /** Messages of the stream that are not acknowledged. */
+  unacknowledged(): Promise<number>
+  stop(): Promise<void>
+}
+
+/** The ledger as a process of its own. */
+async function givenProcess(): Promise<Log> {
+  const suite = await startTestSuite({ services: ['audit-ledger'] })
+  const admin = new Client({ connectionString: suite.database.adminUrl })
+  await admin.connect()
+  await admin.query('set search_path = audit_ledger')
+  const streams = await connectBus({
+    natsUrl: suite.nats.url,
+    nkeySeed: suite.nats.adminSeed,
+    service: 'admin',
+    clock: systemClock,
+  })
+  return {
+    suite,
+    admin,
+    async unacknowledged() {
+      const manager = await jetstreamManager(streams.connection)
+      const consumer = await manager.consumers.info('AUDIT', 'audit-ledger')
+      return consumer.num_ack_pending + consumer.num_pending
+    },
+    async sealed() {
+      const { rows } = await admin.query<{ id: string; seq: string; chain: string }>(
+        'select id, seq, chain from event_keys order by log_index',
+      )
+      return rows.map((row) => ({ ...row, seq: Number(row.seq) }))
+    },
+    async stop() {
+      await admin.end()
+      await streams.drain()
+      await suite.stop()
+    },
+  }
+}
+
+test('a ledger that is killed between its commit and its acknowledgement seals nothing twice', async () => {
+  const log = await givenProcess()
+  const { suite } = log
+  const bridge = await suite.bus('bridge')
+  const intents = Array.from({ length: 40 }, () => anIntent())
+  // Held before its commit, then cut off from the bus, so that the commit succeeds and no acknowledgement arrives.
+  await log.admin.query('begin; select from log_head for update')
+  await jetstream(bridge.connection).publish('aud.bridge.v1.append', JSON.stringify({ intents }))
+  await eventually(
+    async () => {
+      const { rows } = await log.admin.query(
+        `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+      )
+      return rows.length > 0
+    },
+    { what: 'the commit that waits for the lock' },
+  )
+  process.kill(suite.nats.pid, 'SIGSTOP')
+  await log.admin.query('commit')
+  const committed = await eventually(
+    async () => {
+      const keys = await log.sealed()
+      return keys.length === 40 && keys
+    },
+    { what: 'the commit' },
+  )
+  await suite.kill('audit-ledger')
+  await suite.nats.kill()
+
+  await suite.nats.restart()
+  await suite.restart('audit-ledger')
+
+  const last = anIntent()
+  await eventually(
+    async () => {
+      const bytes = JSON.stringify({ intents: [last] })
+      await jetstream(bridge.connection).publish('aud.bridge.v1.append', bytes, { msgID: last.id })
+      return (await log.sealed()).some(({ id }) => id === last.id)
+    },
+    { what: 'the ledger to go on' },
+  )
+  // The first message comes again only after the consumer's ack wait; its redelivery must leave no trace.
+  await eventually(async () => (await log.unacknowledged()) === 0, {
+    what: 'the redelivery to be acknowledged',
+    timeoutMs: 45_000,
+  })
+  const { figures } = await bridge.request(healthOf('audit-ledger'), {}, { context: OPERATOR })
+  expect(figures['drops']).toBe(0)
+  expect(figures['conflicts']).toBe(0)
+  const keys = await log.sealed()
+  expect(keys.slice(0, 40)).toEqual(committed)
+  expect(keys).toHaveLength(41)
+  const request = { source: 'bridge', id: intents[7]?.id ?? '', waitMs: 3_000, disclose: false }
+  const receipt = await bridge.request(getReceipt, request, { context: OPERATOR })
+  expect(receipt).toMatchObject({ anchored: true, entry: { index: 7, seq: 8 } })
+  await log.stop()
+}, 90_000)
+
+test('a ledger that is killed again and again loses nothing, seals nothing twice and leaves no gap', async () => {
+  const log = await givenProcess()
+  const { suite } = log
+  const bridge = await suite.bus('bridge')
+  const intents = Array.from({ length: 900 }, (_, nth) =>
+    anIntent({ chain: nth % 2 === 0 ? 'acme' : 'zenith' }),
+  )
+  for (let round = 0; round < 3; round += 1) {
+    const some = intents.slice(300 * round, 300 * (round + 1))
+    const published = some.map((intent) =>
+      jetstream(bridge.connection).publish(
+        'aud.bridge.v1.append',
+        JSON.stringify({ intents: [intent] }),
+        { msgID: intent.id },
+      ),
+    )
+    await eventually(async () => (await log.sealed()).length > 300 * round + 20, {
+      what: 'the ledger to be in the middle of it',
+      timeoutMs: 45_000,
+    })
+    await suite.kill('audit-ledger')
+    await Promise.all(published)
+    await suite.restart('audit-ledger')
+  }
+
+  await eventually(async () => (await log.unacknowledged()) === 0, {
+    what: 'everything to be acknowledged',
+    timeoutMs: 60_000,
+  })
+  const keys = await log.sealed()
+
+  expect(keys.map(({ id }) => id).sort()).toEqual(intents.map(({ id }) => id).sort())
+  for (const chain of ['acme', 'zenith']) {
+    const seqs = keys.filter((key) => key.chain === chain).map(({ seq }) => seq)
+    expect(seqs).toEqual(Array.from({ length: 450 }, (_, nth) => nth + 1))
+  }
+  const { figures } = await bridge.request(healthOf('audit-ledger'), {}, { context: OPERATOR })
+  expect(figures).toMatchObject({ size: 900, drops: 0, conflicts: 0 })
+  await log.stop()
+}, 150_000)

@@ -1,0 +1,226 @@
+import { hash } from 'node:crypto'
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { Client } from 'pg'
+import type { Bus } from '@mumega/bus'
+import { append, dropRecorded, listDrops } from '@mumega/contracts/audit-ledger'
+import { eventually } from '@mumega/testkit'
+import {
+  anIntent,
+  givenLedger,
+  healthOfLedger,
+  OPERATOR,
+  publishBytes,
+  publishIntents,
+  sealedKeys,
+  untilSealed,
+  type TestLedger,
+} from './given.ts'
+
+let ledger: TestLedger
+let bridge: Bus
+
+beforeEach(async () => {
+  ledger = await givenLedger()
+  bridge = await ledger.bus('bridge')
+})
+afterEach(() => ledger.stop())
+
+async function untilDropped(count: number) {
+  return eventually(
+    async () => {
+      const { drops } = await bridge.request(listDrops, { limit: 200 }, { context: OPERATOR })
+      return drops.length >= count && drops
+    },
+    { what: `${count} drop-records`, timeoutMs: 20_000 },
+  )
+}
+
+const TOO_LARGE = { text: 'x'.repeat(65_536) }
+
+test.each<[string, unknown, RegExp]>([
+  [
+    'a payload over 64 KiB',
+    anIntent({ payload: TOO_LARGE }),
+    /65547 bytes, and 65536 is the limit/,
+  ],
+  ['no action', { ...anIntent(), action: undefined }, /action/],
+  ['a chain that is no name', anIntent({ chain: '../acme' }), /chain/],
+  ['half a character', anIntent({ payload: { text: '\ud800' } }), /surrogate/],
+  ['a target over its length', anIntent({ target: `deal:${'x'.repeat(9_000)}` }), /target/],
+])(
+  'LOCK-MON-6: an intent with %s becomes a drop-record, and its neighbours are sealed',
+  async (_name, bad, reason) => {
+    const [first, last] = [anIntent(), anIntent()]
+
+    await publishIntents(bridge, [first, bad, last])
+
+    const [drop, ...others] = await untilDropped(1)
+    await untilSealed(ledger, 2)
+    expect(others).toEqual([])
+    const { id } = bad as { id: string }
+    expect(drop).toMatchObject({
+      source: 'bridge',
+      id,
+      attempts: 1,
+      reason: expect.stringMatching(reason),
+    })
+    expect((await sealedKeys(ledger)).map((key) => key.id)).toEqual([first.id, last.id])
+    expect((await healthOfLedger(bridge)).figures['drops']).toBe(1)
+  },
+)
+
+test.each<[string, string | Uint8Array, RegExp]>([
+  ['is not JSON', '{"intents":[', /not JSON/],
+  ['is not UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), /not UTF-8/],
+  ['has no list', '{"intent":{}}', /no list/],
+  ['has an empty list', '{"intents":[]}', /no intent/],
+  [
+    'has too long a list',
+    JSON.stringify({ intents: Array.from({ length: 65 }, () => 1) }),
+    /over 64/,
+  ],
+])(
+  'LOCK-MON-6: a message that %s becomes a drop-record and does not come again',
+  async (_name, bytes, reason) => {
+    await publishBytes(bridge, bytes)
+
+    const [drop] = await untilDropped(1)
+
+    expect(drop).toMatchObject({ source: 'bridge', reason: expect.stringMatching(reason) })
+    expect(drop?.payloadHash).toBe(hash('sha256', bytes, 'hex'))
+    const after = anIntent()
+    await publishIntents(bridge, [after])
+    await untilSealed(ledger, 1)
+    const pending = await eventually(
+      async () => {
+        const { figures } = await healthOfLedger(bridge)
+        return figures['intakeIntents'] === 0 && figures
+      },
+      { what: 'an empty intake' },
+    )
+    expect(pending['drops']).toBe(1)
+  },
+)
+
+test('a drop is announced once, and counts up when the same comes again', async () => {
+  const heard: string[] = []
+  const admin = await ledger.adminBus()
+  admin.hear(dropRecorded, ({ reason }) => {
+    heard.push(reason)
+  })
+  const bad = anIntent({ payload: TOO_LARGE })
+  await publishIntents(bridge, [bad])
+  await untilDropped(1)
+
+  await publishIntents(bridge, [bad])
+
+  const drop = await eventually(
+    async () => {
+      const [found] = await untilDropped(1)
+      return found?.attempts === 2 && found
+    },
+    { what: 'a second attempt' },
+  )
+  expect(drop.id).toBe(bad.id)
+  await eventually(() => Promise.resolve(heard.length > 0), { what: 'the announcement' })
+  expect(heard).toHaveLength(1)
+})
+
+test('LOCK-MON-6: a drop is resolved by the sequence of the entry that came after all', async () => {
+  const bad = anIntent({ payload: TOO_LARGE })
+  await publishIntents(bridge, [bad])
+  await untilDropped(1)
+
+  await publishIntents(bridge, [anIntent(), { ...bad, payload: { text: 'short' } }])
+
+  const drop = await eventually(
+    async () => {
+      const [found] = await untilDropped(1)
+      return found?.resolvedIndex !== undefined && found
+    },
+    { what: 'the drop to be resolved' },
+  )
+  expect(drop).toMatchObject({ id: bad.id, resolvedIndex: 1 })
+  expect((await healthOfLedger(bridge)).figures['drops']).toBe(0)
+})
+
+test('LOCK-MON-6: drops are recorded while the chain itself is blocked', async () => {
+  const blocker = new Client({ connectionString: ledger.adminUrl })
+  await blocker.connect()
+  await blocker.query('begin; select from audit_ledger.log_head for update')
+  const waiting = anIntent()
+  await publishIntents(bridge, [waiting])
+
+  await publishIntents(bridge, [anIntent({ payload: TOO_LARGE })])
+
+  await untilDropped(1)
+  expect(await sealedKeys(ledger)).toEqual([])
+  await blocker.query('rollback')
+  await blocker.end()
+  expect(await untilSealed(ledger, 1)).toMatchObject([{ id: waiting.id }])
+})
+
+test('LOCK-MON-6: what cannot even be put on record is handed back, counted, and recorded later', async () => {
+  await ledger.sql('revoke insert on audit_chain_drops from mumega_audit_ledger')
+  const bad = anIntent({ payload: TOO_LARGE })
+  await publishIntents(bridge, [bad])
+  await eventually(
+    async () => Number((await healthOfLedger(bridge)).figures['misfitFailures']) > 0,
+    { what: 'the failure in the health figures' },
+  )
+
+  await ledger.sql('grant insert on audit_chain_drops to mumega_audit_ledger')
+
+  expect(await untilDropped(1)).toMatchObject([{ id: bad.id }])
+})
+
+test('LOCK-S024-F-2: an intent of the bus whose place stays taken is on record after two tries, and sealed when it is free', async () => {
+  await ledger.sql(
+    `insert into event_keys (id, log_index, seq, number, source, chain, intent_hash)
+     values ('019a0000-0000-7000-8000-000000000001', 9999999, 1, 1, 'nobody', 'taken', sha256(''))`,
+  )
+  const [taken, free] = [anIntent({ chain: 'taken' }), anIntent({ chain: 'free' })]
+
+  await publishIntents(bridge, [taken, free])
+
+  const [drop] = await untilDropped(1)
+  expect(drop).toMatchObject({
+    id: taken.id,
+    attempts: 2,
+    reason: expect.stringContaining('taken'),
+  })
+  const sealed = await sealedKeys(ledger)
+  expect(sealed.filter(({ source }) => source === 'bridge')).toMatchObject([{ id: free.id }])
+
+  await ledger.sql('alter table event_keys disable trigger written_once')
+  await ledger.sql(`delete from event_keys where source = 'nobody'`)
+  const resolved = await eventually(
+    async () => {
+      const [found] = await untilDropped(1)
+      return found?.resolvedIndex !== undefined && found
+    },
+    { what: 'the drop to be resolved', timeoutMs: 20_000 },
+  )
+  expect(resolved.resolvedIndex).toBe(1)
+})
+
+test('while the database is away intents wait and an append is told so', async () => {
+  const [before, during] = [anIntent(), anIntent()]
+  await publishIntents(bridge, [before])
+  await untilSealed(ledger, 1)
+  await ledger.sql('alter role mumega_audit_ledger connection limit 0')
+  await ledger.sql(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+      where usename = 'mumega_audit_ledger' and datname = current_database()`,
+  )
+
+  await publishIntents(bridge, [during])
+  const context = { tenantId: 'acme', actor: { id: 'service:bridge', kind: 'service' } } as const
+  const request = { source: 'bridge', intent: anIntent() }
+  const refused = bridge.request(append, request, { context, timeoutMs: 1_500 })
+  await expect(refused).rejects.toMatchObject({ kind: 'unavailable' })
+
+  await ledger.sql('alter role mumega_audit_ledger connection limit -1')
+  const keys = await untilSealed(ledger, 2)
+  expect(keys.map(({ id }) => id)).toContain(during.id)
+})
