@@ -27,8 +27,8 @@ grant select, update (announced_size) on announcements to mumega_audit_ledger;
 
 -- The nth of the four-byte numbers in a batch's `offsets`, from 0.
 create function offset_at(offsets bytea, nth bigint) returns integer language sql immutable strict parallel safe
-  return get_byte(offsets, (4 * nth)::int) << 24 | get_byte(offsets, (4 * nth + 1)::int) << 16
-       | get_byte(offsets, (4 * nth + 2)::int) << 8 | get_byte(offsets, (4 * nth + 3)::int);
+  return (get_byte(offsets, (4 * nth)::int) << 24) | (get_byte(offsets, (4 * nth + 1)::int) << 16)
+       | (get_byte(offsets, (4 * nth + 2)::int) << 8) | get_byte(offsets, (4 * nth + 3)::int);
 
 -- A reader sees its own tenant's chain, the operators' tenant all of them. Only the ledger itself inserts.
 alter table event_keys enable row level security;

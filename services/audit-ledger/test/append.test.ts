@@ -11,6 +11,7 @@ import {
   healthOfLedger,
   OPERATOR,
   publishIntents,
+  receiptOf,
   sealedKeys,
   untilSealed,
   type TestLedger,
@@ -47,6 +48,19 @@ test('an append answers with the place of the committed entry, and gives it agai
   expect(first).toMatchObject({ seq: 1, source: 'bridge', id: intent.id })
   expect((await sealedKeys(ledger)).map(({ id }) => id)).toContain(intent.id)
   expect(await appendAs(BRIDGE, intent)).toEqual(first)
+})
+
+test('an append of what the bus has brought already answers with the place that it got then', async () => {
+  const intents = Array.from({ length: 64 }, () => anIntent({ chain: 'brought' }))
+  const before = (await sealedKeys(ledger)).length
+  await publishIntents(bridge, intents)
+  await untilSealed(ledger, before + 64)
+
+  for (const intent of intents.slice(50)) {
+    const { seq, index, hash } = await appendAs(BRIDGE, intent)
+    const { entry } = await receiptOf(bridge, { source: 'bridge', id: intent.id })
+    expect({ seq, index, hash }).toEqual({ seq: entry.seq, index: entry.index, hash: entry.hash })
+  }
 })
 
 test('an append that expects the head it has seen is sealed, and one that expects another is refused', async () => {

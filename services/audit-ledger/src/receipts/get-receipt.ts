@@ -29,26 +29,24 @@ export async function handleGetReceipt(
   context: CallContext,
 ): Promise<ReplyOf<typeof getReceipt>> {
   const { source, id } = request
+  // The tenant is checked where the place is looked up; what stands at a place never changes.
   const key = await readAs(db, context, (trx) => findEventKey(trx, { source, id }))
   if (key === undefined) throw entryNotFound()
-  await checkpointer.waitFor(key.index + 1, request.waitMs)
-  return readAs(db, context, async (trx) => {
-    const bytes = await getEntry(trx, key.index)
-    const entry = decodeEntry(bytes)
-    if (!isOf(entry, { source, id, ...key })) {
-      throw new Error(`the entry at ${key.index} is not the one that its key names`)
-    }
-    const checkpoint = checkpointer.current()
-    const anchored =
-      checkpoint !== undefined && checkpoint.size > key.index ? checkpoint : undefined
-    const disclosure = request.disclose ? await disclose(trx, key.index) : undefined
-    return {
-      entry: { source, id, ...key, hash: entryHash(bytes).toString('hex') },
-      anchored: anchored !== undefined,
-      text: await writeProof(trx, { bytes, index: key.index, anchored }),
-      ...(disclosure !== undefined && { disclosure }),
-    }
-  })
+  const { index } = key
+  const bytes = await getEntry(db, index)
+  if (!isOf(decodeEntry(bytes), { source, id, ...key })) {
+    throw new Error(`the entry at ${index} is not the one that its key names`)
+  }
+  await checkpointer.waitFor(index + 1, request.waitMs)
+  const checkpoint = checkpointer.current()
+  const anchored = checkpoint !== undefined && checkpoint.size > index ? checkpoint : undefined
+  const disclosure = request.disclose ? await disclose(db, index) : undefined
+  return {
+    entry: { source, id, ...key, hash: entryHash(bytes).toString('hex') },
+    anchored: anchored !== undefined,
+    text: await writeProof(db, { bytes, index, anchored }),
+    ...(disclosure !== undefined && { disclosure }),
+  }
 }
 
 interface Claimed {
@@ -68,21 +66,21 @@ function isOf(entry: LeafEntry, claimed: Claimed): boolean {
 }
 
 async function writeProof(
-  trx: Knex.Transaction,
+  db: Knex,
   claim: { bytes: Buffer; index: number; anchored: StoredCheckpoint | undefined },
 ): Promise<string> {
   const { bytes: extra, index, anchored } = claim
   if (anchored === undefined) return formatProof({ extra, index, hashes: [] })
   const { size, root, note } = anchored
-  const hashes = await proveInclusion(size, index, (range) => getHashes(trx, range))
+  const hashes = await proveInclusion(size, index, (ranges) => getHashes(db, ranges))
   if (!verifyInclusion({ leafHash: leafHash(extra), index, size, proof: hashes, root })) {
     throw new Error(`the stored nodes do not prove entry ${index} under the checkpoint of ${size}`)
   }
   return formatProof({ extra, index, hashes, checkpoint: note })
 }
 
-async function disclose(trx: Knex.Transaction, index: number) {
-  const found = await findDisclosure(trx, index)
+async function disclose(db: Knex, index: number) {
+  const found = await findDisclosure(db, index)
   if (found === undefined) return undefined
   // Written by the ledger itself, from an object.
   const payload = JSON.parse(found.payload) as Record<string, unknown>

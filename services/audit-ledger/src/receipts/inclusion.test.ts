@@ -31,9 +31,9 @@ test.each([1, 2, 255, 256, 257, 511, 513, 70_000])(
     const step = Math.max(1, Math.floor(size / 97))
     for (let index = 0; index < size; index += step) {
       const reads: NodeRange[] = []
-      const proof = await proveInclusion(size, index, (range) => {
-        reads.push(range)
-        return Promise.resolve(hashesOf(range))
+      const proof = await proveInclusion(size, index, (ranges) => {
+        reads.push(...ranges)
+        return Promise.resolve(ranges.map(hashesOf))
       })
       const leaf = leaves[index] ?? Buffer.alloc(0)
       expect(verifyInclusion({ leafHash: leaf, index, size, proof, root })).toBe(true)

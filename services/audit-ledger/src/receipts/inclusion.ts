@@ -5,12 +5,12 @@ import type { NodeRange } from './proof-repository.ts'
 const LEVEL_BITS = 8
 const TILE_WIDTH = 256
 
-/** Reads the hashes of one range of stored nodes. */
-export type ReadHashes = (range: NodeRange) => Promise<Buffer[]>
+/** Reads the hashes of ranges of stored nodes, in their order. */
+export type ReadHashes = (ranges: readonly NodeRange[]) => Promise<Buffer[][]>
 
 /**
  * The inclusion proof of leaf `index` in the tree of `size` leaves. The nodes it needs stand in at most two tiles of
- * 256 for each level of 256: a log of sixteen million entries costs six reads.
+ * 256 for each level of 256: six of them in a log of sixteen million entries.
  */
 export async function proveInclusion(
   size: number,
@@ -19,10 +19,11 @@ export async function proveInclusion(
 ): Promise<Buffer[]> {
   const plan = planInclusion(size, index)
   const wanted = plan.flat().map(rangeOf)
-  const tiles = new Map<string, { range: NodeRange; hashes: Buffer[] }>()
-  for (const range of tilesOf(wanted)) {
-    tiles.set(tileKey(range), { range, hashes: await readHashes(range) })
-  }
+  const ranges = tilesOf(wanted)
+  const read = await readHashes(ranges)
+  const tiles = new Map(
+    ranges.map((range, nth) => [tileKey(range), { range, hashes: read[nth] ?? [] }]),
+  )
   const nodes = wanted.map((range) => {
     const tile = tiles.get(tileKey(range))
     if (tile === undefined) throw new Error('each wanted node has a tile')

@@ -28,8 +28,8 @@ export async function findEventKey(
 const LENGTH_BYTES = 2
 
 /** The bytes of one entry, which must be committed. */
-export async function getEntry(trx: Knex.Transaction, index: number): Promise<Buffer> {
-  const answer = await trx.raw<{ rows: { framed: Buffer }[] }>(
+export async function getEntry(db: Knex, index: number): Promise<Buffer> {
+  const answer = await db.raw<{ rows: { framed: Buffer }[] }>(
     `select substring(entries from offset_at(pair, 0) + 1 for least(offset_at(pair, 1) - offset_at(pair, 0), ?)) as framed
        from (select entries, substring(offsets from (4 * (? - first_index) + 1)::int for 8) as pair
                from event_batches where first_index <= ? order by first_index desc limit 1) batch`,
@@ -47,11 +47,8 @@ export interface Disclosure {
 }
 
 /** What stands behind an entry's commitment; undefined once it was erased. */
-export async function findDisclosure(
-  trx: Knex.Transaction,
-  index: number,
-): Promise<Disclosure | undefined> {
-  const answer = await trx.raw<{ rows: { salt: Buffer; payload: Buffer }[] }>(
+export async function findDisclosure(db: Knex, index: number): Promise<Disclosure | undefined> {
+  const answer = await db.raw<{ rows: { salt: Buffer; payload: Buffer }[] }>(
     `select substring(salts from (32 * nth + 1)::int for 32) as salt,
             substring(payloads from offset_at(pair, 0) + 1 for offset_at(pair, 1) - offset_at(pair, 0)) as payload
        from (select salts, payloads, ? - first_index as nth,
@@ -70,41 +67,64 @@ export interface NodeRange {
   readonly end: number
 }
 
-/** The hashes of a range, which must be full and at most 256 wide. */
-export async function getHashes(trx: Knex.Transaction, range: NodeRange): Promise<Buffer[]> {
-  const hashes = range.level === 0 ? await readLeaves(trx, range) : await readSubtrees(trx, range)
-  if (hashes.length !== range.end - range.begin) {
-    throw new Error(
-      `nodes ${range.begin} to ${range.end} of level ${range.level} are not all there`,
-    )
-  }
-  return hashes
+/** The hashes of each range, which must be full and at most 256 wide. One query for leaves, one for the others. */
+export async function getHashes(db: Knex, ranges: readonly NodeRange[]): Promise<Buffer[][]> {
+  const found = await Promise.all([readLeaves(db, ranges), readSubtrees(db, ranges)])
+  return ranges.map((range, nth) => {
+    const hashes = split(Buffer.concat(found.flatMap((by) => by.get(nth + 1) ?? [])))
+    if (hashes.length === range.end - range.begin) return hashes
+    const { level, begin, end } = range
+    throw new Error(`nodes ${begin} to ${end} of level ${level} are not all there`)
+  })
 }
 
-async function readLeaves(trx: Knex.Transaction, { begin, end }: NodeRange): Promise<Buffer[]> {
-  const answer = await trx.raw<{ rows: { hashes: Buffer }[] }>(
-    `select substring(leaf_hashes from (32 * greatest(:begin - first_index, 0) + 1)::int
-                      for (32 * (least(:end, first_index + count) - greatest(:begin, first_index)))::int) as hashes
-       from event_batches
-      where first_index < :end
-        and first_index >= (select max(first_index) from event_batches where first_index <= :begin)
-      order by first_index`,
-    { begin, end },
+/** Bytes of hashes by the ordinal of their range, from 1. */
+type HashesByRange = Map<number, Buffer[]>
+
+async function readLeaves(db: Knex, ranges: readonly NodeRange[]): Promise<HashesByRange> {
+  return readRanges(
+    db,
+    ranges,
+    `select wanted.nth, substring(leaf_hashes from (32 * greatest(wanted.begins - first_index, 0) + 1)::int
+              for (32 * (least(wanted.ends, first_index + count) - greatest(wanted.begins, first_index)))::int) as hashes
+       from wanted join lateral (
+              select * from event_batches where first_index < wanted.ends and first_index >=
+                     (select max(first_index) from event_batches where first_index <= wanted.begins)) batch on true
+      where wanted.level = 0 order by wanted.nth, first_index`,
   )
-  return split(Buffer.concat(answer.rows.map((row) => row.hashes)))
 }
 
-async function readSubtrees(
-  trx: Knex.Transaction,
-  { level, begin, end }: NodeRange,
-): Promise<Buffer[]> {
-  const rows = await trx<{ level: number; position: string; hash: Buffer }>('subtrees')
-    .where({ level })
-    .andWhere('position', '>=', begin)
-    .andWhere('position', '<', end)
-    .orderBy('position')
-    .select('hash')
-  return rows.map((row) => row.hash)
+async function readSubtrees(db: Knex, ranges: readonly NodeRange[]): Promise<HashesByRange> {
+  if (ranges.every(({ level }) => level === 0)) return new Map()
+  return readRanges(
+    db,
+    ranges,
+    `select wanted.nth, hash as hashes from wanted join subtrees on subtrees.level = wanted.level
+        and position >= wanted.begins and position < wanted.ends
+      order by wanted.nth, position`,
+  )
+}
+
+async function readRanges(
+  db: Knex,
+  ranges: readonly NodeRange[],
+  query: string,
+): Promise<HashesByRange> {
+  const answer = await db.raw<{ rows: { nth: string; hashes: Buffer }[] }>(
+    `with wanted as materialized (
+       select * from unnest(?::int[], ?::bigint[], ?::bigint[]) with ordinality as given (level, begins, ends, nth))
+     ${query}`,
+    [
+      ranges.map(({ level }) => level),
+      ranges.map(({ begin }) => begin),
+      ranges.map(({ end }) => end),
+    ],
+  )
+  const byRange: HashesByRange = new Map()
+  for (const { nth, hashes } of answer.rows) {
+    byRange.set(Number(nth), [...(byRange.get(Number(nth)) ?? []), hashes])
+  }
+  return byRange
 }
 
 function split(hashes: Buffer): Buffer[] {
