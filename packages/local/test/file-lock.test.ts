@@ -61,13 +61,34 @@ test('a lock whose number another process has by now does not hold', () => {
   expect(tryLock(path)).toHaveProperty('release')
 })
 
-test('of many that find a dead holder’s lock at once, at most one gets it', async () => {
-  const path = join(folder, 'raced')
-  writeFileSync(path, JSON.stringify({ pid: 2 ** 22 + 1, startMark: '0' }))
+const ROUNDS = 600
+const ROUND_MS = 4
 
-  const rivals = Array.from({ length: 6 }, () => rival(path))
-  const answers = await Promise.all(rivals.map((each) => each.answered))
+/** Another process that tries for one lock after the other, at agreed moments; gives those it got. */
+function racer(folderOfLocks: string, startAtMs: number): Promise<number[]> {
+  const code = `
+    const { tryLock } = await import(${JSON.stringify(moduleUrl)})
+    const got = []
+    for (let round = 0; round < ${ROUNDS}; round += 1) {
+      while (Date.now() < ${startAtMs} + round * ${ROUND_MS});
+      if ('release' in tryLock(${JSON.stringify(folderOfLocks)} + '/' + round)) got.push(round)
+    }
+    console.log(JSON.stringify(got))
+    setTimeout(() => {}, 2000)`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code])
+  return once(child.stdout, 'data').then(([chunk]) => JSON.parse(String(chunk)) as number[])
+}
 
-  expect(answers.filter((answer) => answer === 'got')).toHaveLength(1)
-  await Promise.all(rivals.map((each) => each.kill()))
+test('of many that find a dead holder’s lock at once, exactly one gets it', async () => {
+  const folderOfLocks = mkdtempSync(join(folder, 'raced-'))
+  for (let round = 0; round < ROUNDS; round += 1) {
+    writeFileSync(join(folderOfLocks, String(round)), '{"pid":4194305,"startMark":"0"}')
+  }
+
+  const startAtMs = Date.now() + 2_000
+  const taken = await Promise.all([1, 2, 3].map(() => racer(folderOfLocks, startAtMs)))
+
+  expect(taken.flat().sort((one, other) => one - other)).toEqual(
+    Array.from({ length: ROUNDS }, (_, round) => round),
+  )
 })
