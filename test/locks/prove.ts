@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ROOT } from '../tree.ts'
-import { compiled, findLockTests } from './lock-list.ts'
+import { compiled, findLockTests, type LockTest } from './lock-list.ts'
 import { MUTATIONS, type Mutation } from './mutations.ts'
 import { Scratch } from './scratch.ts'
 
@@ -16,17 +16,17 @@ export interface Proof {
 /** Takes every guard away, one at a time and in a copy, and sees which tests notice. */
 export function prove(ids: readonly string[], say: (line: string) => void): Proof[] {
   const wanted = MUTATIONS.filter(({ lock }) => ids.length === 0 || ids.includes(lock))
-  const scratch = new Scratch()
+  const ground = { tests: findLockTests(), scratch: new Scratch() }
   try {
     const proofs: Proof[] = []
     const healthy = new Map<string, string>()
     for (const mutation of wanted) {
       const { lock } = mutation
-      if (!healthy.has(lock)) healthy.set(lock, whyUnhealthy(scratch, lock))
+      if (!healthy.has(lock)) healthy.set(lock, whyUnhealthy(ground, lock))
       const trouble = healthy.get(lock) ?? ''
       const proof =
         trouble === ''
-          ? proveOne(scratch, mutation)
+          ? proveOne(ground, mutation)
           : { mutation, isProved: false, because: trouble }
       say(`${proof.isProved ? 'proved' : 'NOT PROVED'}  ${lock} without ${mutation.guard}`)
       say(`            ${proof.because}`)
@@ -34,23 +34,24 @@ export function prove(ids: readonly string[], say: (line: string) => void): Proo
     }
     return proofs
   } finally {
-    scratch.remove()
+    ground.scratch.remove()
   }
 }
 
-function testsOf(lock: string): string[] {
-  return [
-    ...new Set(
-      findLockTests()
-        .filter(({ id }) => id === lock)
-        .map(({ file }) => file),
-    ),
-  ]
+interface Ground {
+  scratch: Scratch
+  /** As the tree was when it was copied. */
+  tests: readonly LockTest[]
+}
+
+function testsOf({ tests }: Ground, lock: string): string[] {
+  return [...new Set(tests.filter(({ id }) => id === lock).map(({ file }) => file))]
 }
 
 // A test that fails with the guard in place proves nothing by failing without it.
-function whyUnhealthy(scratch: Scratch, lock: string): string {
-  const tests = testsOf(lock)
+function whyUnhealthy(ground: Ground, lock: string): string {
+  const { scratch } = ground
+  const tests = testsOf(ground, lock)
   if (tests.length === 0) return 'no test names it'
   scratch.build(projectsOf(tests))
   const verdict = scratch.test(tests.map(compiled), lock)
@@ -59,7 +60,8 @@ function whyUnhealthy(scratch: Scratch, lock: string): string {
   return verdict.passed === 0 ? 'no test was run' : ''
 }
 
-function proveOne(scratch: Scratch, mutation: Mutation): Proof {
+function proveOne(ground: Ground, mutation: Mutation): Proof {
+  const { scratch } = ground
   const { lock, edits } = mutation
   const files = [...new Set(edits.map(({ file }) => file))]
   const wholes = files.map((file) => ({ file, text: scratch.read(file) }))
@@ -67,7 +69,7 @@ function proveOne(scratch: Scratch, mutation: Mutation): Proof {
   if (lost) {
     return { mutation, isProved: false, because: `${lost.file} does not hold the guard once` }
   }
-  const tests = testsOf(lock)
+  const tests = testsOf(ground, lock)
   const projects = [...new Set([...projectsOf(files), ...projectsOf(tests)])]
   try {
     const trouble = breakGuard(scratch, mutation, projects)
