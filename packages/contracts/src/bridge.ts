@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { defineEvent, defineRequest } from './define.ts'
-import { AgentName, Cursor, ServiceName, TenantId, Timestamp, Uuid } from './scalars.ts'
+import { AgentName, Cursor, TenantId, Timestamp, Uuid } from './scalars.ts'
 
 /** The bound on a message's text in UTF-8 bytes; the error that refuses a longer one names it. */
 export const TEXT_BYTES_MAX = 16_384
@@ -235,47 +235,6 @@ export const recordHeartbeat = defineRequest({
     'bridge.invalid-text',
   ],
   timeoutMs: 2_000,
-})
-
-/** Dead letters of every consumer, newest first. For the operators' own tenant only. */
-export const listDeadLetters = defineRequest({
-  subject: 'rpc.bridge.v1.list-dead-letters',
-  request: Type.Object({
-    limit: Type.Integer({ minimum: 1, maximum: 200 }),
-    /** The `next` of the page before. */
-    before: Type.Optional(Cursor),
-  }),
-  reply: Type.Object({
-    deadLetters: Type.Array(
-      Type.Object({
-        deadLetterId: Uuid,
-        service: ServiceName,
-        consumer: Type.String(),
-        subject: Type.String(),
-        reason: Type.String(),
-        deliveries: Type.Integer({ minimum: 1 }),
-        occurredAt: Timestamp,
-        /** When its consumer last took it after all. */
-        replayedAt: Type.Optional(Timestamp),
-      }),
-    ),
-    next: Type.Optional(Cursor),
-  }),
-  errors: ['bridge.operators-only', 'bridge.invalid-cursor'],
-  timeoutMs: 2_000,
-})
-
-/**
- * Hands a dead letter to its consumer's handler once more. The decision is on the ledger before the
- * handler runs, and its outcome after. The same `requestId` again answers with what came of the
- * first.
- */
-export const replayDeadLetter = defineRequest({
-  subject: 'rpc.bridge.v1.replay-dead-letter',
-  request: Type.Object({ requestId: Uuid, deadLetterId: Uuid }),
-  reply: Type.Object({ deadLetterId: Uuid, replayedAt: Timestamp }),
-  errors: ['bridge.operators-only', 'bridge.dead-letter-not-found', 'bridge.replay-failed'],
-  timeoutMs: 15_000,
 })
 
 /**

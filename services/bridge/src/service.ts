@@ -3,7 +3,7 @@ import { startRelay } from '@mumega/bus/relay'
 import { checkTopology } from '@mumega/bus/streams'
 import { scaledClock } from '@mumega/config/clock'
 import * as contracts from '@mumega/contracts/bridge'
-import { deadLettered } from '@mumega/contracts/dead-letters'
+import { deadLettered, listDeadLetters, replayDeadLetter } from '@mumega/contracts/dead-letters'
 import { healthOf } from '@mumega/contracts/health'
 import { openDatabase } from '@mumega/db'
 import { openOutbox } from '@mumega/db/outbox'
@@ -109,10 +109,10 @@ function serveMessages(bridge: Bridge, bus: Bus, asks: WaitingAsks): void {
 }
 
 async function serveDeadLetters(bridge: Bridge, bus: Bus): Promise<void> {
-  bus.serve(contracts.listDeadLetters, (request, { context }) =>
+  bus.serve(listDeadLetters, (request, { context }) =>
     handleListDeadLetters(bridge, context, request),
   )
-  bus.serve(contracts.replayDeadLetter, (request, { context }) =>
+  bus.serve(replayDeadLetter, (request, { context }) =>
     handleReplayDeadLetter(bridge, bus, { context, request }),
   )
   // The consumer's filter takes every service's; they differ from this one contract in the subject

@@ -1,4 +1,4 @@
-import type { listDeadLetters } from '@mumega/contracts/bridge'
+import type { listDeadLetters } from '@mumega/contracts/dead-letters'
 import type { ReplyOf, RequestOf } from '@mumega/contracts/define'
 import type { CallContext } from '@mumega/contracts/scalars'
 import { readAs } from '@mumega/db/act'

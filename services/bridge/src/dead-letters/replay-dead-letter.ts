@@ -1,7 +1,6 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Bus } from '@mumega/bus'
-import type { replayDeadLetter } from '@mumega/contracts/bridge'
-import { retryDeadLetter } from '@mumega/contracts/dead-letters'
+import { retryDeadLetter, type replayDeadLetter } from '@mumega/contracts/dead-letters'
 import type { ReplyOf, RequestOf } from '@mumega/contracts/define'
 import type { CallContext } from '@mumega/contracts/scalars'
 import { act, readAs, unchanged } from '@mumega/db/act'

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { listDeadLetters, replayDeadLetter } from '@mumega/contracts/bridge'
+import { listDeadLetters, replayDeadLetter } from '@mumega/contracts/dead-letters'
 import { Cursor, Uuid } from '@mumega/contracts/scalars'
 import type { App, Gateway } from '../app.ts'
 import { requestIdOf } from '../request-id.ts'
