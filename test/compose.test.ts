@@ -67,6 +67,8 @@ function sourceOf({ working_dir = '/app', command }: Container): string | undefi
   return path.replace('/dist/', '/').replace(/\.js$/, '.ts')
 }
 
+const CONDITIONS = new Set(['service_healthy', 'service_completed_successfully'])
+
 const mountsOf = ({ volumes }: Container) =>
   volumes.map((volume) => {
     const [name = '', target = '', mode = 'rw'] = volume.split(':')
@@ -128,7 +130,7 @@ describe('docker-compose.yml', () => {
     const wrong = containers.flatMap(([name, { depends_on }]) =>
       Object.entries(depends_on).filter(([other, { condition }]) => {
         const target = compose.services[other]
-        if (target === undefined || other === name) return true
+        if (target === undefined || other === name || !CONDITIONS.has(condition)) return true
         if (condition === 'service_healthy') return target.healthcheck === undefined
         // What ends must not be started again when it has ended well.
         return (
