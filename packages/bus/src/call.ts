@@ -1,6 +1,6 @@
+import { TIMEOUT_MS_MAX } from '@mumega/contracts/define'
 import type { CallContext } from '@mumega/contracts/scalars'
 import type { Call } from './bus.ts'
-import { TIMEOUT_MS_MAX } from './requesting.ts'
 
 export interface OpenCall extends Call {
   isPast(): boolean

@@ -1,6 +1,11 @@
 import { headers, type Msg } from '@nats-io/transport-node'
 import { AppError } from '@mumega/errors'
-import type { ReplyOf, RequestContract, RequestOf } from '@mumega/contracts/define'
+import {
+  TIMEOUT_MS_MAX,
+  type ReplyOf,
+  type RequestContract,
+  type RequestOf,
+} from '@mumega/contracts/define'
 import type { CallContext } from '@mumega/contracts/scalars'
 import { currentTraceparent, withSpan } from '@mumega/telemetry'
 import { asBusError, busUnavailable, tooLarge } from './errors.ts'
@@ -19,11 +24,9 @@ import {
 
 export interface RequestOptions {
   readonly context: CallContext
-  /** Real milliseconds; default the contract's. At most 60,000. */
+  /** Real milliseconds; default the contract's. At most TIMEOUT_MS_MAX. */
   readonly timeoutMs?: number
 }
-
-export const TIMEOUT_MS_MAX = 60_000
 
 /** Asks the service that serves `contract`. `bus.ts` documents it. */
 export async function sendRequest<C extends RequestContract>(

@@ -21,6 +21,9 @@ export interface EventContract<Payload extends TSchema = TSchema> {
   readonly payload: Payload
 }
 
+/** The longest deadline of any request: it bounds what a caller, a handler and the server's books wait for. */
+export const TIMEOUT_MS_MAX = 150_000
+
 // <kind>.<domain>.v<major>.<name>: always four tokens, so that wildcards sit in fixed places.
 const SUBJECT = /^(rpc|evt|aud|bus|wake)\.[a-z][a-z0-9-]*\.v[1-9][0-9]*\.[a-z][a-z0-9-]*$/
 
@@ -29,6 +32,9 @@ export function defineRequest<Request extends TObject, Reply extends TSchema>(
   contract: RequestContract<Request, Reply>,
 ): RequestContract<Request, Reply> {
   assertSubject(contract.subject, ['rpc'])
+  if (contract.timeoutMs > TIMEOUT_MS_MAX) {
+    throw new Error(`${contract.subject} may take ${TIMEOUT_MS_MAX} ms at most`)
+  }
   return contract
 }
 

@@ -9,7 +9,7 @@ import type { CallContext } from '@mumega/contracts/scalars'
 import { AppError } from '@mumega/errors'
 import { currentTraceparent } from '@mumega/telemetry'
 import { canonicalJson } from '@mumega/tlog/canonical'
-import { outboxListeners } from './db.ts'
+import { outboxListeners, takeTurn } from './db.ts'
 import { asUnavailable } from './unavailable.ts'
 
 /** What an act says of itself on the ledger. The rest of the entry comes from its context and its clock. */
@@ -74,14 +74,15 @@ export function unchanged<Reply>(reply: Reply): Outcome<Reply> {
  * write an intent. With `request`, a second call gets the first reply and changes nothing.
  *
  * @throws db.request-id-reused (the id was used for another command or content), db.audit-payload-too-large,
- * db.unavailable (outcome unknown: call again with the same request id), and whatever `change` throws.
+ * db.unavailable (outcome unknown: call again with the same request id), db.busy (nothing was done), and whatever
+ * `change` throws.
  */
 export async function act<Reply>(
   db: Knex,
   options: ActOptions,
   change: (trx: Knex.Transaction) => Promise<Outcome<Reply>>,
 ): Promise<Reply> {
-  const reply = await asUnavailable(() =>
+  const reply = await inTurn(db, options.context, () =>
     db.transaction(async (trx) => {
       const earlier = await begin(trx, options)
       // The stored text was written by this very command from a Reply, as its content hash proves.
@@ -95,13 +96,13 @@ export async function act<Reply>(
   return reply
 }
 
-/** Reads in one read-only transaction that sees the context's tenant only. @throws db.unavailable */
+/** Reads in one read-only transaction that sees the context's tenant only. @throws db.unavailable, db.busy */
 export async function readAs<Result>(
   db: Knex,
   context: CallContext,
   query: (trx: Knex.Transaction) => Promise<Result>,
 ): Promise<Result> {
-  return asUnavailable(() =>
+  return inTurn(db, context, () =>
     db.transaction(
       async (trx) => {
         await setTenant(trx, context.tenantId)
@@ -110,6 +111,14 @@ export async function readAs<Result>(
       { readOnly: true },
     ),
   )
+}
+
+function inTurn<Result>(
+  db: Knex,
+  context: CallContext,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  return takeTurn(db, context.tenantId, () => asUnavailable(work))
 }
 
 async function setTenant(trx: Knex.Transaction, tenantId: string): Promise<void> {

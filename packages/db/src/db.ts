@@ -1,10 +1,11 @@
 import knex, { type Knex } from 'knex'
+import { openFairQueue, type FairQueue } from './fair-queue.ts'
 import { asUnavailable } from './unavailable.ts'
 
 export type { Knex } from 'knex'
 
 export interface DatabaseOptions {
-  /** Connections at most; a request that waits 2 s for one fails as `db.unavailable`. */
+  /** Connections at most. Acts of one tenant hold half of them at once; the others of it wait. */
   poolMax?: number
 }
 
@@ -13,7 +14,12 @@ const ACQUIRE_TIMEOUT_MS = 2_000
 
 function quiet(): void {}
 
+// Below the deadline of a request, so that its caller hears why.
+const TURN_TIMEOUT_MS = 4_000
+const WAITING_MAX = 2_000
+
 const urls = new WeakMap<Knex, string>()
+const queues = new WeakMap<Knex, FairQueue>()
 const listeners = new WeakMap<Knex, Set<() => void>>()
 
 /**
@@ -38,6 +44,15 @@ export function openDatabase(url: string, { poolMax = 10 }: DatabaseOptions = {}
   })
   urls.set(db, url)
   listeners.set(db, new Set())
+  queues.set(
+    db,
+    openFairQueue({
+      runningMax: poolMax,
+      perKeyMax: Math.max(1, Math.floor(poolMax / 2)),
+      waitingMax: WAITING_MAX,
+      waitMs: TURN_TIMEOUT_MS,
+    }),
+  )
   return db
 }
 
@@ -53,6 +68,17 @@ export function urlOf(db: Knex): string {
   const url = urls.get(db)
   if (url === undefined) throw new Error('this pool was not opened by openDatabase')
   return url
+}
+
+/** Runs `work` when it is the tenant's turn to use a connection. @throws db.busy */
+export function takeTurn<Result>(
+  db: Knex,
+  tenantId: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const queue = queues.get(db)
+  if (queue === undefined) throw new Error('this pool was not opened by openDatabase')
+  return queue.run(tenantId, work)
 }
 
 /** Whom to tell that this process has written to the outbox. */

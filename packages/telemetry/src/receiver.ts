@@ -5,6 +5,7 @@ import { openTraceStore, type TraceStore } from './trace-store.ts'
 
 const BODY_BYTES_MAX = 8 * 1_048_576
 const TRACES_MAX_DEFAULT = 1_000
+const CHARS_MAX = 32 * 1_048_576
 
 export interface ReceiverOptions {
   /** Default 0: any free port. */
@@ -26,7 +27,10 @@ export interface Receiver {
  * on 127.0.0.1 only: spans are nobody else's business.
  */
 export async function startReceiver(options: ReceiverOptions = {}): Promise<Receiver> {
-  const store = openTraceStore({ tracesMax: options.tracesMax ?? TRACES_MAX_DEFAULT })
+  const store = openTraceStore({
+    tracesMax: options.tracesMax ?? TRACES_MAX_DEFAULT,
+    charsMax: CHARS_MAX,
+  })
   const server = createServer((request, response) => {
     handle(store, request, response).catch(() => {
       if (!response.headersSent) answer(response, 400, { error: 'The request was cut off.' })
@@ -85,7 +89,7 @@ async function take(
     answer(response, 400, { error: 'The body is not an OTLP/HTTP JSON trace request.' })
     return
   }
-  store.add(spans)
+  store.add(spans, body.length)
   answer(response, 200, {})
 }
 

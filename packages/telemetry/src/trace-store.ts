@@ -19,39 +19,52 @@ export interface StoredTrace {
 }
 
 export interface TraceStore {
-  add(spans: readonly StoredSpan[]): void
+  /** `chars` is the length of the text that the spans came in: what they cost. */
+  add(spans: readonly StoredSpan[], chars: number): void
   find(traceId: string): StoredTrace | undefined
 }
 
 // A runaway trace (a loop that never ends its root) must not push the memory up for ever.
 const SPANS_PER_TRACE_MAX = 2_000
 
-/** The newest traces, in memory. The one whose first span came first is forgotten first. */
-export function openTraceStore({ tracesMax }: { tracesMax: number }): TraceStore {
-  const traces = new Map<string, StoredSpan[]>()
+export interface TraceStoreOptions {
+  tracesMax: number
+  /** Of all traces, measured as the text that they came in. */
+  charsMax: number
+}
 
-  function add(span: StoredSpan): void {
-    const spans = traces.get(span.traceId)
-    if (spans !== undefined) {
-      if (spans.length < SPANS_PER_TRACE_MAX) spans.push(span)
-      return
-    }
-    traces.set(span.traceId, [span])
-    if (traces.size <= tracesMax) return
-    for (const oldest of traces.keys()) {
-      traces.delete(oldest)
-      break
+interface KeptTrace {
+  spans: StoredSpan[]
+  chars: number
+}
+
+/** The newest traces, in memory. The one whose first span came first is forgotten first. */
+export function openTraceStore({ tracesMax, charsMax }: TraceStoreOptions): TraceStore {
+  const traces = new Map<string, KeptTrace>()
+  let charsKept = 0
+
+  function add(span: StoredSpan, chars: number): void {
+    const kept = traces.get(span.traceId) ?? { spans: [], chars: 0 }
+    if (kept.spans.length === SPANS_PER_TRACE_MAX) return
+    kept.spans.push(span)
+    kept.chars += chars
+    charsKept += chars
+    traces.set(span.traceId, kept)
+    for (const [traceId, oldest] of traces) {
+      if (traces.size <= tracesMax && charsKept <= charsMax) return
+      traces.delete(traceId)
+      charsKept -= oldest.chars
     }
   }
 
   return {
-    add(spans) {
-      for (const span of spans) add(span)
+    add(spans, chars) {
+      for (const span of spans) add(span, chars / spans.length)
     },
     find(traceId) {
-      const spans = traces.get(traceId)
-      if (spans === undefined) return undefined
-      const sorted = [...spans].sort((a, b) => a.startMs - b.startMs)
+      const kept = traces.get(traceId)
+      if (kept === undefined) return undefined
+      const sorted = [...kept.spans].sort((a, b) => a.startMs - b.startMs)
       return { traceId, spans: sorted.map(({ traceId: _, ...span }) => span) }
     },
   }
