@@ -3,7 +3,7 @@ import { calledName, nodesOf, parse, stringOf } from '../syntax.ts'
 import { isShipped, isTest, listFiles, readText } from '../tree.ts'
 
 /** The shape of every LOCK's id: `LOCK-MON-1`, `LOCK-S024-F-2`. */
-export const LOCK_ID = /LOCK-(?:[A-Z][A-Z0-9]*-)+[0-9]+/g
+const LOCK_ID = /LOCK-(?:[A-Z][A-Z0-9]*-)+[0-9]+/g
 
 export interface Lock {
   id: string
