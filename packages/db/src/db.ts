@@ -10,6 +10,7 @@ export interface DatabaseOptions {
 }
 
 const STATEMENT_TIMEOUT_MS = 10_000
+const LOCK_TIMEOUT_MS = 4_000
 const ACQUIRE_TIMEOUT_MS = 2_000
 
 function quiet(): void {}
@@ -32,6 +33,8 @@ export function openDatabase(url: string, { poolMax = 10 }: DatabaseOptions = {}
     connection: {
       connectionString: url,
       statement_timeout: STATEMENT_TIMEOUT_MS,
+      // One row's hung holder must not fill the pool with those who wait for it.
+      options: `-c lock_timeout=${LOCK_TIMEOUT_MS}`,
       // A handler that hangs inside a transaction must not hold its locks for ever.
       idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
       connectionTimeoutMillis: ACQUIRE_TIMEOUT_MS,

@@ -197,3 +197,20 @@ test('a database that cannot be reached is unavailable, within the bound of the 
   await expect(acting).rejects.toMatchObject({ code: 'db.unavailable', status: 503 })
   await away.destroy()
 })
+
+test('an act that waits for a row which somebody holds for too long is unavailable, and leaves nothing', async () => {
+  const walletId = randomUUID()
+  await openWallet(walletId)
+  const holder = await db.transaction()
+  await holder.raw(`select set_config('mumega.tenant_id', 'acme', true)`)
+  await holder('wallets').where({ wallet_id: walletId }).forUpdate()
+
+  const waiting = act(db, asAcme(), async (trx) => {
+    await trx('wallets').where({ wallet_id: walletId }).update({ cents: 0 })
+    return { reply: null, audit: [opened(walletId)], events: [] }
+  })
+
+  await expect(waiting).rejects.toMatchObject({ code: 'db.unavailable' })
+  await holder.rollback()
+  expect(await outboxOf(walletId)).toHaveLength(2)
+})
