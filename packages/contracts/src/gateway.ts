@@ -2,7 +2,9 @@ import { Type, type Static } from 'typebox'
 import { defineEvent } from './define.ts'
 import { AgentName, TenantId, Timestamp, Uuid } from './scalars.ts'
 
-/** What a token may do. An operator's token holds any of them; an agent's never the operators' ones. */
+/**
+ * What a token may do. An operator's token holds any of them; an agent's never the operators' ones.
+ */
 export const Scope = Type.Union([
   Type.Literal('tenants:write'),
   Type.Literal('tenants:read'),

@@ -11,7 +11,7 @@ insert into tenants (tenant_id, name, created_at) values ('substrate', 'Substrat
 
 create table tokens (
   token_id   uuid        primary key,
-  -- SHA-256 of the whole token. The token itself is 32 random bytes, so that a slow hash would add nothing.
+  -- SHA-256 of the whole token. Its secret is 32 random bytes: a slow hash would add nothing.
   token_hash bytea       not null unique check (octet_length(token_hash) = 32),
   kind       text        not null check (kind in ('operator', 'agent')),
   tenant_id  text        not null references tenants,
@@ -20,7 +20,7 @@ create table tokens (
   created_at timestamptz not null,
   expires_at timestamptz not null check (expires_at > created_at),
   revoked_at timestamptz,
-  -- No bug above the database can make an agent an operator, or give an operator a tenant's identity.
+  -- No bug above the database can make an agent an operator, or give an operator a tenant.
   check ((kind = 'operator') = (tenant_id = 'substrate')),
   check ((kind = 'agent') = (agent is not null))
 );
@@ -30,14 +30,16 @@ create index tokens_by_tenant on tokens (tenant_id, token_id desc);
 alter table tenants enable row level security;
 alter table tokens enable row level security;
 
--- A tenant sees itself; the substrate, where operators act, sees all.
+-- A tenant sees itself; the substrate, where operators act, sees all. Not forced on the owner, as
+-- which nobody logs in: find_token below acts as it.
 create policy tenants_own on tenants
   using (current_setting('mumega.tenant_id', true) in (tenant_id, 'substrate'));
 create policy tokens_own on tokens
   using (current_setting('mumega.tenant_id', true) in (tenant_id, 'substrate'));
 
--- Authentication comes before any tenant is known. This is its only way past the policies, and it shows a token to
--- nobody but whoever already holds it: the argument is the hash of the presented secret.
+-- Authentication comes before any tenant is known. This is its only way past the policies, and it
+-- shows a token to nobody but whoever already holds it: the argument is the hash of the presented
+-- secret.
 create function find_token(presented_hash bytea) returns setof tokens
   language sql stable security definer
   set search_path = gateway, pg_temp

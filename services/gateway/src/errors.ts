@@ -79,8 +79,9 @@ export const tokenAlreadyShown = (tokenId: string) =>
   new AppError(
     'gateway.token-already-shown',
     'conflict',
-    `This request already made token ${tokenId}, and a secret is shown only once. If it was lost, ` +
-      `revoke it with DELETE /v1/tokens/${tokenId} and make another one with a new Idempotency-Key.`,
+    `This request already made token ${tokenId}, and a secret is shown only once. If it was ` +
+      `lost, revoke it with DELETE /v1/tokens/${tokenId} and make another one with a new ` +
+      'Idempotency-Key.',
     { details: { tokenId } },
   )
 
@@ -148,7 +149,7 @@ export const rateLimited = (max: number) =>
 
 /** How the API says that an asker's deadline passed, in its documentation. */
 export const ASK_EXPLAINED =
-  `Waits up to \`timeoutSeconds\` (at most ${ASK_TIMEOUT_SECONDS_MAX}) for the asked agent’s first ` +
-  'message that names the question in `replyTo`. When there is none in time the reply is still 200, ' +
-  'with `answered: false`: the question was accepted and stays in the inbox, and a later answer ' +
-  'arrives in the asker’s inbox. Asking again would ask twice.'
+  `Waits up to \`timeoutSeconds\` (at most ${ASK_TIMEOUT_SECONDS_MAX}) for the asked agent’s ` +
+  'first message that names the question in `replyTo`. When there is none in time the reply is ' +
+  'still 200, with `answered: false`: the question was accepted and stays in the inbox, and a ' +
+  'later answer arrives in the asker’s inbox. Asking again would ask twice.'

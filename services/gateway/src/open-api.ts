@@ -8,8 +8,8 @@ const DESCRIPTION = `The public API of Mumega.
 
 Every request but those marked so needs a token: \`Authorization: Bearer mmg_…\`. Every error is an
 RFC 9457 problem (\`application/problem+json\`) whose \`code\` is stable; 429 and 503 say in
-\`Retry-After\` when to come back. Every response names its trace in \`Trace-Id\`. Unknown fields and
-query parameters are refused. Times are UTC.`
+\`Retry-After\` when to come back. Every response names its trace in \`Trace-Id\`. Unknown fields
+and query parameters are refused. Times are UTC.`
 
 /**
  * Collects the routes that are added after it into one OpenAPI 3.1 document, and shows it at /docs.

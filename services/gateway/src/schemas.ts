@@ -26,7 +26,8 @@ export const IdempotencyHeaders = Type.Object({
       pattern: IDEMPOTENCY_KEY,
       description:
         '1–255 visible ASCII characters of your choice. The same key with the same request is ' +
-        'done once and answered alike; with another request it is refused. Keys are kept for at least 30 days.',
+        'done once and answered alike; with another request it is refused. Keys are kept for at ' +
+        'least 30 days.',
     }),
   ),
 })

@@ -21,7 +21,7 @@ const inDays = (days: number): Clock => ({
   realMs: (ms) => ms,
 })
 
-test('of ten first starts at once one gets an operator’s token, and the next starts get none', async () => {
+test('of ten first starts at once one gets an operator’s token, and later ones none', async () => {
   const db = database.open('gateway')
 
   const made = await Promise.all(
@@ -39,7 +39,7 @@ test('of ten first starts at once one gets an operator’s token, and the next s
   expect(await createFirstOperator(db, systemClock)).toEqual({ created: false })
 })
 
-test('who has lost every operator’s token gets a new one: after expiry, and after revocation', async () => {
+test('who has no operator’s token that can be used any more gets a new one', async () => {
   const db = database.open('gateway')
   const clock = inDays(366)
 

@@ -174,7 +174,9 @@ const WRITTEN = [
 ]
 
 export interface Rows {
-  /** How many there are in every table that a request can write, and how many tokens are revoked. */
+  /**
+   * How many there are in every table that a request can write, and how many tokens are revoked.
+   */
   count(): Promise<Record<string, number>>
   /** The tables that hold this text, as text or as bytes. */
   find(text: string): Promise<string[]>
@@ -197,7 +199,8 @@ export function openRows({ suite }: Api): Rows {
     async find(text) {
       const { rows } = await db.raw<{ rows: { schema: string; name: string }[] }>(
         `select table_schema as schema, table_name as name from information_schema.tables
-          where table_schema in ('gateway', 'bridge', 'audit_ledger') and table_type = 'BASE TABLE'`,
+          where table_schema in ('gateway', 'bridge', 'audit_ledger')
+            and table_type = 'BASE TABLE'`,
       )
       const found: string[] = []
       for (const { schema, name } of rows) {

@@ -128,7 +128,7 @@ test('every route that is listed answers, and none of the others without a token
   }
 })
 
-test('the page of /docs loads only what the gateway itself serves, as its policy allows', async () => {
+test('the page of /docs loads only what the gateway serves, as its policy allows', async () => {
   const page = await api.call({ path: '/docs/' })
   const policy = page.headers.get('content-security-policy') ?? ''
   const assets = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url]) => url ?? '')

@@ -18,11 +18,9 @@ afterAll(async () => {
   await api.stop()
 })
 
-const post = (path: string, token: string, body: unknown, key: string): Call => ({
+const post = (call: Call, key: string): Call => ({
+  ...call,
   method: 'POST',
-  path,
-  token,
-  body,
   headers: { 'idempotency-key': key },
 })
 
@@ -33,7 +31,10 @@ async function inboxSize(): Promise<number> {
 
 test('ten requests at once with one key make one message', async () => {
   const before = await inboxSize()
-  const call = post('/v1/messages', ada, { to: 'bob', text: 'once' }, randomUUID())
+  const call = post(
+    { path: '/v1/messages', token: ada, body: { to: 'bob', text: 'once' } },
+    randomUUID(),
+  )
 
   const answers = await Promise.all(Array.from({ length: 10 }, () => api.call(call)))
 
@@ -44,10 +45,14 @@ test('ten requests at once with one key make one message', async () => {
 
 test('a key that comes again with another request is refused and sends nothing', async () => {
   const key = randomUUID()
-  await api.call(post('/v1/messages', ada, { to: 'bob', text: 'first' }, key))
+  await api.call(
+    post({ path: '/v1/messages', token: ada, body: { to: 'bob', text: 'first' } }, key),
+  )
   const before = await inboxSize()
 
-  const answer = await api.call(post('/v1/messages', ada, { to: 'bob', text: 'second' }, key))
+  const answer = await api.call(
+    post({ path: '/v1/messages', token: ada, body: { to: 'bob', text: 'second' } }, key),
+  )
 
   expect([answer.status, answer.code]).toEqual([422, 'gateway.idempotency-key-reused'])
   expect(await inboxSize()).toBe(before)
@@ -55,8 +60,12 @@ test('a key that comes again with another request is refused and sends nothing',
 
 test('the same key of another agent is another request', async () => {
   const key = randomUUID()
-  const mine = await api.call(post('/v1/messages', ada, { to: 'bob', text: 'mine' }, key))
-  const theirs = await api.call(post('/v1/messages', bob, { to: 'ada', text: 'theirs' }, key))
+  const mine = await api.call(
+    post({ path: '/v1/messages', token: ada, body: { to: 'bob', text: 'mine' } }, key),
+  )
+  const theirs = await api.call(
+    post({ path: '/v1/messages', token: bob, body: { to: 'ada', text: 'theirs' } }, key),
+  )
 
   expect([mine.status, theirs.status]).toEqual([202, 202])
   expect(mine.json['messageId']).not.toBe(theirs.json['messageId'])
@@ -65,11 +74,15 @@ test('the same key of another agent is another request', async () => {
 test('an agent’s key holds when its token is renewed', async () => {
   const key = randomUUID()
   const body = { to: 'bob', text: 'same' }
-  const first = await api.call(post('/v1/messages', ada, body, key))
+  const first = await api.call(post({ path: '/v1/messages', token: ada, body }, key))
   const order = { kind: 'agent', tenantId, agent: 'ada' }
-  const renewed = await api.call(post('/v1/tokens', api.operator, order, randomUUID()))
+  const renewed = await api.call(
+    post({ path: '/v1/tokens', token: api.operator, body: order }, randomUUID()),
+  )
 
-  const again = await api.call(post('/v1/messages', String(renewed.json['secret']), body, key))
+  const again = await api.call(
+    post({ path: '/v1/messages', token: String(renewed.json['secret']), body }, key),
+  )
 
   expect(again.json).toEqual(first.json)
 })
@@ -87,7 +100,10 @@ test('without a key each request is one of its own', async () => {
 })
 
 test('a tenant that is created again with one key is answered alike', async () => {
-  const call = post('/v1/tenants', api.operator, { tenantId: 'once', name: 'Once' }, randomUUID())
+  const call = post(
+    { path: '/v1/tenants', token: api.operator, body: { tenantId: 'once', name: 'Once' } },
+    randomUUID(),
+  )
 
   const answers = await Promise.all(Array.from({ length: 5 }, () => api.call(call)))
 
@@ -97,7 +113,7 @@ test('a tenant that is created again with one key is answered alike', async () =
 
 test('a secret is shown once: of ten requests with one key, one gets it', async () => {
   const path = `/v1/tenants/${tenantId}/agents`
-  const call = post(path, api.operator, { name: 'cyd' }, randomUUID())
+  const call = post({ path, token: api.operator, body: { name: 'cyd' } }, randomUUID())
 
   const answers = await Promise.all(Array.from({ length: 10 }, () => api.call(call)))
 
@@ -118,7 +134,12 @@ test('one key for two tenants makes no agent in the second', async () => {
   const key = randomUUID()
   const other = await givenTenant(api)
   const create = (tenant: string) =>
-    api.call(post(`/v1/tenants/${tenant}/agents`, api.operator, { name: 'dan' }, key))
+    api.call(
+      post(
+        { path: `/v1/tenants/${tenant}/agents`, token: api.operator, body: { name: 'dan' } },
+        key,
+      ),
+    )
 
   const [first, second] = [await create(tenantId), await create(other)]
 

@@ -12,6 +12,8 @@ import {
 } from './given.ts'
 
 const STALL_MS = 1_000
+// Long enough that nothing is found only because a stream looked by itself.
+const KEEP_ALIVE_MS = 4_000
 
 let api: Api
 let tenantId: string
@@ -19,7 +21,7 @@ let ada: string
 
 beforeAll(async () => {
   api = await startApi({
-    MUMEGA_STREAM_KEEP_ALIVE_MS: '500',
+    MUMEGA_STREAM_KEEP_ALIVE_MS: String(KEEP_ALIVE_MS),
     MUMEGA_STREAM_STALL_MS: String(STALL_MS),
     MUMEGA_STREAMS_PER_TOKEN_MAX: '2',
   })
@@ -47,14 +49,15 @@ async function nextText(stream: EventStream): Promise<string> {
   return String((JSON.parse(event?.data ?? '{}') as { text?: string }).text)
 }
 
-test('a message reaches an open stream while it is open', async () => {
+test('a message reaches an open stream at once', async () => {
   const bob = await givenAgent(api, tenantId, 'bob')
   const stream = await open(bob)
   await stream.nextAny()
 
   const messageId = await givenMessage(api, { token: ada, to: 'bob', text: 'line 1\nline 2' })
 
-  const event = await stream.next()
+  // Any comment would say that the stream had slept until its own next look.
+  const event = await stream.nextAny()
   expect([event?.id, event?.event]).toEqual(['1', 'message'])
   expect(JSON.parse(event?.data ?? '')).toMatchObject({
     position: 1,
@@ -65,7 +68,7 @@ test('a message reaches an open stream while it is open', async () => {
   stream.close()
 })
 
-test('a stream that is resumed goes on after the last event, without a gap or a repetition', async () => {
+test('a resumed stream goes on after the last event, without a gap or a repetition', async () => {
   const cyd = await givenAgent(api, tenantId, 'cyd')
   for (const text of ['1', '2', '3']) await givenMessage(api, { token: ada, to: 'cyd', text })
   const first = await open(cyd)
@@ -101,17 +104,14 @@ test('an open stream ends at once when its token is revoked, and says so', async
   const stream = await open(secret)
   await stream.nextAny()
 
-  const startedAt = Date.now()
   await api.call({ method: 'DELETE', path: `/v1/tokens/${tokenId}`, token: api.operator })
-  const last = await stream.next()
+  const last = await stream.nextAny()
 
   expect([last?.event, JSON.parse(last?.data ?? '{}')]).toEqual([
     'end',
     { code: 'gateway.token-revoked', detail: expect.any(String) },
   ])
   expect(await stream.next()).toBeUndefined()
-  // Sooner than the next keep-alive would have found it.
-  expect(Date.now() - startedAt).toBeLessThan(400)
 })
 
 test('a quiet stream is kept alive', async () => {

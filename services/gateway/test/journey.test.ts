@@ -132,7 +132,7 @@ test('an asker gets the answer, or is told that there was none in time', async (
   ])
 })
 
-test('a broadcast reaches every other agent of the tenant, and peers see who is there', async () => {
+test('a broadcast reaches every other agent, and peers see who is there', async () => {
   const { call } = api
   const tenantId = await givenTenant(api)
   const tokens = await Promise.all(

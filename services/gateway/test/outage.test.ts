@@ -61,16 +61,21 @@ test('a service that hangs is unknown, which is not ready', async () => {
   await ready()
   process.kill(api.suite.pid('audit-ledger'), 'SIGSTOP')
   try {
-    await eventually(async () => (await statuses())['audit-ledger'] === 'unknown', {
-      what: 'the gateway to give up',
-    })
+    const answer = await eventually(
+      async () => {
+        const found = await api.call({ path: '/readyz' })
+        return String(found.json['detail']).includes('audit-ledger is unknown') && found
+      },
+      { what: 'the gateway to give up' },
+    )
+    expect(answer.status).toBe(503)
   } finally {
     process.kill(api.suite.pid('audit-ledger'), 'SIGCONT')
   }
   await ready()
 })
 
-test('while the bridge is away a message is refused as unavailable, and the same key sends it later', async () => {
+test('a message that an outage refused is sent once by the same key after it', async () => {
   await ready()
   const message = {
     method: 'POST' as const,

@@ -19,7 +19,7 @@ afterAll(async () => {
   await api.stop()
 })
 
-test('a token that asks too often is told when to come back, and others are not held up', async () => {
+test('a token that asks too often is told when to come back, and others go on', async () => {
   const ada = await givenAgent(api, tenantId, 'ada')
   const bob = await givenAgent(api, tenantId, 'bob')
   const ask = (token: string) => api.call({ path: '/v1/whoami', token })
@@ -38,7 +38,7 @@ test('a token that asks too often is told when to come back, and others are not 
   expect(other.status).toBe(200)
 })
 
-test('who guesses tokens is limited by address, and valid tokens from there still work', async () => {
+test('who guesses tokens is limited by address, and valid tokens there still work', async () => {
   const cyd = await givenAgent(api, tenantId, 'cyd')
   const guess = (nth: number) =>
     api.call({ path: '/v1/whoami', token: `mmg_agent_${String(nth).padStart(43, 'A')}` })

@@ -120,7 +120,7 @@ test('lists come in pages that miss nothing and repeat nothing', async () => {
   expect(after).toBe('&after=undefined')
 })
 
-test('an agent that is there is not made again, and its tenant’s operator may renew its token', async () => {
+test('an agent that is there is not made again, and its token may be renewed', async () => {
   const { call, operator } = api
   const tenantId = await givenTenant(api)
   await givenAgentToken(api, { tenantId, name: 'ada' })

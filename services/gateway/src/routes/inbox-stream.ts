@@ -25,10 +25,10 @@ export function addInboxStreamRoute(app: App, gateway: Gateway): void {
         operationId: 'streamInbox',
         summary: 'The caller’s inbox as server-sent events',
         description:
-          'Each `message` event’s id is its position and its data one message as in `GET /v1/inbox`. ' +
-          'Resume with `Last-Event-ID`. The last event, `end`, says in its data with which code the ' +
-          'stream ended: `gateway.token-revoked`, `gateway.token-expired`, `gateway.slow-reader` or ' +
-          '`gateway.stopping`.',
+          'Each `message` event’s id is its position and its data one message as in ' +
+          '`GET /v1/inbox`. Resume with `Last-Event-ID`. The last event, `end`, says in its data ' +
+          'with which code the stream ended: `gateway.token-revoked`, `gateway.token-expired`, ' +
+          '`gateway.slow-reader` or `gateway.stopping`.',
         headers: Type.Object({ 'last-event-id': Type.Optional(Type.String()) }),
         querystring: closed({
           after: Type.Optional(

@@ -48,8 +48,9 @@ function addSendMessage(app: App, gateway: Gateway): void {
         operationId: 'sendMessage',
         summary: 'Send a message to one agent of the own tenant',
         description:
-          'The sender is the token’s agent. `queued` says that the message is stored and will be in ' +
-          'the inbox; nothing here ever claims that it was read. The text may have 16,384 bytes of UTF-8.',
+          'The sender is the token’s agent. `queued` says that the message is stored and will be ' +
+          'in the inbox; nothing here ever claims that it was read. The text may have 16,384 ' +
+          'bytes of UTF-8.',
         headers: IdempotencyHeaders,
         body: closed(Type.Omit(sendMessage.request, ['requestId']).properties),
         response: { 202: answer('Accepted.', sendMessage.reply) },

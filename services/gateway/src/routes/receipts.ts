@@ -11,8 +11,8 @@ import type { FastifyReply } from 'fastify'
 
 const tags = ['audit']
 const RECEIPT_EXPLAINED =
-  'A C2SP `tlog-proof` that `mumega verify <file>` checks offline. While no signed checkpoint covers ' +
-  'the entry yet, the receipt lacks it, and `Retry-After` says when to ask again.'
+  'A C2SP `tlog-proof` that `mumega verify <file>` checks offline. While no signed checkpoint ' +
+  'covers the entry yet, the receipt lacks it, and `Retry-After` says when to ask again.'
 const receiptAnswer = {
   ...textAnswer(RECEIPT_EXPLAINED),
   headers: { 'Retry-After': { type: 'integer', description: 'Present while it is not anchored.' } },
