@@ -254,6 +254,9 @@ test('a drain waits for the handlers in flight, and takes nothing new', async ()
   await expect(
     gateway.request(held, { name: 'b' }, { context: CONTEXT, timeoutMs: 200 }),
   ).rejects.toMatchObject({ kind: 'unavailable' })
+  // Many times what a drain takes that does not wait.
+  for (let ping = 0; ping < 100; ping += 1) await gateway.connection.flush()
+  expect(leaving.connection.isClosed()).toBe(false)
   gate.open()
 
   expect(await asked).toEqual({ greeting: 'still answered' })

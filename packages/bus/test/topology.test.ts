@@ -71,7 +71,12 @@ test('a consumer that is missing is named', async () => {
   await provisionTopology(admin.connection)
 })
 
-test('an option that the server will not have fails the provisioning', async () => {
-  // More replicas than there are servers.
-  await expect(provisionTopology(admin.connection, { replicas: 3 })).rejects.toThrow(/replicas/)
+test('a subject that another stream has taken fails the provisioning', async () => {
+  await manager.streams.delete('WAKE')
+  await manager.streams.add({ name: 'SQUATTER', subjects: ['wake.>'] })
+
+  await expect(provisionTopology(admin.connection)).rejects.toThrow(/overlap/)
+
+  await manager.streams.delete('SQUATTER')
+  await provisionTopology(admin.connection)
 })
