@@ -165,6 +165,18 @@ test('LOCK-S024-F-2: a place that stays taken is tried exactly twice, each time 
   await ledger.sql('drop trigger count_try on event_keys')
 })
 
+test('LOCK-MON-3: a commit under a former epoch writes nothing before the head was read again', async () => {
+  const before = await healthOfLedger(bridge)
+  await appendAs(BRIDGE, anIntent({ chain: 'fenced' }))
+  await ledger.sql('update log_head set epoch = epoch + 1')
+
+  const { seq } = await appendAs(BRIDGE, anIntent({ chain: 'fenced' }))
+
+  expect(seq).toBe(2)
+  const after = await healthOfLedger(bridge)
+  expect(Number(after.figures['collisions']) - Number(before.figures['collisions'])).toBe(1)
+})
+
 test('two ledgers that write at once give every event one place and leave no gap', async () => {
   const other = await start({
     ...ledger.config,
