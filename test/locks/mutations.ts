@@ -105,6 +105,17 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
   },
   {
+    lock: 'LOCK-MON-4',
+    guard: 'the link of each anchor to the one before it',
+    edits: [
+      {
+        file: 'services/audit-ledger/src/signing/log-key.ts',
+        find: 'Buffer.concat([previousHash, Buffer.from(note)])',
+        replace: 'Buffer.from(note)',
+      },
+    ],
+  },
+  {
     lock: 'LOCK-MON-6',
     guard: 'the drop-record of an intent that cannot be chained',
     edits: [
@@ -136,6 +147,17 @@ export const MUTATIONS: readonly Mutation[] = [
         file: GROUP,
         find: 'export const ATTEMPTS_MAX = 2',
         replace: 'export const ATTEMPTS_MAX = 3',
+      },
+    ],
+  },
+  {
+    lock: 'LOCK-S024-F-2',
+    guard: 'the unique sequence of a chain in the database',
+    edits: [
+      {
+        file: 'services/audit-ledger/migrations/0001_create_log.sql',
+        find: ',\n  constraint event_keys_in_sequence unique (chain, seq)',
+        replace: '',
       },
     ],
   },
