@@ -263,7 +263,7 @@ CREATE OR REPLACE FUNCTION audit_ledger.offset_at(offsets bytea, nth bigint)
  RETURNS integer
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
-RETURN ((((((get_byte(offsets, ((4 * nth))::integer) << 24) | get_byte(offsets, (((4 * nth) + 1))::integer)) << 16) | get_byte(offsets, (((4 * nth) + 2))::integer)) << 8) | get_byte(offsets, (((4 * nth) + 3))::integer));  -- owned by mumega_audit_ledger_owner
+RETURN ((((get_byte(offsets, ((4 * nth))::integer) << 24) | (get_byte(offsets, (((4 * nth) + 1))::integer) << 16)) | (get_byte(offsets, (((4 * nth) + 2))::integer) << 8)) | get_byte(offsets, (((4 * nth) + 3))::integer));  -- owned by mumega_audit_ledger_owner
 
 CREATE OR REPLACE FUNCTION audit_ledger.refuse_change()
  RETURNS trigger

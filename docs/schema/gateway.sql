@@ -96,6 +96,16 @@ CREATE OR REPLACE FUNCTION gateway.find_token(presented_hash bytea)
  SET search_path TO 'gateway', 'pg_temp'
 AS $function$ select * from tokens where token_hash = presented_hash $function$;  -- owned by mumega_gateway_owner
 
+CREATE OR REPLACE FUNCTION gateway.lock_token(acting_token_id uuid)
+ RETURNS TABLE(revoked_at timestamp with time zone, expires_at timestamp with time zone)
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'gateway', 'pg_temp'
+AS $function$
+    select held.revoked_at, held.expires_at from tokens held
+      where held.token_id = acting_token_id for share
+  $function$;  -- owned by mumega_gateway_owner
+
 CREATE OR REPLACE FUNCTION gateway.mumega_audited(audited regclass)
  RETURNS void
  LANGUAGE plpgsql
