@@ -127,15 +127,20 @@ async function setTenant(trx: Knex.Transaction, tenantId: string): Promise<void>
 
 /** Sets the tenant and takes the request id; the stored reply when the request was already made. */
 async function begin(trx: Knex.Transaction, options: ActOptions): Promise<string | undefined> {
-  await setTenant(trx, options.context.tenantId)
-  if (options.request === undefined) return undefined
+  const { tenantId } = options.context
+  if (options.request === undefined) {
+    await setTenant(trx, tenantId)
+    return undefined
+  }
   const { requestId, command, content } = options.request
-  const contentHash = hashOf({ tenantId: options.context.tenantId, content })
-  // Waits here for another transaction that holds the same id, then sees what it committed.
+  const contentHash = hashOf({ tenantId, content })
+  // Both in one statement: every round trip of an act is paid by every request. It waits here for another
+  // transaction that holds the same id, then sees what that one committed.
   const taken = await trx.raw<{ rowCount: number }>(
-    `insert into processed_requests (request_id, command, content_hash) values (?, ?, ?)
-     on conflict do nothing`,
-    [requestId, command, contentHash],
+    `with tenant as materialized (select set_config('mumega.tenant_id', ?, true))
+     insert into processed_requests (request_id, command, content_hash)
+     select ?, ?, ? from tenant on conflict do nothing`,
+    [tenantId, requestId, command, contentHash],
   )
   if (taken.rowCount === 1) return undefined
   const row = await trx<{
@@ -164,12 +169,26 @@ async function record<Reply>(
   const events = outcome.events.map((event) => eventRow(event, traceparent))
   const rows = [...intents, ...events]
   if (rows.length > ROWS_MAX) throw new Error(`an act may record ${ROWS_MAX} rows at most`)
-  if (rows.length > 0) await trx('outbox').insert(rows)
-  if (options.request !== undefined) {
-    await trx('processed_requests')
-      .where({ request_id: options.request.requestId })
-      .update({ reply: JSON.stringify(outcome.reply) ?? 'null' })
-  }
+  if (rows.length === 0 && options.request === undefined) return
+  const reply = JSON.stringify(outcome.reply) ?? 'null'
+  // One statement again; the reply is stored also where nothing is published.
+  await trx.raw(
+    `with replied as (update processed_requests set reply = ? where request_id = ?)
+     insert into outbox (audit, subject, message_id, payload, headers)
+     select audit, subject, message_id, payload, headers
+       from unnest(?::boolean[], ?::text[], ?::text[], ?::text[], ?::text[]) with ordinality
+         as rows (audit, subject, message_id, payload, headers, nth)
+      order by nth`,
+    [
+      reply,
+      options.request?.requestId ?? null,
+      rows.map((row) => row.audit),
+      rows.map((row) => row.subject),
+      rows.map((row) => row.message_id),
+      rows.map((row) => row.payload),
+      rows.map((row) => row.headers),
+    ],
+  )
 }
 
 interface OutboxRow {
