@@ -1,5 +1,6 @@
 import type { App, Gateway } from './app.ts'
-import { authenticate } from './authentication.ts'
+import { authenticate, readLiveToken } from './authentication.ts'
+import { checkQuery } from './strict-query.ts'
 import { noBodyExpected, scopeMissing } from './errors.ts'
 import { problemResponses } from './problem-responses.ts'
 import { closed } from './schemas.ts'
@@ -12,11 +13,12 @@ const NO_QUERY = closed({})
 /**
  * Authenticates every request and holds every route to the access that it declares; a route that
  * declares none does not start. The failure is thrown only after the rate limit has counted it, and
- * before the body is read.
+ * before the body is read; the token of a body that came later is looked up again after it.
  */
 export function checkAccess(app: App, gateway: Gateway): void {
   app.decorateRequest('session')
   app.decorateRequest('authenticationFailure')
+  app.decorateRequest('isWholeAtFirst', false)
 
   app.addHook('onRoute', (route) => {
     if (route.url.startsWith(DOCS)) {
@@ -32,6 +34,7 @@ export function checkAccess(app: App, gateway: Gateway): void {
   app.addHook('onRequest', async (request) => {
     const { access } = request.routeOptions.config
     if (access === undefined || access === 'public') return
+    request.isWholeAtFirst = request.raw.complete
     try {
       request.session = await authenticate(gateway, request.headers.authorization)
     } catch (error) {
@@ -48,6 +51,12 @@ export function checkAccess(app: App, gateway: Gateway): void {
   })
 
   app.addHook('preValidation', async (request) => {
+    // A body may take its time, in which the token can end. Most requests come in one piece and need
+    // no second look.
+    if (request.session !== undefined && !request.isWholeAtFirst) {
+      await readLiveToken(gateway, request.session.tokenHash)
+    }
+    checkQuery(request)
     if (request.body !== undefined && request.routeOptions.schema?.body === undefined) {
       throw noBodyExpected()
     }

@@ -2,10 +2,14 @@ import type { Socket } from 'node:net'
 import { randomBytes } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { App, Gateway } from './app.ts'
+import { bodyTooLate } from './errors.ts'
 import { failure, failureOf, problemOf, type Failure } from './problem.ts'
 
 const PROBLEM_JSON = 'application/problem+json; charset=utf-8'
 const RETRY_AFTER_SECONDS = '1'
+
+/** The path under which a request runs whose own path is none. No route is there. */
+export const UNROUTABLE = '/unroutable'
 
 export interface KnownRoute {
   method: string
@@ -17,18 +21,30 @@ export interface KnownRoute {
  */
 export function answerError({ log, metrics }: Pick<Gateway, 'log'> & Partial<Gateway>) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    const failed = failureOf(error)
+    const failed = failureOf(isLateBody(error, request) ? bodyTooLate() : error)
     const route = request.routeOptions.url
     if (failed.status >= 500) log.error({ error, code: failed.code, route }, 'request-failed')
+    if (failed.status === 408) void reply.header('Connection', 'close')
     metrics?.problems.inc({ code: failed.code })
     return sendFailure(reply, request, failed)
   }
 }
 
-/** 404, or 405 with `Allow` where only the method is wrong. */
+/** The time was up before the body was there: the handler did not even begin. */
+function isLateBody(error: unknown, { raw }: FastifyRequest): boolean {
+  const isTimeOut =
+    error instanceof Error && 'code' in error && error.code === 'FST_ERR_HANDLER_TIMEOUT'
+  return isTimeOut && !raw.complete
+}
+
+/** 400 for no path at all, 404, or 405 with `Allow` where only the method is wrong. */
 export function answerUnmatched(routes: readonly KnownRoute[]) {
   return (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const path = request.url.split('?', 1)[0] ?? ''
+    if (path === UNROUTABLE) {
+      const detail = 'The path is not a valid one.'
+      return sendFailure(reply, request, failure('gateway.malformed-request', detail))
+    }
     const allowed = routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method)
     if (allowed.length === 0) {
       return sendFailure(reply, request, failure('gateway.route-not-found', 'Nothing is here.'))
@@ -47,7 +63,6 @@ export function sendFailure(
   const traceId = request.trace?.traceId ?? randomBytes(16).toString('hex')
   if (failed.status === 401) void reply.header('WWW-Authenticate', 'Bearer realm="mumega"')
   if (failed.status === 503 || failed.status === 429) retryLater(reply)
-  // A path that cannot be routed never came by the hook that sets it.
   void reply.header('Trace-Id', traceId)
   return reply
     .code(failed.status)

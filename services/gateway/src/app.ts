@@ -39,6 +39,8 @@ declare module 'fastify' {
     /** Absent on public routes, and where authentication failed. */
     session: Session | undefined
     authenticationFailure: Error | undefined
+    /** Whether all of the request had arrived before its token was looked up. */
+    isWholeAtFirst: boolean
   }
   interface FastifyContextConfig {
     /**

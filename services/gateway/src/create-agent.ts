@@ -2,6 +2,7 @@ import { registerAgent, type Agent } from '@mumega/contracts/bridge'
 import type { Scope } from '@mumega/contracts/gateway'
 import type { CallContext } from '@mumega/contracts/scalars'
 import type { Gateway } from './app.ts'
+import { claimRequest } from './claim-request.ts'
 import { createToken, type CreatedToken } from './create-token.ts'
 import { agentExists } from './errors.ts'
 import { getTenant } from './get-tenant.ts'
@@ -11,6 +12,8 @@ import { agentScopes } from './token.ts'
 export interface CreateAgent {
   context: CallContext
   requestId: string
+  /** Whether the caller chose the id by an `Idempotency-Key`: another request may have it too. */
+  isKeyed: boolean
   /** The scopes of whoever asks. */
   held: readonly Scope[]
   name: string
@@ -22,22 +25,24 @@ export interface CreateAgent {
  * Registers an agent at the bridge, then makes its first token. When the second step fails the same
  * request may be made again: the first one is done once per `requestId`.
  *
- * @throws gateway.tenant-not-found, gateway.agent-exists, gateway.token-already-shown, and those of
- * the scopes
+ * @throws gateway.tenant-not-found, gateway.agent-exists, gateway.token-already-shown,
+ * db.request-id-reused, and those of the scopes
  */
 export async function createAgent(
   gateway: Gateway,
-  { context, requestId, held, name, scopes, expiresInDays }: CreateAgent,
+  { context, requestId, isKeyed, held, name, scopes, expiresInDays }: CreateAgent,
 ): Promise<{ agent: Agent; created: CreatedToken }> {
   const granted = agentScopes(held, scopes)
   await getTenant(gateway, context)
+  const content = { name, scopes: granted, expiresInDays }
+  if (isKeyed) await claimRequest(gateway, context, { requestId, command: 'create-agent', content })
   const registration = { requestId: stepId(requestId, 'register-agent'), name }
   const registered = await gateway.bus.request(registerAgent, registration, { context })
   // A repeated request finds its own first reply here, which says `created` again.
   if (!registered.created) throw agentExists(name)
   const created = await createToken(gateway, {
     context,
-    requestId,
+    requestId: stepId(requestId, 'create-token'),
     kind: 'agent',
     agent: name,
     scopes: granted,

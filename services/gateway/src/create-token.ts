@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from 'uuid'
 import { act, outgoing } from '@mumega/db/act'
 import { tokenCreated, type Scope } from '@mumega/contracts/gateway'
 import type { CallContext } from '@mumega/contracts/scalars'
+import { checkActingToken } from './acting-token.ts'
 import type { Authentication } from './authentication.ts'
 import { tokenAlreadyShown } from './errors.ts'
 import { insertToken } from './token-repository.ts'
@@ -27,7 +28,7 @@ export interface CreatedToken {
  * Makes a token, once per `requestId`. Only its hash is stored, so a repeated request cannot get
  * the secret again.
  *
- * @throws gateway.token-already-shown when this request was made before
+ * @throws gateway.token-already-shown when this request was made before, and as `checkActingToken`
  */
 export async function createToken(
   { db, clock }: Authentication,
@@ -49,6 +50,7 @@ export async function createToken(
   const content = { kind, agent: agent ?? null, scopes, expiresInDays }
   const request = { requestId, command: 'create-token', content }
   const made = await act(db, { context, clock, request }, async (trx) => {
+    await checkActingToken(trx, context, clock)
     await insertToken(trx, token, hashOf(secret))
     return {
       reply: { tokenId: token.tokenId },

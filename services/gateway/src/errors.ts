@@ -85,12 +85,32 @@ export const tokenAlreadyShown = (tokenId: string) =>
     { details: { tokenId } },
   )
 
+export const charsetUnsupported = () =>
+  new AppError(
+    'gateway.unsupported-media-type',
+    'invalid',
+    'Bodies are JSON in UTF-8 only: leave `charset` out or say `charset=utf-8`.',
+  )
+
+export const bodyTooLate = () =>
+  new AppError('gateway.request-timeout', 'invalid', 'The body did not arrive in time.')
+
+export const textNotUtf8 = () =>
+  new AppError('gateway.malformed-json', 'invalid', 'The body is not valid UTF-8.')
+
 /** A request that fits its schema and breaks a rule across fields. */
 export const invalidField = (field: string, problem: string) =>
   new AppError('gateway.invalid-request', 'invalid', `${field} ${problem}.`, { details: { field } })
 
 export const hostMissing = () =>
   new AppError('gateway.malformed-request', 'invalid', 'A request names exactly one Host.')
+
+export const authorizedTwice = () =>
+  new AppError(
+    'gateway.malformed-request',
+    'invalid',
+    'A request has one Authorization header at most.',
+  )
 
 export const noBodyExpected = () =>
   new AppError('gateway.invalid-request', 'invalid', 'This request takes no body.', {
@@ -137,6 +157,14 @@ export const stopping = () =>
     'gateway.stopping',
     'unavailable',
     'The gateway is stopping. Connect again and resume with Last-Event-ID.',
+  )
+
+/** Its question is in the inbox all the same. */
+export const askStopped = () =>
+  new AppError(
+    'gateway.stopping',
+    'unavailable',
+    'The gateway is stopping. Ask again with the same Idempotency-Key to go on waiting.',
   )
 
 export const rateLimited = (max: number) =>

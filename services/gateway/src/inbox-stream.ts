@@ -29,6 +29,8 @@ interface Stream extends InboxStreamOrder {
   gateway: Gateway
   out: ServerResponse
   waker: Waker
+  /** Whether the token may have ended since it was last looked up. */
+  isDoubtful: boolean
 }
 
 /**
@@ -61,11 +63,16 @@ export async function streamInbox(
   order: InboxStreamOrder,
 ): Promise<void> {
   const waker = openWaker()
+  const stream: Stream = { ...order, gateway, out, waker, isDoubtful: false }
   const detach = gateway.hub.attach({
     tenantId: order.session.token.tenantId,
     agent: order.agent,
     tokenId: order.session.token.tokenId,
     wake: waker.wake,
+    doubt() {
+      stream.isDoubtful = true
+      waker.wake()
+    },
     end: waker.end,
   })
   gateway.metrics.streamsOpen.inc()
@@ -74,7 +81,7 @@ export async function streamInbox(
   out.once('error', waker.close)
   // The looks at the inbox go on for hours: they belong to no request's trace.
   await context
-    .with(suppressTracing(ROOT_CONTEXT), () => deliver({ ...order, gateway, out, waker }))
+    .with(suppressTracing(ROOT_CONTEXT), () => deliver(stream))
     .finally(() => {
       detach()
       gateway.metrics.streamsOpen.dec()
@@ -102,9 +109,13 @@ async function deliver(stream: Stream): Promise<void> {
 async function deliverWaiting(stream: Stream): Promise<number> {
   const { gateway } = stream
   try {
+    stream.isDoubtful = false
     const { messages, next } = await readPage(gateway, stream)
     for (const message of messages) {
+      // The next look begins with the token. Without it a slow reader would get the whole page.
+      if (isInDoubt(stream)) return 0
       await write(stream, eventOf(message))
+      gateway.metrics.streamEvents.inc()
       stream.after = message.position
     }
     return next !== undefined ? 0 : gateway.config.MUMEGA_STREAM_KEEP_ALIVE_MS
@@ -112,6 +123,11 @@ async function deliverWaiting(stream: Stream): Promise<number> {
     if (isAppError(error) && error.kind === 'unavailable') return RETRY_MS
     throw error
   }
+}
+
+// Of its own, because the compiler takes a field that it saw assigned for constant.
+function isInDoubt({ isDoubtful }: Stream): boolean {
+  return isDoubtful
 }
 
 function eventOf(message: InboxMessage): string {

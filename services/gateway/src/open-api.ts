@@ -1,6 +1,8 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import type { App } from './app.ts'
+import { isAppError } from '@mumega/errors'
+import type { App, Gateway } from './app.ts'
+import { answerError } from './answer-error.ts'
 import { VERSION } from './config.ts'
 import { Problem } from './problem-responses.ts'
 
@@ -14,7 +16,7 @@ and query parameters are refused. Times are UTC.`
 /**
  * Collects the routes that are added after it into one OpenAPI 3.1 document, and shows it at /docs.
  */
-export async function documentApi(app: App): Promise<void> {
+export async function documentApi(app: App, gateway: Gateway): Promise<void> {
   app.addSchema(Problem)
   await app.register(swagger, {
     openapi: {
@@ -43,20 +45,36 @@ export async function documentApi(app: App): Promise<void> {
       url,
     }),
   })
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    uiConfig: { validatorUrl: null },
-    // Everything comes from here: the page works without a network, and can send nothing elsewhere.
-    staticCSP: {
-      'default-src': ["'none'"],
-      'script-src': ["'self'"],
-      'style-src': ["'self'", "'unsafe-inline'"],
-      'img-src': ["'self'", 'data:'],
-      'font-src': ["'self'", 'data:'],
-      'connect-src': ["'self'"],
-      'base-uri': ["'none'"],
-      'frame-ancestors': ["'none'"],
-      'form-action': ["'none'"],
-    },
+  await app.register(async (docs) => {
+    const answer = answerError(gateway)
+    docs.setErrorHandler((error, request, reply) =>
+      isNoFile(error) ? reply.callNotFound() : answer(error, request, reply),
+    )
+    await docs.register(swaggerUi, pageOptions)
   })
+}
+
+/** A path that climbs, holds NUL or is too long for the file system is not there, no more. */
+function isNoFile(error: unknown): boolean {
+  if (isAppError(error) || !(error instanceof Error)) return false
+  if ('code' in error && error.code === 'ENAMETOOLONG') return true
+  const status = 'statusCode' in error ? Number(error.statusCode) : 500
+  return status === 400 || status === 403 || status === 404
+}
+
+const pageOptions = {
+  routePrefix: '/docs',
+  uiConfig: { validatorUrl: null },
+  // Everything comes from here: the page works without a network, and can send nothing elsewhere.
+  staticCSP: {
+    'default-src': ["'none'"],
+    'script-src': ["'self'"],
+    'style-src': ["'self'", "'unsafe-inline'"],
+    'img-src': ["'self'", 'data:'],
+    'font-src': ["'self'", 'data:'],
+    'connect-src': ["'self'"],
+    'base-uri': ["'none'"],
+    'frame-ancestors': ["'none'"],
+    'form-action': ["'none'"],
+  },
 }

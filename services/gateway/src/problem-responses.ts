@@ -39,6 +39,7 @@ const AUTHENTICATED = [
   'gateway.cannot-authenticate',
 ]
 const WITH_BODY = [
+  'gateway.request-timeout',
   'gateway.malformed-json',
   'gateway.body-too-large',
   'gateway.unsupported-media-type',

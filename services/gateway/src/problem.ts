@@ -1,6 +1,6 @@
 import { AgentName, TenantId, Uuid } from '@mumega/contracts/scalars'
 import { isAppError, type AppError } from '@mumega/errors'
-import { PROBLEM_STATUS, type ProblemCode } from './problem-codes.ts'
+import { PROBLEM_STATUS, statusOf, type ProblemCode } from './problem-codes.ts'
 import { IDEMPOTENCY_KEY } from './schemas.ts'
 
 /**
@@ -47,8 +47,6 @@ const FRAMEWORK: Readonly<Record<string, readonly [code: ProblemCode, detail: st
     'gateway.malformed-request',
     'The body is not as long as Content-Length says.',
   ],
-  FST_ERR_MAX_PARAM_LENGTH: ['gateway.malformed-request', 'A part of the path is too long.'],
-  FST_ERR_BAD_URL: ['gateway.malformed-request', 'The path is not a valid one.'],
   FST_ERR_HANDLER_TIMEOUT: [
     'gateway.timeout',
     'This took too long; whether it was done is unknown. Try again with the same Idempotency-Key.',
@@ -78,6 +76,10 @@ export function failureOf(error: unknown): Failure {
   }
   const known = FRAMEWORK[codeOf(error)]
   if (known !== undefined) return failure(known[0], known[1])
+  // Fastify says 400 of a connection that ends within a body; any other reset is not the caller's.
+  if (codeOf(error) === 'ECONNRESET' && 'statusCode' in error && error.statusCode === 400) {
+    return failure('gateway.malformed-request', 'The body broke off.')
+  }
   if (error instanceof SyntaxError && 'statusCode' in error && error.statusCode === 400) {
     return failure('gateway.malformed-json', 'The body is not valid JSON.')
   }
@@ -121,7 +123,8 @@ function expected(error: AppError): Failure {
       'This Idempotency-Key was used before with another request. Use a new key.',
     )
   }
-  return { code: error.code, status: error.status, detail: error.message, facts: error.details }
+  const status = statusOf(error.code) ?? error.status
+  return { code: error.code, status, detail: error.message, facts: error.details }
 }
 
 /**

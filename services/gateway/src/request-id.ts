@@ -14,6 +14,11 @@ export function requestIdOf(request: FastifyRequest): string {
   return uuidOf(`${principalOf(sessionOf(request))}\n${key}`)
 }
 
+/** Whether the caller chose the id, so that another request of theirs may have it too. */
+export function isKeyed(request: FastifyRequest): boolean {
+  return typeof request.headers['idempotency-key'] === 'string'
+}
+
 /** The id of one step of a request that takes several. */
 export function stepId(requestId: string, step: string): string {
   return uuidOf(`${requestId}\n${step}`)

@@ -19,7 +19,7 @@ export function textAnswer(description: string, contentType = 'text/plain') {
 
 export const IDEMPOTENCY_KEY = '^[\\x21-\\x7e]{1,255}$'
 
-/** The header of every request that changes something. */
+/** The header of every request that changes something each time it comes. */
 export const IdempotencyHeaders = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
@@ -31,6 +31,11 @@ export const IdempotencyHeaders = Type.Object({
     }),
   ),
 })
+
+/** A position in an inbox, as a query parameter. Greater ones are no exact numbers any more. */
+export function positionAfter(description: string) {
+  return Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description }))
+}
 
 export const PAGE_MAX = 200
 export const PAGE_DEFAULT = 50

@@ -9,15 +9,24 @@ export interface OpenStream {
   readonly tenantId: string
   readonly agent: string
   readonly tokenId: string
-  /**
-   * Says that its inbox may have grown, or its token may be gone. Cheap, and may come too often.
-   */
+  /** Says that its inbox may have grown. Cheap, and may come too often. */
   wake(): void
+  /** Says that its token may be gone: nothing more is written before it was looked up. */
+  doubt(): void
   /** Ends it, with this as its last event. */
   end(reason: AppError): void
 }
 
-/** The event streams of this process: wakes them when mail comes or their token is revoked. */
+/** One request that waits for long, as the hub sees it. */
+export interface OpenWait {
+  readonly tokenId: string
+  /** Says that its token may be gone. Cheap, and may come too often. */
+  doubt(): void
+  /** Ends it because the gateway stops. */
+  stop(): void
+}
+
+/** The event streams of this process, and its long waits: wakes them when mail comes or their token is revoked. */
 export interface StreamHub {
   /**
    * Takes a stream in until the returned function is called.
@@ -25,9 +34,15 @@ export interface StreamHub {
    * @throws gateway.too-many-streams, .stopping
    */
   attach(stream: OpenStream): () => void
-  /** Makes the streams of a token look whether it still holds. */
-  wakeToken(tokenId: string): void
-  /** Ends all streams, and lets none in any more. */
+  /**
+   * Takes a wait in until the returned function is called.
+   *
+   * @throws gateway.stopping
+   */
+  attachWait(wait: OpenWait): () => void
+  /** Makes the streams and the waits of a token look whether it still holds. */
+  doubtToken(tokenId: string): void
+  /** Ends all streams and waits, and lets none in any more. */
   close(): void
   size(): number
 }
@@ -44,6 +59,7 @@ export interface HubLimits {
 export function openStreamHub(bus: Bus, limits: HubLimits): StreamHub {
   const byInbox = new Map<string, Set<OpenStream>>()
   const byToken = new Map<string, Set<OpenStream>>()
+  const waits = new Map<string, Set<OpenWait>>()
   let open = 0
   let isClosed = false
 
@@ -62,14 +78,21 @@ export function openStreamHub(bus: Bus, limits: HubLimits): StreamHub {
         open -= 1
       }
     },
-    wakeToken(tokenId) {
-      for (const stream of byToken.get(tokenId) ?? []) stream.wake()
+    attachWait(wait) {
+      if (isClosed) throw stopping()
+      add(waits, wait.tokenId, wait)
+      return () => void remove(waits, wait.tokenId, wait)
+    },
+    doubtToken(tokenId) {
+      for (const stream of byToken.get(tokenId) ?? []) stream.doubt()
+      for (const wait of waits.get(tokenId) ?? []) wait.doubt()
     },
     close() {
       isClosed = true
       for (const streams of [...byToken.values()]) {
         for (const stream of [...streams]) stream.end(stopping())
       }
+      for (const some of [...waits.values()]) for (const wait of [...some]) wait.stop()
     },
     size: () => open,
   }
@@ -80,10 +103,11 @@ export function openStreamHub(bus: Bus, limits: HubLimits): StreamHub {
     }
   })
   bus.hear(tokenRevoked, ({ tokenId }) => {
-    hub.wakeToken(tokenId)
+    hub.doubtToken(tokenId)
   })
   bus.onReconnect(() => {
-    for (const streams of byToken.values()) for (const stream of streams) stream.wake()
+    for (const streams of byToken.values()) for (const stream of streams) stream.doubt()
+    for (const some of waits.values()) for (const wait of some) wait.doubt()
   })
   return hub
 }
@@ -92,14 +116,14 @@ function inboxOf(tenantId: string, agent: string): string {
   return `${tenantId}/${agent}`
 }
 
-function add(map: Map<string, Set<OpenStream>>, key: string, stream: OpenStream): void {
-  const streams = map.get(key) ?? new Set()
+function add<Open>(map: Map<string, Set<Open>>, key: string, stream: Open): void {
+  const streams = map.get(key) ?? new Set<Open>()
   streams.add(stream)
   map.set(key, streams)
 }
 
 /** Whether it was there. Empty sets go, so that the map is no bigger than what is open. */
-function remove(map: Map<string, Set<OpenStream>>, key: string, stream: OpenStream): boolean {
+function remove<Open>(map: Map<string, Set<Open>>, key: string, stream: Open): boolean {
   const streams = map.get(key)
   const wasThere = streams?.delete(stream) ?? false
   if (streams?.size === 0) map.delete(key)

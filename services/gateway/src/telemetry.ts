@@ -7,6 +7,7 @@ export interface Metrics {
   readonly durationSeconds: Histogram<'method' | 'route'>
   readonly problems: Counter<'code'>
   readonly streamsOpen: Gauge
+  readonly streamEvents: Counter
 }
 
 /** Every metric of the gateway. Labels are routes and codes, of which there are few; never ids. */
@@ -38,6 +39,11 @@ export function createMetrics(): Metrics {
     streamsOpen: new Gauge({
       name: 'gateway_inbox_streams_open',
       help: 'Event streams that are open.',
+      registers,
+    }),
+    streamEvents: new Counter({
+      name: 'gateway_inbox_events_total',
+      help: 'Messages written to event streams.',
       registers,
     }),
   }

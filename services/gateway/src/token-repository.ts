@@ -23,6 +23,31 @@ export async function findTokenByHash(db: Knex, hash: Buffer): Promise<Token | u
   return row === undefined ? undefined : tokenOf(row)
 }
 
+/**
+ * Locks the row of a token of whichever tenant until `trx` ends, against its revocation; others may
+ * hold it so at the same time.
+ */
+export async function lockToken(
+  trx: Knex.Transaction,
+  tokenId: string,
+): Promise<Pick<Token, 'revokedAt' | 'expiresAt'> | undefined> {
+  const found = await trx.raw<{ rows: Pick<TokenRow, 'revoked_at' | 'expires_at'>[] }>(
+    'select * from lock_token(?)',
+    [tokenId],
+  )
+  const row = found.rows[0]
+  if (row === undefined) return undefined
+  return { revokedAt: row.revoked_at ?? undefined, expiresAt: row.expires_at }
+}
+
+/**
+ * Waits until no other revocation is under way. Each holds its own token and wants another's, so
+ * that two at once could wait for each other.
+ */
+export async function lockRevocations(trx: Knex.Transaction): Promise<void> {
+  await trx.raw(`select pg_advisory_xact_lock(hashtext('gateway.revoke-token'))`)
+}
+
 /** Locks the token's row until `trx` ends. */
 export async function findTokenForUpdate(
   trx: Knex.Transaction,

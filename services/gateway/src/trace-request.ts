@@ -8,6 +8,7 @@ import {
   trace,
   TraceFlags,
   type Context,
+  type Link,
   type Span,
 } from '@opentelemetry/api'
 import type { FastifyRequest } from 'fastify'
@@ -24,8 +25,9 @@ const tracer = trace.getTracer('gateway')
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$/
 
 /**
- * Opens one server span per request, continuing the caller's `traceparent`, and names it in
- * `Trace-Id` and `traceparent` of every response. Where nothing records spans the ids are made all
+ * Opens one server span per request and names it in `Trace-Id` and `traceparent` of every response.
+ * The trace is always a new one, because its id is sealed into the ledger and a caller could name
+ * another tenant's; the caller's own `traceparent` is a link of the span. Where nothing records spans the ids are made all
  * the same: they lead from a problem to the log lines and the ledger's entry.
  */
 export function traceRequests(app: App): void {
@@ -58,7 +60,7 @@ export function closeTrace(request: FastifyRequest, statusCode: number): void {
 }
 
 function openTrace(request: FastifyRequest): RequestTrace {
-  const parent = parentOf(request.headers.traceparent)
+  const links = linksOf(request.headers.traceparent)
   const route = request.routeOptions.url
   const attributes = {
     'http.request.method': request.method,
@@ -66,20 +68,16 @@ function openTrace(request: FastifyRequest): RequestTrace {
     ...(route === undefined ? {} : { 'http.route': route }),
   }
   const name = `${request.method} ${route ?? 'unmatched'}`
-  const started = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, parent)
+  const started = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes, links }, ROOT_CONTEXT)
   const span = isSpanContextValid(started.spanContext()) ? started : trace.wrapSpanContext(newIds())
-  return { traceId: span.spanContext().traceId, span, context: trace.setSpan(parent, span) }
+  return { traceId: span.spanContext().traceId, span, context: trace.setSpan(ROOT_CONTEXT, span) }
 }
 
-/**
- * The caller's trace goes on here. Whether it is recorded is ours to say: a request is a trace,
- * always.
- */
-function parentOf(header: string | string[] | undefined): Context {
+function linksOf(header: string | string[] | undefined): Link[] {
   const [, traceId, spanId] = TRACEPARENT.exec(typeof header === 'string' ? header : '') ?? []
-  if (traceId === undefined || spanId === undefined) return ROOT_CONTEXT
+  if (traceId === undefined || spanId === undefined) return []
   const remote = { traceId, spanId, traceFlags: TraceFlags.SAMPLED, isRemote: true }
-  return isSpanContextValid(remote) ? trace.setSpanContext(ROOT_CONTEXT, remote) : ROOT_CONTEXT
+  return isSpanContextValid(remote) ? [{ context: remote }] : []
 }
 
 function newIds() {

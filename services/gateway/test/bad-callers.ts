@@ -136,6 +136,16 @@ export const OPERATORS: Case[] = [
     status: 400,
     code: 'gateway.tenant-reserved',
   },
+  ...[
+    ['U+0000', 'a\u0000b'],
+    ['half a surrogate pair', 'a\ud800b'],
+    ['more characters than are stored', 'e\u0301'.repeat(150)],
+  ].map(([what, name]) => ({
+    why: `a tenant’s name with ${what}`,
+    call: asOperator('POST', '/v1/tenants', { tenantId: 'named', name }),
+    ...INVALID,
+    field: 'name',
+  })),
   {
     why: 'an agent of a tenant that is not there',
     call: asOperator('POST', '/v1/tenants/nobody/agents', { name: 'ada' }),

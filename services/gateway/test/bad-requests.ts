@@ -137,6 +137,26 @@ export const QUERIES: Case[] = [
   { why: 'an unknown query', call: read(() => '/v1/inbox?unread=1'), ...INVALID, field: 'unread' },
   { why: 'a word for a number', call: read(() => '/v1/inbox?after=x'), ...INVALID, field: 'after' },
   { why: 'a negative number', call: read(() => '/v1/inbox?after=-1'), ...INVALID, field: 'after' },
+  ...['after=0x10', 'after=1e1', 'after=', 'after=1&after=2', 'after=100000000000000000000'].map(
+    (query) => ({
+      why: `a position that is none: ${query}`,
+      call: read(() => `/v1/inbox?${query}`),
+      ...INVALID,
+      field: 'after',
+    }),
+  ),
+  {
+    why: 'a position of a stream that no inbox reaches',
+    call: read(() => '/v1/inbox/stream?after=100000000000000000000'),
+    ...INVALID,
+    field: 'after',
+  },
+  {
+    why: 'a yes in capitals',
+    call: read(() => '/v1/inbox?unreadOnly=TRUE'),
+    ...INVALID,
+    field: 'unreadOnly',
+  },
   { why: 'too long a page', call: read(() => '/v1/inbox?limit=101'), ...INVALID, field: 'limit' },
   {
     why: 'an id that is none',

@@ -57,6 +57,12 @@ test.each([
     400,
     'gateway.malformed-request',
   ],
+  [
+    'two tokens',
+    `${HEAD}Authorization: Bearer a\r\nAuthorization: Bearer b\r\nConnection: close\r\n\r\n`,
+    400,
+    'gateway.malformed-request',
+  ],
   ['9 KB of headers', `${HEAD}X-A: ${'a'.repeat(9_000)}\r\n\r\n`, 431, 'gateway.headers-too-large'],
 ])('a request with %s is answered with a problem, and the connection is closed', async (...row) => {
   const [, bytes, status, code] = row
@@ -77,17 +83,23 @@ test('a line break that is hidden in a path or a key never becomes a header', as
   expect(headers.has('x-evil')).toBe(false)
 })
 
-test('every response has its trace and the security headers', async () => {
-  const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
-  const headers = { traceparent: `00-${traceId}-00f067aa0ba902b7-00` }
+test('every response has a trace of its own and the security headers', async () => {
+  const theirs = '4bf92f3577b34da6a3ce929d0e0e4736'
+  const headers = { traceparent: `00-${theirs}-00f067aa0ba902b7-00` }
   const answers = [
     await api.call({ path: '/healthz', headers }),
     await api.call({ path: '/v1/whoami', headers }),
     await api.call({ path: '/v1/nothing', headers }),
   ]
+  const traceIds = answers.map((answer) => answer.headers.get('trace-id'))
+
+  // Whoever chose the trace of a request could put another tenant's on a sealed entry.
+  expect(traceIds).not.toContain(theirs)
+  expect(new Set(traceIds).size).toBe(3)
 
   for (const answer of answers) {
-    expect(answer.headers.get('trace-id')).toBe(traceId)
+    const traceId = String(answer.headers.get('trace-id'))
+    expect(traceId).toMatch(/^[0-9a-f]{32}$/)
     expect(answer.headers.get('traceparent')).toMatch(new RegExp(`^00-${traceId}-[0-9a-f]{16}-01$`))
     expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'")
     expect(answer.headers.get('x-content-type-options')).toBe('nosniff')

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { eventually } from '@mumega/testkit'
 import { givenAgent, givenTenant, startApi, type Api, type Call } from './given.ts'
 
 let api: Api
@@ -151,3 +152,55 @@ test('one key for two tenants makes no agent in the second', async () => {
   const agents = await api.call({ path: `/v1/tenants/${other}/agents`, token: api.operator })
   expect(agents.json['agents']).toEqual([])
 })
+
+test('a key that was used for a tenant makes no agent', async () => {
+  const key = randomUUID()
+  const tenant = { tenantId: 'keyed', name: 'Keyed' }
+  await api.call(post({ path: '/v1/tenants', token: api.operator, body: tenant }, key))
+
+  const refused = await api.call(
+    post({ path: '/v1/tenants/keyed/agents', token: api.operator, body: { name: 'ghost' } }, key),
+  )
+
+  expect([refused.status, refused.code]).toEqual([422, 'gateway.idempotency-key-reused'])
+  const agents = await api.call({ path: '/v1/tenants/keyed/agents', token: api.operator })
+  expect(agents.json['agents']).toEqual([])
+})
+
+test('a key that was used for a dead letter makes no tenant', async () => {
+  const key = randomUUID()
+  const path = `/v1/dead-letters/${randomUUID()}/replay`
+  const headers = { 'idempotency-key': key }
+  const replay = { method: 'POST' as const, path, token: api.operator, headers }
+  expect((await api.call(replay)).status).toBe(404)
+
+  const made = await api.call(
+    post(
+      { path: '/v1/tenants', token: api.operator, body: { tenantId: 'after-replay', name: 'x' } },
+      key,
+    ),
+  )
+
+  expect([made.status, made.code]).toEqual([422, 'gateway.idempotency-key-reused'])
+})
+
+test('an agent whose making broke off is made by the same request again, once', async () => {
+  const call = post(
+    { path: `/v1/tenants/${tenantId}/agents`, token: api.operator, body: { name: 'fay' } },
+    randomUUID(),
+  )
+  await api.suite.kill('bridge')
+  expect((await api.call(call)).status).toBe(503)
+  await api.suite.restart('bridge')
+
+  const made = await eventually(
+    async () => {
+      const answer = await api.call(call)
+      return answer.status !== 503 && answer
+    },
+    { what: 'the bridge to register' },
+  )
+
+  expect(made.status).toBe(201)
+  expect((await api.call(call)).code).toBe('gateway.token-already-shown')
+}, 60_000)

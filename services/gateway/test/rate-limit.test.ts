@@ -60,3 +60,14 @@ test('probes are never limited', async () => {
     expect((await api.call({ path: '/healthz' })).status).toBe(200)
   }
 })
+
+test('a path that leads to no route is counted too', async () => {
+  const statuses: number[] = []
+  for (let nth = 0; nth <= ANONYMOUS; nth += 1) {
+    statuses.push((await api.call({ path: '/v1/tenants/%E0%A4%A' })).status)
+  }
+
+  expect(statuses.at(-1)).toBe(429)
+  const long = await api.call({ path: `/v1/tenants/${'a'.repeat(101)}` })
+  expect(long.status).toBe(429)
+})

@@ -5,7 +5,7 @@ import { AgentName, TenantId } from '@mumega/contracts/scalars'
 import type { App, Gateway } from '../app.ts'
 import { createAgent } from '../create-agent.ts'
 import { getTenant } from '../get-tenant.ts'
-import { requestIdOf } from '../request-id.ts'
+import { isKeyed, requestIdOf } from '../request-id.ts'
 import { answer, closed, IdempotencyHeaders, Limit, PAGE_DEFAULT } from '../schemas.ts'
 import { contextOf, sessionOf, tenantContextOf } from '../session.ts'
 import { EXPIRY_DAYS_DEFAULT } from '../token.ts'
@@ -97,6 +97,7 @@ function addCreateAgent(app: App, gateway: Gateway): void {
       const { agent, created } = await createAgent(gateway, {
         context: contextOf(sessionOf(request), request.params.tenantId),
         requestId: requestIdOf(request),
+        isKeyed: isKeyed(request),
         held: token.scopes,
         name: request.body.name,
         scopes: request.body.scopes,

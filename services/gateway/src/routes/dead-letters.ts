@@ -2,7 +2,8 @@ import { Type } from 'typebox'
 import { listDeadLetters, replayDeadLetter } from '@mumega/contracts/dead-letters'
 import { Cursor, Uuid } from '@mumega/contracts/scalars'
 import type { App, Gateway } from '../app.ts'
-import { requestIdOf } from '../request-id.ts'
+import { claimRequest } from '../claim-request.ts'
+import { isKeyed, requestIdOf } from '../request-id.ts'
 import { answer, closed, IdempotencyHeaders, Limit, PAGE_DEFAULT } from '../schemas.ts'
 import { contextOf, sessionOf } from '../session.ts'
 
@@ -49,7 +50,12 @@ export function addDeadLetterRoutes(app: App, gateway: Gateway): void {
     async (request) => {
       const context = contextOf(sessionOf(request))
       const { deadLetterId } = request.params
-      const replay = { requestId: requestIdOf(request), deadLetterId }
+      const requestId = requestIdOf(request)
+      if (isKeyed(request)) {
+        const content = { deadLetterId }
+        await claimRequest(gateway, context, { requestId, command: 'replay-dead-letter', content })
+      }
+      const replay = { requestId, deadLetterId }
       return gateway.bus.request(replayDeadLetter, replay, { context })
     },
   )

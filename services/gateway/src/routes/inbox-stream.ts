@@ -4,7 +4,7 @@ import { listInbox } from '@mumega/contracts/bridge'
 import type { App, Gateway } from '../app.ts'
 import { invalidField } from '../errors.ts'
 import { readPage, streamInbox } from '../inbox-stream.ts'
-import { closed, textAnswer } from '../schemas.ts'
+import { closed, positionAfter, textAnswer } from '../schemas.ts'
 import { sessionOf } from '../session.ts'
 import { closeTrace } from '../trace-request.ts'
 
@@ -31,12 +31,7 @@ export function addInboxStreamRoute(app: App, gateway: Gateway): void {
           '`gateway.slow-reader` or `gateway.stopping`.',
         headers: Type.Object({ 'last-event-id': Type.Optional(Type.String()) }),
         querystring: closed({
-          after: Type.Optional(
-            Type.Integer({
-              minimum: 0,
-              description: 'Where to begin without `Last-Event-ID`. Default 0.',
-            }),
-          ),
+          after: positionAfter('Where to begin without `Last-Event-ID`. Default 0.'),
         }),
         response: { 200: textAnswer('The stream.', 'text/event-stream') },
       },

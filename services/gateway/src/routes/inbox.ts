@@ -3,7 +3,7 @@ import { acknowledgeMessage, listInbox, recordHeartbeat } from '@mumega/contract
 import { Uuid } from '@mumega/contracts/scalars'
 import type { App, Gateway } from '../app.ts'
 import { requestIdOf } from '../request-id.ts'
-import { answer, closed, IdempotencyHeaders } from '../schemas.ts'
+import { answer, closed, IdempotencyHeaders, positionAfter } from '../schemas.ts'
 import { contextOf, sessionOf } from '../session.ts'
 
 const tags = ['inbox']
@@ -44,7 +44,6 @@ export function addInboxRoutes(app: App, gateway: Gateway): void {
         summary: 'Say that the calling agent is alive',
         description:
           'An agent writes its own heartbeat only; `agent`, when sent, must be its name.',
-        headers: IdempotencyHeaders,
         body: closed(recordHeartbeat.request.properties),
         response: { 200: answer('Recorded.', recordHeartbeat.reply) },
       },
@@ -66,7 +65,7 @@ function addListInbox(app: App, gateway: Gateway): void {
         operationId: 'listInbox',
         summary: 'The caller’s inbox after a position, oldest first',
         querystring: closed({
-          after: Type.Optional(Type.Integer({ minimum: 0, description: 'Default 0: the start.' })),
+          after: positionAfter('Default 0: the start.'),
           limit: Type.Optional(
             Type.Integer({ minimum: 1, maximum: 100, description: `Default ${LIMIT_DEFAULT}.` }),
           ),

@@ -6,6 +6,7 @@ import { ASK_EXPLAINED } from '../errors.ts'
 import { requestIdOf } from '../request-id.ts'
 import { answer, closed, IdempotencyHeaders } from '../schemas.ts'
 import { contextOf, sessionOf, tenantContextOf } from '../session.ts'
+import { waitForAnswer } from '../wait-for-answer.ts'
 
 const tags = ['messages']
 // What the bridge needs to answer an asker after its deadline, and the way back.
@@ -97,7 +98,7 @@ function addAsk(app: App, gateway: Gateway): void {
     '/v1/asks',
     {
       handlerTimeout: ASK_HANDLER_MS_MAX,
-      config: { access: 'messages:send', calls: [askAgent] },
+      config: { access: 'messages:send', calls: [askAgent], problems: ['gateway.stopping'] },
       schema: {
         tags,
         operationId: 'askAgent',
@@ -113,7 +114,8 @@ function addAsk(app: App, gateway: Gateway): void {
       const question = { ...request.body, requestId: requestIdOf(request) }
       const waitMs = gateway.clock.realMs(question.timeoutSeconds * 1_000)
       const timeoutMs = waitMs + ASK_MARGIN_MS
-      const asked = await gateway.bus.request(askAgent, question, { context, timeoutMs })
+      const asking = gateway.bus.request(askAgent, question, { context, timeoutMs })
+      const asked = await waitForAnswer(gateway, sessionOf(request), asking)
       return { answered: asked.answer !== undefined, ...asked }
     },
   )

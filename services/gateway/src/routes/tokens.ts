@@ -47,7 +47,7 @@ export function addTokenRoutes(app: App, gateway: Gateway): void {
       const { tokenId } = request.params
       const revoked = await revokeToken(gateway, contextOf(sessionOf(request)), tokenId)
       // The others hear of it by the event; this process need not wait for that.
-      gateway.hub.wakeToken(tokenId)
+      gateway.hub.doubtToken(tokenId)
       return revoked
     },
   )

@@ -1,0 +1,39 @@
+import { isAppError } from '@mumega/errors'
+import type { Gateway } from './app.ts'
+import { readLiveToken } from './authentication.ts'
+import { askStopped } from './errors.ts'
+import type { Session } from './session.ts'
+
+/**
+ * What `answer` resolves to, for a session whose token still holds then. The wait ends sooner when
+ * the token is revoked and when the gateway stops.
+ *
+ * @throws gateway.token-revoked, .token-expired, .stopping, and what `answer` rejects with
+ */
+export async function waitForAnswer<Answer>(
+  gateway: Gateway,
+  session: Session,
+  answer: Promise<Answer>,
+): Promise<Answer> {
+  let detach: (() => void) | undefined
+  const ended = new Promise<never>((_resolve, reject) => {
+    const look = async () => {
+      await readLiveToken(gateway, session.tokenHash).catch((error: unknown) => {
+        // A look that could not be made says nothing; there is another before the answer.
+        if (isAppError(error) && error.kind === 'unauthenticated') reject(error)
+      })
+    }
+    detach = gateway.hub.attachWait({
+      tokenId: session.token.tokenId,
+      doubt: () => void look(),
+      stop: () => reject(askStopped()),
+    })
+  })
+  try {
+    const answered = await Promise.race([answer, ended])
+    await readLiveToken(gateway, session.tokenHash)
+    return answered
+  } finally {
+    detach?.()
+  }
+}
