@@ -77,7 +77,8 @@ export const RIGHTS: Readonly<Record<string, ServiceRights>> = {
         name: 'audit-ledger',
         filterSubject: 'aud.*.v1.append',
         maxAckPending: 4_096,
-        ackWaitMs: 30_000,
+        // What a killed ledger had taken comes back after this; a redelivery is harmless, so it is short.
+        ackWaitMs: 10_000,
         maxDeliver: -1,
       },
     ],
