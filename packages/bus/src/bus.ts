@@ -23,10 +23,10 @@ export interface Bus {
   readonly connection: NatsConnection
 
   /**
-   * Answers `contract`, sharing its requests with the other instances of this service. Request and reply are checked
-   * against the contract; a request past its deadline is not started; at most 256 run at once and 1,024 wait, and
-   * more are refused as `bus.overloaded`. An `AppError` whose code the contract does not name, and any other throw,
-   * is logged and answered as `bus.bug`.
+   * Answers `contract`, sharing its requests with the other instances of this service. Request and
+   * reply are checked against the contract; a request past its deadline is not started; at most 256
+   * run at once and 1,024 wait, and more are refused as `bus.overloaded`. An `AppError` whose code
+   * the contract does not name, and any other throw, is logged and answered as `bus.bug`.
    */
   serve<C extends RequestContract>(
     contract: C,
@@ -36,8 +36,9 @@ export interface Bus {
   /**
    * Asks, once, and never again by itself. A body holds at most 1,000,000 bytes.
    *
-   * @throws the service's own codes; bus.no-responders, bus.timeout, bus.unavailable, bus.overloaded (each safe to
-   *   retry when the request is idempotent); bus.invalid-request; bus.too-large; bus.invalid-reply; bus.bug.
+   * @throws the service's own codes; bus.no-responders, bus.timeout, bus.unavailable,
+   *   bus.overloaded (to be retried when the request is idempotent); bus.invalid-request;
+   *   bus.too-large; bus.invalid-reply; bus.not-permitted; bus.bug.
    */
   request<C extends RequestContract>(
     contract: C,
@@ -46,10 +47,11 @@ export interface Bus {
   ): Promise<ReplyOf<C>>
 
   /**
-   * Hands each message of a durable consumer to `handler`, at least once. It is acknowledged when the handler
-   * resolves, and comes again with a growing delay when it throws. After the consumer's `maxDeliver`, or at once when
-   * the bytes break the contract, it becomes a dead letter, which is stored before the message is given up.
-   * Handlers run concurrently, started in the order of the stream.
+   * Hands each message of a durable consumer to `handler`, at least once. It is acknowledged when
+   * the handler resolves, and comes again with a growing delay when it throws. After the consumer's
+   * `maxDeliver`, or at once when the bytes break the contract, it becomes a dead letter, which is
+   * stored before the message is given up. Handlers run concurrently, started in the order of the
+   * stream.
    *
    * @throws bus.consumer-not-found when RIGHTS gives this service no such consumer.
    */
@@ -60,8 +62,8 @@ export interface Bus {
   ): Promise<void>
 
   /**
-   * Hears events as they are stored, without a place in the stream: what passes while the connection is down is
-   * missed. For waking only.
+   * Hears events as they are stored, without a place in the stream: what passes while the
+   * connection is down is missed. For waking only.
    */
   hear<C extends EventContract>(
     contract: C,
@@ -69,8 +71,9 @@ export interface Bus {
   ): void
 
   /**
-   * Stores an event, and resolves when the server has acknowledged it. The same `messageId` within two minutes is
-   * stored once. For facts without a change in the database; the others go through the outbox.
+   * Stores an event, and resolves when the server has acknowledged it. The same `messageId` within
+   * two minutes is stored once. For facts without a change in the database; the others go through
+   * the outbox.
    *
    * @throws bus.invalid-event, bus.too-large (at most 700,000 bytes), bus.unavailable, bus.timeout
    */
@@ -86,8 +89,8 @@ export interface Bus {
   onReconnect(listener: () => void): void
 
   /**
-   * Takes nothing new, waits at most 10 s for the handlers in flight, then closes. Safe to call twice. NATS's own
-   * drain does not wait for the promise of a handler.
+   * Takes nothing new, waits at most 10 s for the handlers in flight, then closes. Safe to call
+   * twice. NATS's own drain does not wait for the promise of a handler.
    */
   drain(): Promise<void>
 }

@@ -8,8 +8,9 @@ export interface OpenCall extends Call {
 }
 
 /**
- * A call until `deadlineMs` of the epoch, bounded by the longest timeout there is. Its signal and timer are made only
- * when a handler asks for them: most never do, and a timer per request costs as much as the rest of it.
+ * A call until `deadlineMs` of the epoch, bounded by the longest timeout there is. Its signal and
+ * timer are made only when a handler asks for them: most never do, and a timer per request costs as
+ * much as the rest of it.
  */
 export function openCall(options: { context: CallContext; deadlineMs: number }): OpenCall {
   const deadlineMs = Math.min(options.deadlineMs, Date.now() + TIMEOUT_MS_MAX)

@@ -1,21 +1,17 @@
-import { headers as natsHeaders, millis, type MsgHdrs } from '@nats-io/transport-node'
-import { AppError, isAppError } from '@mumega/errors'
-import type { Clock } from '@mumega/config/clock'
-import { deadLettered, retryDeadLetter } from '@mumega/contracts/dead-letters'
+import { millis } from '@nats-io/transport-node'
+import { AppError } from '@mumega/errors'
+import { retryDeadLetter } from '@mumega/contracts/dead-letters'
 import type { EventContract, PayloadOf } from '@mumega/contracts/define'
 import { type ConsumerRights, RIGHTS } from '@mumega/contracts/topology'
-import { withSpan } from '@mumega/telemetry'
 import type { Delivery } from './bus.ts'
-import { DEAD_LETTER_BYTES_MAX, deadLetterOf, STREAM_SEQUENCE_HEADER } from './dead-letter.ts'
 import { type Delivered, openDelivered } from './delivered.ts'
 import { openInFlight } from './in-flight.ts'
 import type { Link } from './link.ts'
-import { asStoreError, store } from './publishing.ts'
+import { asStoreError } from './publishing.ts'
 import { openPuller, type Puller } from './pulling.ts'
 import type { Server } from './serving.ts'
+import { type Consumer, retry, settle, type Settling } from './settling.ts'
 import { consumersOf, findConsumer } from './streams.ts'
-import { validatorOf } from './validation.ts'
-import { decode, encode, MESSAGE_ID_HEADER, TRACE_HEADER } from './wire.ts'
 
 export interface Consumers {
   consume<C extends EventContract>(
@@ -26,24 +22,13 @@ export interface Consumers {
   stop(): Promise<void>
 }
 
-interface Consumer {
-  readonly rights: ConsumerRights
-  readonly contract: EventContract
-  readonly handler: (payload: unknown, delivery: Delivery) => Promise<void>
-  readonly held: Set<Delivered>
-}
-
-export interface ConsumersOptions {
-  readonly link: Link
+export interface ConsumersOptions extends Settling {
   readonly server: Server
-  readonly clock: Clock
 }
 
 // Bodies in memory at once, whatever the consumer may leave unacknowledged on the server.
 const IN_FLIGHT_MAX = 256
 const DRAIN_MS_MAX = 10_000
-// In the clock's time, so that a scaled run does not wait for real minutes.
-const BACK_OFF_MS = [1_000, 5_000, 15_000, 60_000] as const
 
 /** Consumes this service's durable consumers. `bus.ts` documents it. */
 export function openConsumers(options: ConsumersOptions): Consumers {
@@ -52,67 +37,50 @@ export function openConsumers(options: ConsumersOptions): Consumers {
   const pullers: Puller[] = []
   const keepers: NodeJS.Timeout[] = []
   const inFlight = openInFlight()
-  let stopped = false
+  let isStopped = false
 
   function start(consumer: Consumer, ackWaitMs: number): void {
-    const { rights, held } = consumer
-    const heldMax = Math.min(rights.maxAckPending, IN_FLIGHT_MAX)
+    const held = new Set<Delivered>()
+    const heldMax = Math.min(consumer.rights.maxAckPending, IN_FLIGHT_MAX)
+    const take = (message: Delivered): void => {
+      held.add(message)
+      const settled = settle(options, consumer, message).finally(() => {
+        held.delete(message)
+        puller.more()
+      })
+      inFlight.track(settled)
+    }
     const puller = openPuller({
       link,
-      consumer: rights,
+      consumer: consumer.rights,
       room: () => heldMax - held.size,
       onMessage(msg) {
         const message = openDelivered(msg)
-        if (stopped) {
-          message.nak(0)
-          return
-        }
-        held.add(message)
-        inFlight.track(
-          settle(options, consumer, message).finally(() => {
-            held.delete(message)
-            puller.more()
-          }),
-        )
+        if (isStopped) message.nak(0)
+        else take(message)
       },
     })
     pullers.push(puller)
     // A handler may take longer than the server waits for an acknowledgement.
-    const keeper = setInterval(() => {
+    const keepWaiting = (): void => {
       if (link.isUp()) for (const message of held) message.working()
-    }, ackWaitMs / 3)
-    keepers.push(keeper)
+    }
+    keepers.push(setInterval(keepWaiting, ackWaitMs / 3))
     puller.more()
-  }
-
-  function serveRetries(): void {
-    server.serve(retryDeadLetter(link.service), async ({ consumer: name, subject, ...letter }) => {
-      const consumer = consumers.get(name)
-      if (consumer === undefined) throw consumerNotFound(link.service, name)
-      await retry(consumer, { subject, ...letter })
-      return {}
-    })
   }
 
   return {
     async consume(contract, consumerName, handler) {
-      const rights = RIGHTS[link.service]?.consumers.find(({ name }) => name === consumerName)
-      if (rights === undefined) throw consumerNotFound(link.service, consumerName)
-      const found = await findConsumer(await consumersOf(link.connection), rights).catch(
-        (error: unknown) => {
-          throw asStoreError(error, rights.filterSubject)
-        },
-      )
-      if (found === undefined) throw consumerNotFound(link.service, consumerName)
-      if (consumers.size === 0) serveRetries()
+      const rights = rightsTo(link.service, consumerName)
+      const ackWaitMs = await ackWaitOf(link, rights)
+      if (consumers.size === 0) serveRetries(server, link.service, consumers)
       // The payload has been checked against the contract before the handler sees it.
-      const untyped = handler as Consumer['handler']
-      const consumer = { rights, contract, handler: untyped, held: new Set<Delivered>() }
+      const consumer = { rights, contract, handler: handler as Consumer['handler'] }
       consumers.set(consumerName, consumer)
-      start(consumer, millis(found.ack_wait ?? 0) || rights.ackWaitMs)
+      start(consumer, ackWaitMs)
     },
     async stop() {
-      stopped = true
+      isStopped = true
       await Promise.all(pullers.map((puller) => puller.stop()))
       const left = await inFlight.settled(DRAIN_MS_MAX)
       for (const keeper of keepers) clearInterval(keeper)
@@ -121,147 +89,37 @@ export function openConsumers(options: ConsumersOptions): Consumers {
   }
 }
 
-/** Runs the handler on one message and answers the server, whatever happens. */
-async function settle(
-  options: ConsumersOptions,
-  consumer: Consumer,
-  message: Delivered,
-): Promise<void> {
-  const { rights } = consumer
-  const { deliveries, subject } = message.delivery
-  const limit = deliveriesMax(rights, subject)
-  try {
-    const payload = payloadOf(consumer, message)
-    if (payload.problem !== undefined) {
-      await giveUp(options, consumer, { message, reason: payload.problem })
-    } else if (deliveries > limit) {
-      const reason = `The service stopped in each of ${limit} deliveries, or could not acknowledge.`
-      await giveUp(options, consumer, { message, reason })
-    } else {
-      await run(consumer, message, payload.value)
-      message.ack()
-    }
-  } catch (error) {
-    await onFailure(options, consumer, { message, error, isLast: deliveries >= limit })
-  }
-}
-
-async function onFailure(
-  options: ConsumersOptions,
-  consumer: Consumer,
-  failure: { message: Delivered; error: unknown; isLast: boolean },
-): Promise<void> {
-  const { message, error, isLast } = failure
-  const { messageId, deliveries } = message.delivery
-  const fields = { error, consumer: consumer.rights.name, messageId, deliveries }
-  options.link.log.warn(fields, 'consume-failed')
-  try {
-    if (isLast) {
-      await giveUp(options, consumer, { message, reason: reasonOf(error) })
-      return
-    }
-  } catch (letterError) {
-    // Without its dead letter the message is not given up: it comes again.
-    options.link.log.error({ error: letterError, messageId }, 'dead-letter-not-stored')
-  }
-  message.nak(backOffMs(options.clock, deliveries))
-}
-
-/** Stores the dead letter, and only then tells the server that the message need not come again. */
-async function giveUp(
-  { link, clock }: ConsumersOptions,
-  { rights }: Consumer,
-  { message, reason }: { message: Delivered; reason: string },
-): Promise<void> {
-  const place = { service: link.service, stream: rights.stream, consumer: rights.name }
-  const letter = deadLetterOf({ ...place, message, reason, now: clock.now() })
-  const traceparent = message.delivery.headers?.get(TRACE_HEADER)
-  await store(link.connection, {
-    subject: deadLettered(link.service).subject,
-    messageId: letter.deadLetterId,
-    body: encode(letter),
-    bytesMax: DEAD_LETTER_BYTES_MAX,
-    ...(traceparent && { headers: { [TRACE_HEADER]: traceparent } }),
+function serveRetries(
+  server: Server,
+  service: string,
+  consumers: ReadonlyMap<string, Consumer>,
+): void {
+  server.serve(retryDeadLetter(service), async ({ consumer: name, ...letter }) => {
+    const consumer = consumers.get(name)
+    if (consumer === undefined) throw consumerNotFound(service, name)
+    await retry(consumer, letter)
+    return {}
   })
-  message.term()
-  const { deadLetterId, consumer, subject } = letter
-  link.log.error({ deadLetterId, consumer, subject, reason }, 'dead-lettered')
 }
 
-async function run(consumer: Consumer, message: Delivered, payload: unknown): Promise<void> {
-  const { delivery } = message
-  const parent = delivery.headers?.get(TRACE_HEADER)
-  const attributes = {
-    'messaging.system': 'nats',
-    'messaging.destination.name': delivery.subject,
-    'messaging.consumer.group.name': consumer.rights.name,
-    'messaging.message.id': delivery.messageId,
-    'messaging.nats.deliveries': delivery.deliveries,
-    'messaging.nats.stream_sequence': delivery.streamSequence,
-  }
-  const settings = { kind: 'consumer', attributes, ...(parent && { parent }) } as const
-  await withSpan(delivery.subject, settings, () => consumer.handler(payload, delivery))
+function rightsTo(service: string, consumerName: string): ConsumerRights {
+  const rights = RIGHTS[service]?.consumers.find(({ name }) => name === consumerName)
+  if (rights !== undefined) return rights
+  throw consumerNotFound(service, consumerName)
 }
 
-function payloadOf(consumer: Consumer, message: { body: Uint8Array }) {
-  let value: unknown
+/** How long the server waits for an acknowledgement, in milliseconds, as it has the consumer. */
+async function ackWaitOf(link: Link, rights: ConsumerRights): Promise<number> {
   try {
-    value = decode(message.body)
-  } catch {
-    return { value, problem: 'The body is not JSON.' }
-  }
-  const validator = validatorOf(consumer.contract.payload)
-  if (validator.check(value)) return { value, problem: undefined }
-  const { field, problem } = validator.complaint(value)
-  return { value, problem: `The payload breaks its contract: ${field} ${problem}.` }
-}
-
-/** Hands the bytes of a dead letter to the handler once more. @throws bus.retry-failed with its reason */
-async function retry(
-  consumer: Consumer,
-  letter: { subject: string; headers: Record<string, string>; body: string },
-): Promise<void> {
-  const body = Buffer.from(letter.body, 'base64')
-  const { value, problem } = payloadOf(consumer, { body })
-  if (problem !== undefined) throw retryFailed(problem)
-  const headers: MsgHdrs = natsHeaders()
-  for (const [name, text] of Object.entries(letter.headers)) headers.set(name, text)
-  const delivery = {
-    messageId: letter.headers[MESSAGE_ID_HEADER] ?? '',
-    deliveries: 1,
-    subject: letter.subject,
-    streamSequence: Number(letter.headers[STREAM_SEQUENCE_HEADER] ?? 0),
-    headers,
-  }
-  try {
-    await consumer.handler(value, delivery)
+    const found = await findConsumer(await consumersOf(link.connection), rights)
+    if (found?.ack_wait !== undefined) return millis(found.ack_wait)
   } catch (error) {
-    throw retryFailed(reasonOf(error), error)
+    throw asStoreError(error, rights.filterSubject)
   }
-}
-
-/** A dead letter that cannot be handled is not wrapped in another: it comes again for ever. */
-function deliveriesMax({ maxDeliver }: ConsumerRights, subject: string): number {
-  return maxDeliver === -1 || subject.endsWith('.dead-lettered') ? Infinity : maxDeliver
-}
-
-function backOffMs(clock: Clock, deliveries: number): number {
-  const step = Math.min(Math.max(deliveries, 1), BACK_OFF_MS.length) - 1
-  // A fifth at random, so that messages that failed together do not come back together.
-  return clock.realMs((BACK_OFF_MS[step] ?? BACK_OFF_MS[0]) * (0.9 + Math.random() * 0.2))
-}
-
-/** An expected error may be shown; of a bug the operator sees its kind, and the rest in the log. */
-function reasonOf(error: unknown): string {
-  if (isAppError(error)) return `${error.code}: ${error.message}`
-  return `bus.bug: ${error instanceof Error ? error.name : 'The handler failed.'}`
+  throw consumerNotFound(link.service, rights.name)
 }
 
 function consumerNotFound(service: string, name: string): AppError {
   const message = `${service} has no consumer ${name.slice(0, 100)}.`
   return new AppError('bus.consumer-not-found', 'not-found', message)
-}
-
-function retryFailed(reason: string, cause?: unknown): AppError {
-  return new AppError('bus.retry-failed', 'unprocessable', reason.slice(0, 500), { cause })
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { MsgHdrs } from '@nats-io/transport-node'
-import { deadLettered } from '@mumega/contracts/dead-letters'
+import type { deadLettered } from '@mumega/contracts/dead-letters'
 import type { PayloadOf } from '@mumega/contracts/define'
 import type { Delivered } from './delivered.ts'
 import { encode } from './wire.ts'
@@ -16,18 +16,23 @@ export interface GivenUp {
   readonly now: Date
 }
 
-/** Where the message stood in its stream: kept with the dead letter, for the handler that gets it once more. */
+/**
+ * Where the message stood in its stream: kept with the dead letter, for the handler that gets it
+ * once more.
+ */
 export const STREAM_SEQUENCE_HEADER = 'Mumega-Stream-Sequence'
 
-/** What a dead letter may weigh as JSON: within the server's payload, with room for its own headers. */
+/**
+ * What a dead letter may weigh as JSON: within the server's payload, with room for its own headers.
+ */
 export const DEAD_LETTER_BYTES_MAX = 1_000_000
 
 const HEADER_BYTES_MAX = 16_384
 const REASON_CHARACTERS_MAX = 900
 
 /**
- * The dead letter of a message. Its id is derived from the message's place, so that the same message given up twice
- * (a crash between the two steps) is one dead letter.
+ * The dead letter of a message. Its id is derived from the message's place, so that the same
+ * message given up twice (a crash between the two steps) is one dead letter.
  */
 export function deadLetterOf(givenUp: GivenUp): DeadLetter {
   const { service, stream, consumer, message, now } = givenUp
@@ -46,7 +51,8 @@ export function deadLetterOf(givenUp: GivenUp): DeadLetter {
     occurredAt: now.toISOString(),
   }
   if (encode(letter).length <= DEAD_LETTER_BYTES_MAX) return letter
-  // Only a dead letter of a dead letter is that large. Its stream keeps messages that were given up.
+  // Only a dead letter of a dead letter is that large. Its stream keeps messages that were given
+  // up.
   const where = `its ${message.body.length} bytes are in ${stream} at ${streamSequence}`
   return { ...letter, body: '', reason: `${reason} (${where})` }
 }

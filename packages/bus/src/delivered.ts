@@ -22,8 +22,8 @@ const NANOS_PER_MS = 1_000_000
 const WORKING_MS_MAX = 600_000
 
 /**
- * Reads where the message stands from its acknowledgement subject (NATS ADR-15), which has nine tokens, or eleven and
- * more with the domain and the account before the stream.
+ * Reads where the message stands from its acknowledgement subject (NATS ADR-15), which has nine
+ * tokens, or eleven and more with the domain and the account before the stream.
  */
 export function openDelivered(msg: Msg): Delivered {
   const tokens = (msg.reply ?? '').split('.')

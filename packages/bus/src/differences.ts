@@ -1,6 +1,7 @@
 /**
- * Where `found` is not what `wanted` asked for, as one sentence each. Options that were not asked for may be anything;
- * one that the server leaves out counts as its zero value, which is how it writes "false", 0 and "no limit".
+ * Where `found` is not what `wanted` asked for, as one sentence each. Options that were not asked
+ * for may be anything; one that the server leaves out counts as its zero value, which is how it
+ * writes "false", 0 and "no limit".
  */
 export function differences(place: string, wanted: object, found: object): string[] {
   const actual = new Map<string, unknown>(Object.entries(found))

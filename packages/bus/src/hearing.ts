@@ -6,8 +6,9 @@ import { validatorOf } from './validation.ts'
 import { decode } from './wire.ts'
 
 /**
- * Subscribes the copy that the server publishes of each stored event. The original subject is nobody's to hear: it
- * carries the publisher's reply inbox, on which a listener could forge the acknowledgement that it was stored.
+ * Subscribes the copy that the server publishes of each stored event. The original subject is
+ * nobody's to hear: it carries the publisher's reply inbox, on which a listener could forge the
+ * acknowledgement that it was stored.
  */
 export function hearLive<C extends EventContract>(
   link: Link,

@@ -38,10 +38,11 @@ const RECONNECT_MS_MIN = 100
 const RECONNECT_MS_MAX = 1_000
 
 /**
- * Connects, waiting at most 15 s for a server that is still starting. From then on it reconnects for ever, at random
- * times, so that a hundred clients do not come back at once.
+ * Connects, waiting at most 15 s for a server that is still starting. From then on it reconnects
+ * for ever, at random times, so that a hundred clients do not come back at once.
  *
- * @throws bus.unavailable when no server answers in that time; the server's own error when it refuses the user.
+ * @throws bus.unavailable when no server answers in that time; the server's own error when it
+ *   refuses the user.
  */
 export async function openLink(options: LinkOptions): Promise<Link> {
   const connection = await connectFirst(options)
@@ -97,14 +98,16 @@ function connectOnce({ natsUrl, nkeySeed, service }: LinkOptions): Promise<NatsC
   return connect({
     servers: natsUrl.split(','),
     name: service,
-    // An inbox prefix of its own, which only this user may subscribe: nobody reads another's replies.
+    // An inbox prefix of its own, which only this user may subscribe: nobody reads another's
+    // replies.
     inboxPrefix: `${INBOX_PREFIX}${service}`,
     ...(nkeySeed !== undefined && {
       authenticator: nkeyAuthenticator(Buffer.from(nkeySeed)),
     }),
     timeout: 5_000,
     maxReconnectAttempts: -1,
-    // While a server restarts it may refuse a user for a moment; giving up would need a restart of the service.
+    // While a server restarts it may refuse a user for a moment; giving up would need a restart of
+    // the service.
     ignoreAuthErrorAbort: true,
     reconnectDelayHandler: reconnectDelayMs,
     pingInterval: 10_000,

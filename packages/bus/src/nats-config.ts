@@ -33,27 +33,31 @@ const STREAMS_ACCOUNT = 'STREAMS'
 const CONNECTIONS_MAX = 256
 const FILE_STORE_BYTES_MAX = 20 * 1_073_741_824
 const MEMORY_STORE_BYTES_MAX = 64 * 1_048_576
-// Longer than the longest handler may answer; the server keeps one entry per open request for that time.
+// Longer than the longest handler may answer; the server keeps one entry per open request for that
+// time.
 const RESPONSE_SECONDS_MAX = 180
 
 /**
- * The configuration of a nats-server with one account and one user per service, each allowed its own subjects only.
- * Everything is derived from RIGHTS; whoever is not in `users` cannot connect.
+ * The configuration of a nats-server with one account and one user per service, each allowed its
+ * own subjects only. Everything is derived from RIGHTS; whoever is not in `users` cannot connect.
  *
- * The streams live in an account of their own. Permissions alone would not keep a service to its subjects: the server
- * answers publications, pulls and acknowledgements on whatever reply subject the client names, and answers without
- * asking for the client's permissions. In one account, an acknowledgement with the reply subject
- * `$JS.API.STREAM.DELETE.AUDIT` deletes the ledger's stream, and a pull replied to `aud.gateway.v1.append` forges an
- * intent of the gateway's. Between accounts the reply subject means something in the asker's own account only.
+ * The streams live in an account of their own. Permissions alone would not keep a service to its
+ * subjects: the server answers publications, pulls and acknowledgements on whatever reply subject
+ * the client names, and answers without asking for the client's permissions. In one account, an
+ * acknowledgement with the reply subject `$JS.API.STREAM.DELETE.AUDIT` deletes the ledger's stream,
+ * and a pull replied to `aud.gateway.v1.append` forges an intent of the gateway's. Between accounts
+ * the reply subject means something in the asker's own account only.
  *
  * @throws bus.unknown-service when `users` names a service that RIGHTS does not
  */
 export function natsConfig(options: NatsConfigOptions): string {
   const { clusterOptions: cluster } = options
-  const services = Object.entries(options.users).map(([service, nkey]) => {
-    return [service, accountOf(service, nkey, Object.keys(options.users))]
-  })
-  // A JSON document is a valid configuration of a nats-server, and needs no rules of quoting of our own.
+  const names = Object.keys(options.users)
+  const accounts = new Map(
+    Object.entries(options.users).map(([name, nkey]) => [name, accountOf(name, nkey, names)]),
+  )
+  // A JSON document is a valid configuration of a nats-server, and needs no rules of quoting of our
+  // own.
   const config = {
     ...(cluster && { server_name: cluster.serverName }),
     listen: `${options.host}:${options.port}`,
@@ -66,7 +70,7 @@ export function natsConfig(options: NatsConfigOptions): string {
       max_file_store: FILE_STORE_BYTES_MAX,
       max_memory_store: MEMORY_STORE_BYTES_MAX,
     },
-    accounts: { [STREAMS_ACCOUNT]: streamsAccount(options), ...Object.fromEntries(services) },
+    accounts: { [STREAMS_ACCOUNT]: streamsAccount(options), ...Object.fromEntries(accounts) },
     ...(cluster && { cluster: clusterOf(cluster) }),
   }
   return `${JSON.stringify(config, undefined, 2)}\n`
@@ -128,8 +132,9 @@ function permissionsOf(service: string) {
       allow: [
         ...storedBy(service),
         ...calls.map((callee) => `rpc.${callee}.>`),
-        // LOCK-MON-3: only the service that owns a durable consumer may pull from it, and nobody may create one. With
-        // `aud.>` in nobody's subscriptions, the audit-ledger alone reads the intents that it numbers.
+        // LOCK-MON-3: only the service that owns a durable consumer may pull from it, and nobody
+        // may create one. With `aud.>` in nobody's subscriptions, the audit-ledger alone reads the
+        // intents that it numbers.
         ...consumers.flatMap(({ stream, name }) => [
           `${SERVICE_JS_API}.CONSUMER.INFO.${stream}.${name}`,
           pullSubjectOf({ stream, name }),
@@ -171,7 +176,10 @@ function importOf(account: string, subject: string) {
   return { service: { account, subject } }
 }
 
-/** Under another name: each account has a `$JS.API` of its own, which would answer that it has no streams. */
+/**
+ * Under another name: each account has a `$JS.API` of its own, which would answer that it has no
+ * streams.
+ */
 function importApi(call: string) {
   const service = { account: STREAMS_ACCOUNT, subject: `${JS_API}.${call}` }
   return { service, to: `${SERVICE_JS_API}.${call}` }
@@ -184,7 +192,10 @@ interface Export {
   readonly accounts: readonly string[]
 }
 
-/** One export per subject: the server takes the last of two with the same subject, and forgets the first's accounts. */
+/**
+ * One export per subject: the server takes the last of two with the same subject, and forgets the
+ * first's accounts.
+ */
 function merged(exports: readonly Export[]): Export[] {
   const bySubject = new Map<string, Export>()
   for (const entry of exports) {

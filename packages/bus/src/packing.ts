@@ -10,11 +10,11 @@ const INTENTS_MAX = 64
 const PACK_BYTES_MAX = 524_288
 
 /**
- * The publications of one stream's rows, in the same order. Neighbouring audit intents share a message: the ledger
- * commits them together, and a message costs it more than an intent.
+ * The publications of one stream's rows, in the same order. Neighbouring audit intents share a
+ * message: the ledger commits them together, and a message costs it more than an intent.
  *
- * A pack's id names its first and its last intent, hence its content: were it only the first's, a larger pack after a
- * restart would count as the smaller one's duplicate, and the rest be lost.
+ * A pack's id names its first and its last intent, hence its content: were it only the first's, a
+ * larger pack after a restart would count as the smaller one's duplicate, and the rest be lost.
  */
 export function packed(rows: readonly OutboxMessage[]): Publication[] {
   const publications: Publication[] = []

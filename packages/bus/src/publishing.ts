@@ -44,10 +44,11 @@ export async function publishEvent<C extends EventContract>(
 }
 
 /**
- * Stores one message in its stream and resolves when the server says that it is stored, or was already.
+ * Stores one message in its stream and resolves when the server says that it is stored, or was
+ * already.
  *
- * @throws bus.too-large, bus.unavailable, bus.timeout. After the last two it may be stored all the same; the same
- *   `messageId` again within two minutes is stored once.
+ * @throws bus.too-large, bus.unavailable, bus.timeout. After the last two it may be stored all
+ *   the same; the same `messageId` again within two minutes is stored once.
  */
 export async function store(connection: NatsConnection, message: StoredMessage): Promise<void> {
   const { subject, messageId, body, bytesMax = EVENT_BYTES_MAX } = message
@@ -78,7 +79,8 @@ export async function store(connection: NatsConnection, message: StoredMessage):
 /** The `AppError` for what JetStream answered or the client threw. */
 export function asStoreError(error: unknown, subject: string): AppError {
   if (error instanceof JetStreamApiError || error instanceof JetStreamError) {
-    // The stream is full, has no leader, or is not there yet: each may pass, and nothing was stored.
+    // The stream is full, has no leader, or is not there yet: each may pass, and nothing was
+    // stored.
     const message = `The stream of ${subject} does not take messages at the moment.`
     return new AppError('bus.unavailable', 'unavailable', message, { cause: error })
   }

@@ -5,7 +5,9 @@ import { pullSubjectOf } from './topology-names.ts'
 import { INBOX_PREFIX } from './wire.ts'
 
 export interface Puller {
-  /** Asks the server for as many messages as there is room for, unless it has been asked already. */
+  /**
+   * Asks the server for as many messages as there is room for, unless it has been asked already.
+   */
   more(): void
   /** Asks for nothing more, and resolves when what was already on its way has been handed over. */
   stop(): Promise<void>
@@ -27,11 +29,11 @@ const RETRY_MS = 500
 const ACK_PREFIX = '$JS.ACK.'
 
 /**
- * Pulls from a durable consumer, one request at a time, never for more than there is room for. The client's own
- * `consume` refills its buffer as messages arrive, not as they are done, and so holds up to `max_ack_pending` bodies.
+ * Pulls from a durable consumer, one request at a time, never for more than there is room for. The
+ * client's own `consume` refills its buffer as messages arrive, not as they are done, and so holds
+ * up to `max_ack_pending` bodies.
  */
 export function openPuller({ link, consumer, room, onMessage }: PullerOptions): Puller {
-  const nextSubject = pullSubjectOf(consumer)
   const inbox = createInbox(`${INBOX_PREFIX}${link.service}`)
   let pull: { inbox: string; left: number; heardAt: number } | undefined
   let pulls = 0
@@ -43,16 +45,14 @@ export function openPuller({ link, consumer, room, onMessage }: PullerOptions): 
     if (stopped || pull !== undefined || retry !== undefined || batch < 1 || !link.isUp()) return
     pulls += 1
     pull = { inbox: `${inbox}.${pulls}`, left: batch, heardAt: performance.now() }
-    const limits = { expires: nanos(PULL_MS_MAX), idle_heartbeat: nanos(HEARTBEAT_MS) }
-    const request = JSON.stringify({ batch, ...limits })
-    link.connection.publish(nextSubject, request, { reply: pull.inbox })
+    link.connection.publish(pullSubjectOf(consumer), requestFor(batch), { reply: pull.inbox })
   }
 
   function onArrival(msg: Msg): void {
     if (pull !== undefined) pull.heardAt = performance.now()
     if (msg.reply?.startsWith(ACK_PREFIX) === true) {
-      // It comes under its own subject, not the inbox, so it may be of an earlier pull that was given up: then one
-      // message more than asked for is on its way.
+      // It comes under its own subject, not the inbox, so it may be of an earlier pull that was
+      // given up: then one message more than asked for is on its way.
       if (pull !== undefined) pull.left -= 1
       if (pull?.left === 0) pull = undefined
       onMessage(msg)
@@ -62,24 +62,23 @@ export function openPuller({ link, consumer, room, onMessage }: PullerOptions): 
     }
   }
 
-  /** 404 and 408 end a pull that found less than it asked for; any other status is a failure that may pass. */
-  function onEnd(msg: Msg): void {
+  function restart(): void {
+    clearTimeout(retry)
     pull = undefined
-    const code = msg.headers?.code ?? 0
-    if (code === 404 || code === 408) {
-      more()
-      return
-    }
-    const status = { code, description: msg.headers?.description, consumer: consumer.name }
-    link.log.warn(status, 'pull-failed')
-    again()
+    retry = undefined
+    more()
   }
 
-  function again(): void {
-    retry ??= setTimeout(() => {
-      retry = undefined
-      more()
-    }, RETRY_MS)
+  /**
+   * 404 and 408 end a pull that found less than it asked for; any other status is a failure that
+   * may pass.
+   */
+  function onEnd(msg: Msg): void {
+    const { code = 0, description } = msg.headers ?? {}
+    pull = undefined
+    if (code === 404 || code === 408) return more()
+    link.log.warn({ code, description, consumer: consumer.name }, 'pull-failed')
+    retry ??= setTimeout(restart, RETRY_MS)
   }
 
   const subscription = link.connection.subscribe(`${inbox}.*`, {
@@ -92,10 +91,7 @@ export function openPuller({ link, consumer, room, onMessage }: PullerOptions): 
     if (pull !== undefined && performance.now() - pull.heardAt > SILENCE_MS_MAX) pull = undefined
     more()
   }, HEARTBEAT_MS)
-  link.onReconnect(() => {
-    pull = undefined
-    more()
-  })
+  link.onReconnect(restart)
 
   return {
     more,
@@ -106,4 +102,9 @@ export function openPuller({ link, consumer, room, onMessage }: PullerOptions): 
       if (!subscription.isClosed()) await subscription.drain().catch(() => undefined)
     },
   }
+}
+
+function requestFor(batch: number): string {
+  const limits = { expires: nanos(PULL_MS_MAX), idle_heartbeat: nanos(HEARTBEAT_MS) }
+  return JSON.stringify({ batch, ...limits })
 }

@@ -28,7 +28,10 @@ export interface OutboxSource {
 }
 
 export interface Relay {
-  /** Finishes the publication that is under way, and stops. What is left goes out after the next start. */
+  /**
+   * Finishes the publication that is under way, and stops. What is left goes out after the next
+   * start.
+   */
   stop(): Promise<void>
   figures(): RelayFigures
 }
@@ -42,7 +45,10 @@ export interface RelayFigures {
   readonly lastError?: string
 }
 
-/** Rows that were claimed together: what is still to be stored, by stream, and what is stored but not confirmed. */
+/**
+ * Rows that were claimed together: what is still to be stored, by stream, and what is stored but
+ * not confirmed.
+ */
 interface Batch {
   readonly lanes: Publication[][]
   readonly stored: number[]
@@ -54,29 +60,29 @@ const POLL_MS = 500
 const BACK_OFF_MS_MIN = 100
 const BACK_OFF_MS_MAX = 5_000
 const COMPLAINT_MS_MIN = 30_000
-// Well within the streams' dedupe window of two minutes: after a pause longer than this (a suspended machine) the rows
-// are claimed anew, since another instance may have taken the outbox over and published them long ago.
+// Well within the streams' dedupe window of two minutes: after a pause longer than this (a
+// suspended machine) the rows are claimed anew, since another instance may have taken the outbox
+// over and published them long ago.
 const BATCH_MS_MAX = 60_000
 
 /**
- * Publishes what the outbox holds, each row at least once and in the order of positions within each stream.
+ * Publishes what the outbox holds, each row at least once and in the order of positions within each
+ * stream.
  *
- * In each stream one publication is on its way at a time, and the next starts after its acknowledgement. Pipelining
- * would not keep the order: when the connection breaks, or a full or leaderless stream refuses one message and takes
- * the next, the retry of the first lands behind its successor, and `Nats-Msg-Id` drops duplicates but moves nothing.
- * Audit intents make up for it by travelling in packs, and the streams by going forward side by side. A failed
- * publication is retried with the same id and the same bytes, so that a lost acknowledgement does not store it twice.
+ * In each stream one publication is on its way at a time, and the next starts after its
+ * acknowledgement. Pipelining would not keep the order: when the connection breaks, or a full or
+ * leaderless stream refuses one message and takes the next, the retry of the first lands behind its
+ * successor, and `Nats-Msg-Id` drops duplicates but moves nothing. Audit intents make up for it by
+ * travelling in packs, and the streams by going forward side by side. A failed publication is
+ * retried with the same id and the same bytes, so that a lost acknowledgement does not store it
+ * twice.
  */
 export function startRelay(bus: Bus, source: OutboxSource): Relay {
   const link = linkOf(bus)
   const sleeper = openSleeper()
   let isStopping = false
   let batch: Batch | undefined
-  let published = 0
-  let failures = 0
-  let failuresInRow = 0
-  let lastError: string | undefined
-  let complainedAt = -COMPLAINT_MS_MIN
+  const tally = openTally(link)
 
   /** Publishes one batch. Resolves to whether there is probably more. */
   async function step(): Promise<boolean> {
@@ -91,7 +97,7 @@ export function startRelay(bus: Bus, source: OutboxSource): Relay {
       ),
     )
     if (batch.stored.length > 0) await source.confirm(batch.stored)
-    published += batch.stored.length
+    tally.onPublished(batch.stored.length)
     batch.stored.length = 0
     const failed = outcomes.find((outcome) => outcome.status === 'rejected')
     if (failed !== undefined) throw failed.reason
@@ -103,25 +109,14 @@ export function startRelay(bus: Bus, source: OutboxSource): Relay {
     batch?.stored.push(...positions)
   }
 
-  function onFailure(error: unknown): void {
-    failures += 1
-    failuresInRow += 1
-    lastError = isAppError(error) ? error.code : 'bus.bug'
-    if (performance.now() - complainedAt < COMPLAINT_MS_MIN) return
-    complainedAt = performance.now()
-    link.log.warn({ error, failures }, 'relay-failed')
-  }
-
   async function run(): Promise<void> {
     while (!isStopping) {
       try {
         const hasMore = await step()
-        failuresInRow = 0
-        lastError = undefined
+        tally.onSuccess()
         if (!hasMore) await sleeper.sleep(POLL_MS, 'until-written')
       } catch (error) {
-        onFailure(error)
-        await sleeper.sleep(backOffMs(failuresInRow), 'until-reconnected')
+        await sleeper.sleep(backOffMs(tally.onFailure(error)), 'until-reconnected')
       }
     }
   }
@@ -141,7 +136,43 @@ export function startRelay(bus: Bus, source: OutboxSource): Relay {
       await running
       await source.close()
     },
-    figures: () => ({ published, failures, ...(lastError !== undefined && { lastError }) }),
+    figures: () => tally.figures(),
+  }
+}
+
+/**
+ * What the relay counts, and what it says about failures: once in a while, not at every attempt.
+ */
+function openTally(link: Link) {
+  let published = 0
+  let failures = 0
+  let failuresInRow = 0
+  let lastError: string | undefined
+  let complainedAt = -COMPLAINT_MS_MIN
+  return {
+    onPublished(rows: number): void {
+      published += rows
+    },
+    onSuccess(): void {
+      failuresInRow = 0
+      lastError = undefined
+    },
+    /** The number of failures in a row, this one included. */
+    onFailure(error: unknown): number {
+      failures += 1
+      failuresInRow += 1
+      lastError = isAppError(error) ? error.code : 'bus.bug'
+      if (performance.now() - complainedAt >= COMPLAINT_MS_MIN) {
+        complainedAt = performance.now()
+        link.log.warn({ error, failures }, 'relay-failed')
+      }
+      return failuresInRow
+    },
+    figures: (): RelayFigures => ({
+      published,
+      failures,
+      ...(lastError !== undefined && { lastError }),
+    }),
   }
 }
 

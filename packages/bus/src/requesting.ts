@@ -41,7 +41,8 @@ export async function sendRequest<C extends RequestContract>(
   }
   const attributes = { 'messaging.system': 'nats', 'messaging.destination.name': contract.subject }
   return withSpan(contract.subject, { kind: 'client', attributes }, async () => {
-    // Not sent at all while the connection is down: the client would keep it in memory, and send it too late.
+    // Not sent at all while the connection is down: the client would keep it in memory, and send it
+    // too late.
     if (!link.isUp()) throw busUnavailable()
     const hdrs = headers()
     hdrs.set(CONTEXT_HEADER, JSON.stringify(options.context))

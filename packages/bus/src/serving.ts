@@ -1,5 +1,5 @@
 import { headers, type Msg, type Subscription } from '@nats-io/transport-node'
-import { AppError, isAppError } from '@mumega/errors'
+import { type AppError, isAppError } from '@mumega/errors'
 import type { ReplyOf, RequestContract, RequestOf } from '@mumega/contracts/define'
 import { CallContext } from '@mumega/contracts/scalars'
 import { recordFailure, withSpan } from '@mumega/telemetry'
@@ -122,7 +122,10 @@ async function run({ contract, handler }: Route, msg: Msg, call: Call): Promise<
   throw tooLarge(contract.subject, { bytes: body.length, limitBytes: RPC_BYTES_MAX })
 }
 
-/** The error as the caller may see it. What no contract names is logged, with its causes, and hidden. */
+/**
+ * The error as the caller may see it. What no contract names is logged, with its causes, and
+ * hidden.
+ */
 function shown(link: Link, contract: RequestContract, error: unknown): AppError {
   if (isAppError(error) && error.kind !== 'bug' && isDeclared(contract, error.code)) {
     if (error.kind === 'unavailable') link.log.warn({ error, code: error.code }, 'request-failed')

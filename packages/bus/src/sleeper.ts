@@ -5,8 +5,9 @@ export interface Sleeper {
 }
 
 /**
- * A wait that events cut short. What was written while nobody slept is remembered, so that no wake is lost. A back-off
- * is not cut short by new rows, or a busy service would hammer a bus that is away.
+ * A wait that events cut short. What was written while nobody slept is remembered, so that no wake
+ * is lost. A back-off is not cut short by new rows, or a busy service would hammer a bus that is
+ * away.
  */
 export function openSleeper(): Sleeper {
   let isWritten = false

@@ -36,8 +36,9 @@ export interface ProvisionOptions {
 }
 
 /**
- * Creates or updates every stream of STREAMS and every durable consumer of RIGHTS, as the admin user, and compares
- * what the server then says with what was asked: old servers ignore options that they do not know.
+ * Creates or updates every stream of STREAMS and every durable consumer of RIGHTS, as the admin
+ * user, and compares what the server then says with what was asked: old servers ignore options that
+ * they do not know.
  *
  * @throws bus.topology-mismatch naming each difference
  */
@@ -61,8 +62,8 @@ export async function provisionTopology(
 }
 
 /**
- * Compares a service's own consumers on the server with what RIGHTS says, with nothing but the service's own
- * permissions.
+ * Compares a service's own consumers on the server with what RIGHTS says, with nothing but the
+ * service's own permissions.
  *
  * @throws bus.topology-mismatch naming each difference; bus.unavailable
  */
@@ -85,11 +86,13 @@ function streamConfig(name: StreamName, rights: StreamRights, replicas: number) 
     subjects: [...rights.subjects],
     retention: isQueue ? RetentionPolicy.Workqueue : RetentionPolicy.Limits,
     storage: StorageType.File,
-    // A full queue refuses the producer, whose outbox keeps the message; a full history forgets its oldest.
+    // A full queue refuses the producer, whose outbox keeps the message; a full history forgets its
+    // oldest.
     discard: isQueue ? DiscardPolicy.New : DiscardPolicy.Old,
     max_age: nanos(rights.maxAgeMs),
     max_bytes: rights.maxBytes,
-    // A dead letter holds another event's bytes as base64 and lives in EVENTS, so only EVENTS takes larger ones.
+    // A dead letter holds another event's bytes as base64 and lives in EVENTS, so only EVENTS takes
+    // larger ones.
     max_msg_size: name === 'EVENTS' ? -1 : EVENT_BYTES_MAX + HEADER_BYTES_MAX,
     duplicate_window: nanos(DEDUPE_WINDOW_MS),
     num_replicas: replicas,
@@ -97,7 +100,8 @@ function streamConfig(name: StreamName, rights: StreamRights, replicas: number) 
     allow_direct: false,
     deny_delete: true,
     deny_purge: true,
-    // For those who listen live. AUDIT and WAKE have no listeners, and their messages are nobody else's to read.
+    // For those who listen live. AUDIT and WAKE have no listeners, and their messages are nobody
+    // else's to read.
     ...(!isQueue && { republish: { src: '>', dest: `${LIVE_PREFIX}>` } }),
   } satisfies Partial<StreamConfig>
 }
@@ -111,8 +115,9 @@ function consumerConfig(consumer: ConsumerRights) {
     replay_policy: ReplayPolicy.Instant,
     ack_wait: nanos(consumer.ackWaitMs),
     max_ack_pending: consumer.maxAckPending,
-    // The bus counts deliveries itself and stores a dead letter after `maxDeliver`. A limit of the server's would
-    // leave the message lying undelivered, without a dead letter, when the process dies in its last delivery.
+    // The bus counts deliveries itself and stores a dead letter after `maxDeliver`. A limit of the
+    // server's would leave the message lying undelivered, without a dead letter, when the process
+    // dies in its last delivery.
     max_deliver: -1,
   } satisfies Partial<ConsumerConfig>
 }

@@ -13,8 +13,7 @@ const compiled = new WeakMap<TSchema, Validator<TSchema>>()
 /** The validator of a schema, compiled once. */
 export function validatorOf<Schema extends TSchema>(schema: Schema): Validator<Schema> {
   const known = compiled.get(schema)
-  // The map holds for each schema the validator that was compiled from it.
-  if (known !== undefined) return known as Validator<Schema>
+  if (known !== undefined) return known
   const type = Compile(schema)
   const validator: Validator<Schema> = {
     check: (value): value is Static<Schema> => type.Check(value),
@@ -24,7 +23,9 @@ export function validatorOf<Schema extends TSchema>(schema: Schema): Validator<S
   return validator
 }
 
-/** `value` as the request of `subject`. @throws bus.invalid-request, whose details name the field. */
+/**
+ * `value` as the request of `subject`. @throws bus.invalid-request, whose details name the field.
+ */
 export function checkRequest<Schema extends TSchema>(
   schema: Schema,
   value: unknown,

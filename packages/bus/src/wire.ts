@@ -10,22 +10,26 @@ export const TRACE_HEADER = 'traceparent'
 export const MESSAGE_ID_HEADER = 'Nats-Msg-Id'
 
 /**
- * The time, in milliseconds of the epoch, at which the caller stops waiting. Absolute, not a remaining span: a request
- * that waited in a socket or behind a blocked event loop arrives with its age, and is not started for nobody. The
- * price is that the clocks of different machines must agree within much less than a timeout, as NTP keeps them; one
- * that does not makes requests fail loudly as `bus.timeout`, never run twice. Real time, not the scaled clock's.
+ * The time, in milliseconds of the epoch, at which the caller stops waiting. Absolute, not a
+ * remaining span: a request that waited in a socket or behind a blocked event loop arrives with its
+ * age, and is not started for nobody. The price is that the clocks of different machines must agree
+ * within much less than a timeout, as NTP keeps them; one that does not makes requests fail loudly
+ * as `bus.timeout`, never run twice. Real time, not the scaled clock's.
  */
 export const DEADLINE_HEADER = 'Mumega-Deadline'
 
 /** A reply goes to an inbox of the caller's own, under this prefix and its name. */
 export const INBOX_PREFIX = '_INBOX_'
 
-/** The largest body of a request or a reply; the server's own `max_payload` has room for the headers besides. */
+/**
+ * The largest body of a request or a reply; the server's own `max_payload` has room for the headers
+ * besides.
+ */
 export const RPC_BYTES_MAX = 1_000_000
 
 /**
- * The largest body of an event. Smaller than a request's, because a dead letter carries the event's bytes as base64
- * and has to fit into a message itself.
+ * The largest body of an event. Smaller than a request's, because a dead letter carries the event's
+ * bytes as base64 and has to fit into a message itself.
  */
 export const EVENT_BYTES_MAX = 700_000
 
@@ -34,7 +38,10 @@ export const SERVER_PAYLOAD_BYTES_MAX = 1_048_576
 
 const NOTHING = Buffer.from('{}')
 
-/** JSON as UTF-8. `undefined` is an empty object: NATS drops nothing, but a receiver could not parse it. */
+/**
+ * JSON as UTF-8. `undefined` is an empty object: NATS drops nothing, but a receiver could not parse
+ * it.
+ */
 export function encode(value: unknown): Buffer {
   return value === undefined ? NOTHING : Buffer.from(JSON.stringify(value))
 }

@@ -17,8 +17,8 @@ const consumer: ConsumerRights = {
   ackWaitMs: 1_000,
   maxDeliver: DELIVERIES_MAX,
 }
-// No service has a consumer that gives a message up, so this test's gateway gets one: the configuration, the
-// permissions and the provisioning come from the same table as always.
+// No service has a consumer that gives a message up, so this test's gateway gets one: the
+// configuration, the permissions and the provisioning come from the same table as always.
 Object.assign(RIGHTS, { gateway: { ...RIGHTS['gateway'], consumers: [consumer] } })
 
 const written = defineEvent({
@@ -43,7 +43,7 @@ async function letterOf(text: string) {
   })
 }
 
-test('a message is given up after its last delivery, with the reason, its bytes and its place', async () => {
+test('a message is given up after its last delivery, with reason, bytes and place', async () => {
   const gateway = await ground.bus('gateway', clock)
   const tried: number[] = []
   await gateway.consume(written, consumer.name, async ({ text }, { deliveries }) => {
@@ -70,7 +70,7 @@ test('a message is given up after its last delivery, with the reason, its bytes 
   expect(letters).toHaveLength(1)
 })
 
-test('a message that stopped the process in each delivery is given up without another try', async () => {
+test('a message that stopped the process each time is given up untried', async () => {
   await bridge.publish(written, { text: 'deadly' }, { messageId: 'deadly' })
   for (let time = 0; time < DELIVERIES_MAX; time += 1) {
     const dying = await ground.bus('gateway', clock)
@@ -117,7 +117,8 @@ test('a message given up twice is one dead letter', async () => {
   const first = await letterOf('twice')
   await gateway.drain()
 
-  // As after a crash between the dead letter and the end of the message: the server delivers it once more.
+  // As after a crash between the dead letter and the end of the message: the server delivers it
+  // once more.
   const manager = await jetstreamManager(admin.connection)
   const { config } = await manager.consumers.info('EVENTS', consumer.name)
   await manager.consumers.delete('EVENTS', consumer.name)

@@ -18,7 +18,7 @@ await bridge.consume(deadLettered('bridge'), 'bridge-dead-letters', async ({ rea
 })
 await bridge.connection.flush()
 
-test('while the server is away everything fails soon as unavailable, and later works again', async () => {
+test('while the server is away calls fail as unavailable; later they work again', async () => {
   let reconnects = 0
   gateway.onReconnect(() => {
     reconnects += 1
@@ -60,7 +60,7 @@ test('while the server is away everything fails soon as unavailable, and later w
   expect(reconnects).toBe(1)
 })
 
-test('a consumer goes on after the server was killed, without losing or repeating what it acknowledged', async () => {
+test('a consumer goes on after the server was killed, and repeats nothing', async () => {
   const publish = (reason: string) =>
     eventually(
       async () => {

@@ -116,7 +116,7 @@ test('rows are stored once and in order, though the server is killed again and a
   expect(relay.figures().lastError).toBeUndefined()
 }, 90_000)
 
-test('rows that were stored by a process that died before it could say so are stored once', async () => {
+test('rows that a process stored just before it died are stored once', async () => {
   for (let fact = 0; fact < 30; fact += 1) await writeFact()
   const dying = await ground.bus('bridge')
   let isStored: () => void = () => undefined
@@ -141,7 +141,7 @@ test('rows that were stored by a process that died before it could say so are st
   expect([...new Set(await storedIntents())]).toEqual(numbers(1, 35))
 })
 
-test('a database that fails in mid-way makes the relay confirm later, and publish nothing twice', async () => {
+test('while the database fails the relay confirms later, and repeats nothing', async () => {
   let failures = 3
   const relay = await givenRelay({
     wrap: (source) => ({
@@ -161,7 +161,7 @@ test('a database that fails in mid-way makes the relay confirm later, and publis
   expect(await storedIntents()).toEqual(numbers(1, 20))
 })
 
-test('a stream that is full holds up its own rows only, and gets them in order when it has room', async () => {
+test('a full stream holds up its own rows only, and gets them in order later', async () => {
   const admin = await ground.bus('admin')
   const manager = await jetstreamManager(admin.connection)
   const { config } = await manager.streams.info('AUDIT')
@@ -181,7 +181,7 @@ test('a stream that is full holds up its own rows only, and gets them in order w
   expect(await storedEvents()).toEqual(numbers(0, 100))
 })
 
-test('while the server is away the relay tries seldom, keeps nothing, and goes on by itself', async () => {
+test('while the server is away the relay tries seldom, and goes on by itself', async () => {
   const bus = await ground.bus('bridge')
   let claims = 0
   const relay = await givenRelay({

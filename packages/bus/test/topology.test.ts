@@ -20,7 +20,7 @@ test('provisioning again changes nothing and loses nothing', async () => {
   expect(after.created).toBe(before.created)
 })
 
-test('every stream is on disk, refuses purges and deletions, and drops repeats for two minutes', async () => {
+test('every stream is on disk, cannot be purged and drops repeats for two minutes', async () => {
   for (const name of Object.keys(STREAMS)) {
     const { config } = await manager.streams.info(name)
     expect(config).toMatchObject({

@@ -1,4 +1,7 @@
-/** What this package reads from the environment. Every variable has OpenTelemetry's or pino's own meaning. */
+/**
+ * What this package reads from the environment. Every variable has OpenTelemetry's or pino's own
+ * meaning.
+ */
 export interface TelemetryConfig {
   /** Base URL of an OTLP/HTTP collector. Absent: nothing is exported. */
   readonly endpoint: string | undefined
@@ -9,8 +12,9 @@ export interface TelemetryConfig {
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 
 /**
- * The settings of this process. A log level that pino does not know counts as `info`, and an endpoint that is no
- * http URL counts as a mistake that stops the process: silence would look like a collector that is away.
+ * The settings of this process. A log level that pino does not know counts as `info`, and an
+ * endpoint that is no http URL counts as a mistake that stops the process: silence would look like
+ * a collector that is away.
  */
 export function loadTelemetryConfig(
   environment: Readonly<Record<string, string | undefined>> = process.env,

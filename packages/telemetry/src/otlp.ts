@@ -1,13 +1,16 @@
 import type { StoredSpan } from './trace-store.ts'
 
-// OTLP/HTTP JSON, opentelemetry-proto v1: ids are hex, 64-bit numbers are strings, enums are numbers.
-// https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
+// OTLP/HTTP JSON, opentelemetry-proto v1: ids are hex, 64-bit numbers are strings, enums are
+// numbers. https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 const KINDS = ['internal', 'internal', 'server', 'client', 'producer', 'consumer'] as const
 const STATUS_CODES = ['unset', 'ok', 'error'] as const
 
 type Json = Readonly<Record<string, unknown>>
 
-/** The spans of an OTLP request, or nothing when it is malformed anywhere: half a request is not kept. */
+/**
+ * The spans of an OTLP request, or nothing when it is malformed anywhere: half a request is not
+ * kept.
+ */
 export function spansOf(body: string): StoredSpan[] | undefined {
   try {
     return listAt(JSON.parse(body), 'resourceSpans').flatMap((resourceSpans) => {

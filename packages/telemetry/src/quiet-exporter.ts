@@ -10,8 +10,9 @@ export interface QuietExporterOptions {
 }
 
 /**
- * Passes spans on to `exporter`. A failure is counted and told once a minute at most, and never reaches the SDK's
- * own error handler, which prints a stack trace for every batch while a collector is away.
+ * Passes spans on to `exporter`. A failure is counted and told once a minute at most, and never
+ * reaches the SDK's own error handler, which prints a stack trace for every batch while a collector
+ * is away.
  */
 export function quietExporter({ exporter, complain }: QuietExporterOptions): SpanExporter {
   let spansLost = 0

@@ -38,7 +38,7 @@ function givenRequest(traceId: string, span: object = {}): string {
   })
 }
 
-test('a span is answered with its service, kind, times in milliseconds, attributes and status', async () => {
+test('a span is answered with service, kind, milliseconds, attributes and status', async () => {
   const attributes = [
     { key: 'messaging.system', value: { stringValue: 'nats' } },
     { key: 'messaging.nats.deliveries', value: { intValue: '2' } },

@@ -23,8 +23,8 @@ export interface Receiver {
 }
 
 /**
- * Takes OTLP/HTTP JSON on `POST /v1/traces`, keeps the newest traces in memory and answers `GET /traces/<id>`. Listens
- * on 127.0.0.1 only: spans are nobody else's business.
+ * Takes OTLP/HTTP JSON on `POST /v1/traces`, keeps the newest traces in memory and answers `GET
+ * /traces/<id>`. Listens on 127.0.0.1 only: spans are nobody else's business.
  */
 export async function startReceiver(options: ReceiverOptions = {}): Promise<Receiver> {
   const store = openTraceStore({

@@ -20,8 +20,8 @@ import { logger } from './telemetry.ts'
 // Loaded by `node --import @mumega/telemetry/register`, before anything that it instruments.
 const config = loadTelemetryConfig()
 
-// Without a collector nothing is recorded, but trace ids are still made and passed on: they stand in the logs and in
-// the ledger's entries, where they lead from one to the other.
+// Without a collector nothing is recorded, but trace ids are still made and passed on: they stand
+// in the logs and in the ledger's entries, where they lead from one to the other.
 const provider = new NodeTracerProvider({
   resource: resourceFromAttributes({ [ATTR_SERVICE_NAME]: config.serviceName }),
   sampler: config.endpoint === undefined ? new AlwaysOffSampler() : new AlwaysOnSampler(),
@@ -52,7 +52,8 @@ function exportTo(endpoint: string): SpanProcessor {
       log.warn(loss, 'traces-not-exported')
     },
   })
-  // Past the bound spans are dropped, never requests slowed. One second, so that a trace can be looked at soon.
+  // Past the bound spans are dropped, never requests slowed. One second, so that a trace can be
+  // looked at soon.
   return new BatchSpanProcessor(exporter, {
     maxQueueSize: 8_192,
     maxExportBatchSize: 512,

@@ -7,7 +7,10 @@ export function onShutdown(listener: () => Promise<void>): void {
   close = listener
 }
 
-/** Closes the exporter, if there is one, within a bound. A collector that is away must not hold a process up. */
+/**
+ * Closes the exporter, if there is one, within a bound. A collector that is away must not hold a
+ * process up.
+ */
 export async function shutdownExport(): Promise<void> {
   const closing = close
   close = undefined

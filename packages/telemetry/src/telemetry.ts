@@ -33,14 +33,15 @@ export interface SpanSettings {
   readonly links?: readonly string[]
 }
 
-// The tracer is a proxy of the API: it finds the provider that register.ts installed, or does nothing.
+// The tracer is a proxy of the API: it finds the provider that register.ts installed, or does
+// nothing.
 const tracer = trace.getTracer('mumega')
 
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
 
 /**
- * Runs `fn` in a span named `name`, which is active in everything `fn` awaits. What `fn` throws is recorded on the
- * span and thrown on.
+ * Runs `fn` in a span named `name`, which is active in everything `fn` awaits. What `fn` throws is
+ * recorded on the span and thrown on.
  */
 export async function withSpan<T>(
   name: string,
@@ -76,15 +77,17 @@ export function currentTraceparent(): string | undefined {
   return `00-${span.traceId}-${span.spanId}-${flags}`
 }
 
-/** The 32 hex digits of a `traceparent`'s trace id, or nothing when it is malformed or all zeros. */
+/**
+ * The 32 hex digits of a `traceparent`'s trace id, or nothing when it is malformed or all zeros.
+ */
 export function traceIdOf(traceparent: string | undefined): string | undefined {
   const traceId = traceparent === undefined ? undefined : TRACEPARENT.exec(traceparent)?.[1]
   return traceId === undefined || /^0+$/.test(traceId) ? undefined : traceId
 }
 
 /**
- * The logger of a service: one JSON object a line on standard output, each an event's name plus fields, with the ids
- * of the active span. Errors go under `error`, with their chain of causes.
+ * The logger of a service: one JSON object a line on standard output, each an event's name plus
+ * fields, with the ids of the active span. Errors go under `error`, with their chain of causes.
  */
 export function logger(service: string): Logger {
   return pino({
@@ -99,7 +102,10 @@ export function logger(service: string): Logger {
   })
 }
 
-/** Sends what is still to be exported, for at most 3 seconds. Called once, at the end of a service's `stop`. */
+/**
+ * Sends what is still to be exported, for at most 3 seconds. Called once, at the end of a service's
+ * `stop`.
+ */
 export async function shutdownTelemetry(): Promise<void> {
   await shutdownExport()
 }

@@ -1,0 +1,116 @@
+import { jetstream, jetstreamManager } from '@nats-io/jetstream'
+import type { Msg, NatsConnection } from '@nats-io/transport-node'
+import { afterAll, describe, expect, test } from '@jest/globals'
+import { eventually } from '@mumega/testkit'
+import { givenNats } from './given.ts'
+import { connectUser } from './user.ts'
+
+const ground = await givenNats()
+const admin = await ground.bus('admin')
+const manager = await jetstreamManager(admin.connection)
+const connections: NatsConnection[] = []
+afterAll(async () => {
+  await Promise.all(connections.map((connection) => connection.close()))
+  await ground.stop()
+})
+
+async function givenUser(service: string) {
+  const user = await connectUser(ground.nats, service)
+  connections.push(user.connection)
+  return user
+}
+
+async function auditedCount(): Promise<number> {
+  return (await manager.streams.info('AUDIT')).state.messages
+}
+
+describe("a reply subject of another's makes the server publish nothing there", () => {
+  const pull = 'JS.API.CONSUMER.MSG.NEXT.EVENTS.bridge-dead-letters'
+
+  /** The next dead letter, as the bridge's consumer gets it. */
+  async function pulled(connection: NatsConnection): Promise<Msg> {
+    const subscription = connection.subscribe('_INBOX_bridge.pulled', { max: 1, timeout: 5_000 })
+    connection.publish(pull, '{"batch":1}', { reply: '_INBOX_bridge.pulled' })
+    for await (const msg of subscription) return msg
+    throw new Error('nothing was delivered')
+  }
+
+  async function givenDeadLetter(body: string): Promise<void> {
+    await jetstream(admin.connection).publish('evt.bridge.v1.dead-lettered', body)
+  }
+
+  test('as the answer to a publication', async () => {
+    const { connection } = await givenUser('gateway')
+    const before = await auditedCount()
+
+    connection.publish('evt.gateway.v1.x', '{}', { reply: 'aud.bridge.v1.append' })
+    await connection.flush()
+    await admin.connection.flush()
+
+    expect(await auditedCount()).toBe(before)
+  })
+
+  test('as the place where a pull delivers', async () => {
+    const { connection, refused } = await givenUser('bridge')
+    const before = await auditedCount()
+    const streams = await manager.streams.names().next()
+
+    for (const reply of [
+      'aud.gateway.v1.append',
+      '$JS.API.STREAM.PURGE.AUDIT',
+      '$JS.API.STREAM.DELETE.AUDIT',
+      '$JS.API.CONSUMER.DURABLE.CREATE.AUDIT.spy',
+      '$JS.API.CONSUMER.RESET.AUDIT.audit-ledger',
+    ]) {
+      await givenDeadLetter('{"stream_name":"AUDIT","config":{"durable_name":"spy"}}')
+      connection.publish(pull, '{"batch":1,"expires":100000000}', { reply })
+      await connection.flush()
+    }
+    // A pull to an inbox of its own is answered after those before it.
+    await pulled(connection)
+
+    expect(refused).toEqual([])
+    expect(await auditedCount()).toBe(before)
+    expect(await manager.streams.names().next()).toEqual(streams)
+    expect((await manager.consumers.list('AUDIT').next()).map(({ name }) => name)).toEqual([
+      'audit-ledger',
+    ])
+  })
+
+  test('as the answer to an acknowledgement', async () => {
+    const { connection } = await givenUser('bridge')
+    await givenDeadLetter('{}')
+    const letter = await pulled(connection)
+
+    connection.publish(letter.reply ?? '', '+ACK', { reply: '$JS.API.STREAM.DELETE.AUDIT' })
+    await connection.flush()
+    await admin.connection.flush()
+
+    expect((await manager.streams.info('AUDIT')).config.name).toBe('AUDIT')
+  })
+})
+
+test('a service that is asked cannot answer twice, nor somebody who did not ask', async () => {
+  const bridge = await givenUser('bridge')
+  const gateway = await givenUser('gateway')
+  bridge.connection.subscribe('rpc.bridge.v1.x', {
+    callback: (_, msg) => {
+      msg.respond('first')
+      msg.respond('second')
+      bridge.connection.publish('_INBOX_gateway.guessed', 'forged')
+    },
+  })
+  await bridge.connection.flush()
+  const answers: string[] = []
+  gateway.connection.subscribe('_INBOX_gateway.guessed', {
+    callback: (_, msg) => void answers.push(msg.string()),
+  })
+  gateway.connection.publish('rpc.bridge.v1.x', '{}', { reply: '_INBOX_gateway.guessed' })
+
+  await eventually(async () => answers.length > 0 && bridge.refused.length >= 2, {
+    what: 'the answer and the refusals',
+  })
+  await gateway.connection.flush()
+
+  expect(answers).toEqual(['first'])
+})

@@ -1,0 +1,34 @@
+import { connect, nkeyAuthenticator } from '@nats-io/transport-node'
+import type { TestNats } from '@mumega/testkit'
+
+/**
+ * A bare connection as a service's user: the server must hold the rules, whatever the client's code
+ * does.
+ */
+export async function connectUser(nats: TestNats, service: string) {
+  const authenticator = nkeyAuthenticator(Buffer.from(nats.seedOf(service)))
+  const inboxPrefix = `_INBOX_${service}`
+  const connection = await connect({ servers: nats.url, authenticator, inboxPrefix })
+  const refused: string[] = []
+  async function watch(): Promise<void> {
+    for await (const status of connection.status()) {
+      if (status.type !== 'error') continue
+      const [, operation, subject] = /for (\w+) to "([^"]+)"/.exec(status.error.message) ?? []
+      refused.push(`${operation} ${subject}`)
+    }
+  }
+  void watch()
+  return {
+    connection,
+    refused,
+    /**
+     * Resolves when the server has judged everything sent so far, and its refusals have been noted.
+     */
+    async judged() {
+      // The server answers a ping after what came before it; the client hands its errors on a turn
+      // later.
+      await connection.flush()
+      await new Promise((resolve) => setImmediate(resolve))
+    },
+  }
+}
