@@ -48,6 +48,12 @@ async function findNode(version: string): Promise<string> {
   return program
 }
 
+interface JestReport {
+  numPassedTests: number
+  numFailedTests: number
+  testResults: { assertionResults: { status: string; fullName: string }[] }[]
+}
+
 async function runTests(
   program: string,
   tests: readonly string[],
@@ -62,15 +68,20 @@ async function runTests(
   const { output: version } = await runCommand(program, ['--version'], { timeoutMs: 10_000 })
   const { code, output } = await runCommand(program, words, { cwd: ROOT, timeoutMs: TESTS_MS_MAX })
   try {
-    const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8')) as {
-      numPassedTests: number
-      numFailedTests: number
-    }
-    const isPassed = code === 0 && numPassedTests > 0
+    const judged = JSON.parse(readFileSync(report, 'utf8')) as JestReport
+    const failed = judged.testResults
+      .flatMap(({ assertionResults }) => assertionResults)
+      .filter(({ status }) => status === 'failed')
+    const isPassed = code === 0 && judged.numPassedTests > 0
+    // What failed is for people to read now; the table has room for its name only.
+    if (!isPassed) process.stderr.write(`${output}\n`)
     return {
       version: version.trim(),
       result: isPassed ? 'passed' : 'failed',
-      reason: `${numPassedTests} passed, ${numFailedTests} failed`,
+      reason: [
+        `${judged.numPassedTests} passed, ${judged.numFailedTests} failed`,
+        ...failed.slice(0, 1).map(({ fullName }) => fullName),
+      ].join(': '),
     }
   } catch {
     return { version: version.trim(), result: 'failed', reason: lastLine(output) }
