@@ -66,13 +66,19 @@ test('a batch goes on where the tip stands', () => {
 })
 
 test('two events with the same payload have commitments that nobody can compare', () => {
-  const [one] = intents(1)
-  if (one === undefined) throw new Error('one intent was asked for')
-  const batch = openBatchBuilder()(EMPTY, [
-    one,
-    { ...one, id: '019a0000-0000-7000-8000-00000000000f' },
-  ])
+  const one = intents(1)
+  const other = intents(1)
+  const batch = openBatchBuilder()(EMPTY, [...one, ...other])
 
   const [first, second] = framesOf(batch.entries).map((bytes) => decodeEntry(bytes).payload)
   expect(first).not.toBe(second)
+})
+
+test('no salt comes twice, however many are needed', () => {
+  const { salts } = openBatchBuilder()(EMPTY, intents(1_000))
+
+  const all = Array.from({ length: 1_000 }, (_, nth) =>
+    salts.toString('hex', 32 * nth, 32 * nth + 32),
+  )
+  expect(new Set(all).size).toBe(1_000)
 })

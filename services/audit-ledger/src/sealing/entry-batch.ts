@@ -1,9 +1,9 @@
-import { hash, randomFillSync } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { SealedEntry } from '@mumega/contracts/audit'
-import { ENTRY_BYTES_MAX, GENESIS, PAYLOAD_BYTES_MAX, SALT_BYTES } from '@mumega/tlog/entry'
+import { GENESIS, SALT_BYTES } from '@mumega/tlog/entry'
 import { HASH_BYTES, type Frontier } from '@mumega/tlog/merkle'
 import { growFrom } from './growing-tree.ts'
-import { writeEntry, type PreparedIntent } from './intent.ts'
+import { PLACE_BYTES_MAX, writeEntry, type PreparedIntent } from './intent.ts'
 
 /** A chain's newest sequence and the hex SHA-256 of the entry that has it. */
 export interface ChainHead {
@@ -38,86 +38,90 @@ export interface EntryBatch {
   readonly chains: ReadonlyMap<string, ChainHead>
 }
 
-/** Gives each intent, in order, its place in its chain and in the log. */
+/** Gives each intent, in order, its place in its chain and in the log. Pure. */
 export type BuildBatch = (tip: LogTip, intents: readonly PreparedIntent[]) => EntryBatch
 
 const LENGTH_BYTES = 2
-const UTF8_BYTES_MAX = 3
 
 /**
  * Makes the builder of one sealer's batches. It writes every batch into the same memory: new megabytes for each
  * commit kept the garbage collector busier than all the hashing.
  */
 export function openBatchBuilder(): BuildBatch {
-  const [entries, payloads, salts, leafHashes] = [room(), room(), room(), room()]
-  // One zero byte in front, as RFC 6962 hashes leaves; hashing is synchronous, so that one is enough.
-  const leafInput = Buffer.alloc(1 + ENTRY_BYTES_MAX)
-  const commitInput = Buffer.alloc(SALT_BYTES + PAYLOAD_BYTES_MAX)
-
-  function hashEntry(text: string): { entryHash: string; leafHash: string } {
-    if (
-      text.length * UTF8_BYTES_MAX > ENTRY_BYTES_MAX &&
-      Buffer.byteLength(text) > ENTRY_BYTES_MAX
-    ) {
-      throw new Error(`an entry of over ${ENTRY_BYTES_MAX} bytes passed the contract's bounds`)
-    }
-    const bytes = leafInput.write(text, 1)
-    return {
-      entryHash: hash('sha256', leafInput.subarray(1, 1 + bytes), 'hex'),
-      leafHash: hash('sha256', leafInput.subarray(0, 1 + bytes), 'binary'),
-    }
-  }
-
-  /** SHA-256(salt ‖ payload), hex. */
-  function commitTo(salt: Buffer, payload: string): string {
-    commitInput.set(salt, 0)
-    const bytes = commitInput.write(payload, SALT_BYTES)
-    return hash('sha256', commitInput.subarray(0, SALT_BYTES + bytes), 'hex')
-  }
+  const [entryRoom, payloadRoom, saltRoom, leafRoom] = [room(), room(), room(), room()]
 
   return (tip, intents) => {
-    const salted = randomFillSync(salts(intents.length * SALT_BYTES))
-    const hashes = leafHashes(intents.length * HASH_BYTES)
     const tree = growFrom(tip.frontier)
     const chains = new Map<string, ChainHead>()
     const sealed: SealedEntry[] = []
-    const texts = intents.map((intent, nth) => {
+    const entries = entryRoom(sum(intents, ({ material }) => material.length + ENTRY_OVERHEAD_MAX))
+    const offsets = Buffer.allocUnsafe(4 * (intents.length + 1))
+    const leafHashes = leafRoom(intents.length * HASH_BYTES)
+    let at = 0
+    intents.forEach((intent, nth) => {
       const { source, id, chain } = intent
       const before = chains.get(chain) ?? tip.chains.get(chain) ?? EMPTY_CHAIN
       const seq = before.seq + 1
-      const salt = salted.subarray(nth * SALT_BYTES, (nth + 1) * SALT_BYTES)
-      const payloadHex = commitTo(salt, intent.payload)
-      const text = writeEntry(intent.parts, { payloadHex, prev: before.head, seq })
-      const { entryHash, leafHash } = hashEntry(text)
+      const end = writeEntry(entries, at + LENGTH_BYTES, { intent, prev: before.head, seq })
+      const { entryHash, leafHash } = hashEntry(entries, at + LENGTH_BYTES, end)
       chains.set(chain, { seq, head: entryHash })
       sealed.push({ source, id, chain, seq, index: tip.frontier.size + nth, hash: entryHash })
       tree.append(leafHash)
-      hashes.write(leafHash, nth * HASH_BYTES, 'latin1')
-      return text
+      leafHashes.write(leafHash, nth * HASH_BYTES, 'latin1')
+      offsets.writeUInt32BE(at, 4 * nth)
+      entries.writeUInt16BE(end - at - LENGTH_BYTES, at)
+      at = end
     })
-    const framed = frame(texts, entries, LENGTH_BYTES)
-    const written = frame(
-      intents.map(({ payload }) => payload),
-      payloads,
-      0,
-    )
+    offsets.writeUInt32BE(at, 4 * intents.length)
     return {
       intents,
       sealed,
-      entries: framed.bytes,
-      offsets: framed.offsets,
-      leafHashes: hashes,
-      salts: salted,
-      payloads: written.bytes,
-      payloadOffsets: written.offsets,
+      entries: entries.subarray(0, at),
+      offsets,
+      leafHashes,
+      ...gatherPayloads(intents, { saltRoom, payloadRoom }),
       frontier: tree.frontier(),
       chains,
     }
   }
 }
 
+const ENTRY_OVERHEAD_MAX = LENGTH_BYTES + PLACE_BYTES_MAX
+
+/** Hashes the entry where it stands. The byte before it, which is still free, makes it RFC 6962's leaf. */
+function hashEntry(
+  entries: Buffer,
+  begin: number,
+  end: number,
+): { entryHash: string; leafHash: string } {
+  entries[begin - 1] = 0
+  return {
+    entryHash: hash('sha256', entries.subarray(begin, end), 'hex'),
+    leafHash: hash('sha256', entries.subarray(begin - 1, end), 'binary'),
+  }
+}
+
+function gatherPayloads(
+  intents: readonly PreparedIntent[],
+  { saltRoom, payloadRoom }: { saltRoom: Room; payloadRoom: Room },
+): { salts: Buffer; payloads: Buffer; payloadOffsets: Buffer } {
+  const salts = saltRoom(intents.length * SALT_BYTES)
+  const payloads = payloadRoom(sum(intents, ({ payloadEnd }) => payloadEnd - SALT_BYTES))
+  const payloadOffsets = Buffer.allocUnsafe(4 * (intents.length + 1))
+  let at = 0
+  intents.forEach(({ material, payloadEnd }, nth) => {
+    payloadOffsets.writeUInt32BE(at, 4 * nth)
+    material.copy(salts, nth * SALT_BYTES, 0, SALT_BYTES)
+    at += material.copy(payloads, at, SALT_BYTES, payloadEnd)
+  })
+  payloadOffsets.writeUInt32BE(at, 4 * intents.length)
+  return { salts, payloads, payloadOffsets }
+}
+
+type Room = (bytes: number) => Buffer
+
 /** Memory that is used again, and grows when more is asked for. */
-function room(): (bytes: number) => Buffer {
+function room(): Room {
   let memory = Buffer.alloc(0)
   return (bytes) => {
     if (memory.length < bytes) memory = Buffer.allocUnsafe(bytes * 2)
@@ -125,23 +129,9 @@ function room(): (bytes: number) => Buffer {
   }
 }
 
-/** Writes texts one behind the other, each behind its length when `lengthBytes` is 2, and where each begins. */
-function frame(
-  texts: readonly string[],
-  memory: (bytes: number) => Buffer,
-  lengthBytes: 0 | 2,
-): { bytes: Buffer; offsets: Buffer } {
-  let charactersMax = 0
-  for (const text of texts) charactersMax += text.length
-  const bytes = memory(charactersMax * UTF8_BYTES_MAX + texts.length * lengthBytes)
-  const offsets = Buffer.allocUnsafe(4 * (texts.length + 1))
-  let at = 0
-  texts.forEach((text, nth) => {
-    offsets.writeUInt32BE(at, 4 * nth)
-    const length = bytes.write(text, at + lengthBytes)
-    if (lengthBytes === 2) bytes.writeUInt16BE(length, at)
-    at += lengthBytes + length
-  })
-  offsets.writeUInt32BE(at, 4 * texts.length)
-  return { bytes: bytes.subarray(0, at), offsets }
+function sum(
+  intents: readonly PreparedIntent[],
+  bytesOf: (intent: PreparedIntent) => number,
+): number {
+  return intents.reduce((total, intent) => total + bytesOf(intent), 0)
 }

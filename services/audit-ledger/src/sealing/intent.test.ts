@@ -29,9 +29,11 @@ function prepared(intent: AuditIntent): PreparedIntent {
   return result
 }
 
+/** The entry that the intent becomes at this place. */
 function entryOf(intent: AuditIntent, seq = 1): Buffer {
-  const place = { payloadHex: 'ab'.repeat(32), prev: seq === 1 ? GENESIS : 'cd'.repeat(32), seq }
-  return Buffer.from(writeEntry(prepared(intent).parts, place))
+  const bytes = Buffer.alloc(ENTRY_BYTES_MAX)
+  const prev = seq === 1 ? GENESIS : 'cd'.repeat(32)
+  return bytes.subarray(0, writeEntry(bytes, 0, { intent: prepared(intent), prev, seq }))
 }
 
 test.each([
@@ -56,7 +58,7 @@ test.each([
     phase: intent.phase,
     ...(intent.of !== undefined && { of: intent.of }),
     trace: intent.traceparent === undefined ? '0'.repeat(32) : '1'.repeat(32),
-    payload: 'ab'.repeat(32),
+    payload: expect.stringMatching(/^[0-9a-f]{64}$/),
   })
 })
 

@@ -1,31 +1,25 @@
-import { hash } from 'node:crypto'
+import { hash, randomFillSync } from 'node:crypto'
 import { Compile } from 'typebox/compile'
 import { AuditIntent } from '@mumega/contracts/audit'
 import { canonicalJson } from '@mumega/tlog/canonical'
-import { PAYLOAD_BYTES_MAX } from '@mumega/tlog/entry'
+import { ENTRY_BYTES_MAX, PAYLOAD_BYTES_MAX, SALT_BYTES } from '@mumega/tlog/entry'
 
-/** An intent that was checked and can be sealed, with everything that does not depend on its place. */
+/** An intent that was checked and can be sealed, with every byte of it that does not depend on its place. */
 export interface PreparedIntent {
   readonly source: string
   readonly id: string
   readonly chain: string
   readonly number: number
-  readonly action: string
   readonly traceparent: string | undefined
-  /** Canonical JSON. */
-  readonly payload: string
   /** SHA-256 over the canonical intent, in latin1. */
   readonly intentHash: string
-  /** The entry's text around the payload's commitment, `prev` and `seq`. */
-  readonly parts: EntryParts
-  /** About what it takes in memory and on disk. */
-  readonly bytes: number
-}
-
-export interface EntryParts {
-  readonly beforePayload: string
-  readonly beforePrev: string
-  readonly afterSeq: string
+  /**
+   * Salt, canonical payload, the entry up to its `prev`, the entry behind its `seq`. One piece of memory, because
+   * intents live through a commit or two, and whatever lives so long is copied by the garbage collector.
+   */
+  readonly material: Buffer
+  readonly payloadEnd: number
+  readonly prevAt: number
 }
 
 export type Refusal =
@@ -34,8 +28,11 @@ export type Refusal =
 
 const intentCheck = Compile(AuditIntent)
 const NO_TRACE = '0'.repeat(32)
-// What an entry and its key row take beside the payload; only the bound of a batch rests on it.
-const ENTRY_BYTES_TYPICAL = 640
+const HASH_DIGITS = 64
+const SEQ_DIGITS_MAX = 16
+const BEFORE_SEQ = '","seq":'
+/** What `writeEntry` adds to the prepared bytes, at most. */
+export const PLACE_BYTES_MAX = HASH_DIGITS + BEFORE_SEQ.length + SEQ_DIGITS_MAX
 
 /** Checks one intent of `source`. What it cannot seal it refuses with the reason; it never throws. */
 export function prepareIntent(source: string, candidate: unknown): PreparedIntent | Refusal {
@@ -64,17 +61,46 @@ function prepare(source: string, intent: AuditIntent): PreparedIntent | Refusal 
   if (payloadBytes > PAYLOAD_BYTES_MAX) {
     return { kind: 'payload-too-large', actualBytes: payloadBytes }
   }
+  const texts = textsOf(source, intent, payload)
   return {
     source,
     id: intent.id,
     chain: intent.chain,
     number: intent.number,
-    action: intent.action,
     traceparent: intent.traceparent,
-    payload,
-    ...writeTexts(source, intent, payload),
-    bytes: payloadBytes + ENTRY_BYTES_TYPICAL,
+    intentHash: hash('sha256', texts.intent, 'binary'),
+    ...assemble(payload, texts),
   }
+}
+
+// Written here first, as a text's length in bytes is known only then. Everything before the return is synchronous.
+const draft = Buffer.alloc(SALT_BYTES + PAYLOAD_BYTES_MAX + 3 * ENTRY_BYTES_MAX)
+
+function assemble(payload: string, { beforeCommitment, beforePrev, afterSeq }: IntentTexts) {
+  takeSalt(draft)
+  const payloadEnd = SALT_BYTES + draft.write(payload, SALT_BYTES)
+  const commitment = hash('sha256', draft.subarray(0, payloadEnd), 'hex')
+  const prevAt = payloadEnd + draft.write(beforeCommitment + commitment + beforePrev, payloadEnd)
+  const end = prevAt + draft.write(afterSeq, prevAt)
+  if (end - payloadEnd + PLACE_BYTES_MAX > ENTRY_BYTES_MAX) {
+    throw new Error(`an entry of over ${ENTRY_BYTES_MAX} bytes passed the contract's bounds`)
+  }
+  const material = Buffer.allocUnsafe(end)
+  draft.copy(material, 0, 0, end)
+  return { material, payloadEnd, prevAt }
+}
+
+const salts = Buffer.alloc(256 * SALT_BYTES)
+let saltAt = salts.length
+
+/** Fills the beginning of `target`. Random bytes are fetched for many salts at a time: a call costs a microsecond. */
+function takeSalt(target: Buffer): void {
+  if (saltAt === salts.length) {
+    randomFillSync(salts)
+    saltAt = 0
+  }
+  salts.copy(target, 0, saltAt, saltAt + SALT_BYTES)
+  saltAt += SALT_BYTES
 }
 
 let lastGoodTime = ''
@@ -88,45 +114,47 @@ function isTime(text: string): boolean {
   return true
 }
 
+interface IntentTexts {
+  /** The intent itself, canonical. */
+  readonly intent: string
+  /** The entry around the payload's commitment, `prev` and `seq`. */
+  readonly beforeCommitment: string
+  readonly beforePrev: string
+  readonly afterSeq: string
+}
+
 /**
  * The entry and the intent in canonical form, written by hand: the keys' order is known, and sorting them for each
  * event measured as the most expensive step of sealing. A test compares both with the general encoder.
  */
-function writeTexts(source: string, intent: AuditIntent, payload: string) {
+function textsOf(source: string, intent: AuditIntent, payload: string): IntentTexts {
   const target = canonicalJson(intent.target)
   const { action, chain, id, phase, time, of } = intent
   const actor = `{"id":${canonicalJson(intent.actor.id)},"kind":"${intent.actor.kind}"}`
   const start = `{"action":"${action}","actor":${actor},"chain":"${chain}","id":"${id}"`
   const closes = of === undefined ? '' : `,"of":"${of}"`
-  // Without the traceparent: the same fact told again, within another trace, is the same fact.
-  const text =
-    `${start},"number":${intent.number}${closes},"payload":${payload},"phase":"${phase}"` +
-    `,"target":${target},"time":"${time}"}`
   const trace = intent.traceparent?.slice(3, 35) ?? NO_TRACE
   return {
-    intentHash: hash('sha256', text, 'binary'),
-    parts: {
-      beforePayload: `${start}${closes},"payload":"`,
-      beforePrev: `","phase":"${phase}","prev":"`,
-      afterSeq: `,"source":"${source}","target":${target},"time":"${time}","trace":"${trace}","v":1}`,
-    },
+    // Without the traceparent: the same fact told again, within another trace, is the same fact.
+    intent:
+      `${start},"number":${intent.number}${closes},"payload":${payload},"phase":"${phase}"` +
+      `,"target":${target},"time":"${time}"}`,
+    beforeCommitment: `${start}${closes},"payload":"`,
+    beforePrev: `","phase":"${phase}","prev":"`,
+    afterSeq: `,"source":"${source}","target":${target},"time":"${time}","trace":"${trace}","v":1}`,
   }
 }
 
-/** The entry's bytes as text, in canonical form. */
+/** Writes the entry's bytes at a place of `target`, and returns where they end. */
 export function writeEntry(
-  parts: EntryParts,
-  place: { payloadHex: string; prev: string; seq: number },
-): string {
-  return (
-    parts.beforePayload +
-    place.payloadHex +
-    parts.beforePrev +
-    place.prev +
-    '","seq":' +
-    String(place.seq) +
-    parts.afterSeq
-  )
+  target: Buffer,
+  at: number,
+  { intent, prev, seq }: { intent: PreparedIntent; prev: string; seq: number },
+): number {
+  const { material, payloadEnd, prevAt } = intent
+  let end = at + material.copy(target, at, payloadEnd, prevAt)
+  end += target.write(prev + BEFORE_SEQ + String(seq), end, 'latin1')
+  return end + material.copy(target, end, prevAt)
 }
 
 // Names the field and the rule, never the value: it may be personal.

@@ -20,11 +20,32 @@ export function uuidArray(ids: readonly string[]): Buffer {
   let at = HEADER_BYTES
   for (const id of ids) {
     array.writeInt32BE(16, at)
-    array.write(id.replaceAll('-', ''), at + 4, 'hex')
-    at += 20
+    at = writeHex(array, at + 4, id)
   }
   return array
 }
+
+/** Writes the bytes of hexadecimal digits, skipping dashes, and returns where they end. */
+function writeHex(target: Buffer, at: number, text: string): number {
+  let end = at
+  let high = -1
+  for (let nth = 0; nth < text.length; nth += 1) {
+    const digit = HEX_VALUES[text.charCodeAt(nth)] ?? NO_DIGIT
+    if (digit === NO_DIGIT) continue
+    if (high >= 0) {
+      target[end] = high * 16 + digit
+      end += 1
+    }
+    high = high >= 0 ? -1 : digit
+  }
+  return end
+}
+
+const NO_DIGIT = 255
+const HEX_VALUES = Uint8Array.from({ length: 128 }, (_, code) => {
+  const value = parseInt(String.fromCharCode(code), 16)
+  return Number.isNaN(value) ? NO_DIGIT : value
+})
 
 /** An `int8[]` parameter of safe integers, none negative. */
 export function bigintArray(values: readonly number[]): Buffer {
@@ -39,23 +60,19 @@ export function bigintArray(values: readonly number[]): Buffer {
   return array
 }
 
-/** A `text[]` parameter. */
+/** A `text[]` parameter of ASCII texts, as names and ids are. */
 export function textArray(texts: readonly string[]): Buffer {
-  const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
-  const array = begin('text', texts.length, bytes)
-  let at = HEADER_BYTES
-  for (const text of texts) {
-    const length = array.write(text, at + 4)
-    array.writeInt32BE(length, at)
-    at += 4 + length
-  }
-  return array
+  return latin1Array('text', texts)
 }
 
 /** A `bytea[]` parameter of byte strings in latin1. */
 export function byteaArray(values: readonly string[]): Buffer {
+  return latin1Array('bytea', values)
+}
+
+function latin1Array(type: 'text' | 'bytea', values: readonly string[]): Buffer {
   const bytes = values.reduce((sum, value) => sum + value.length, 0)
-  const array = begin('bytea', values.length, bytes)
+  const array = begin(type, values.length, bytes)
   let at = HEADER_BYTES
   for (const value of values) {
     array.writeInt32BE(value.length, at)

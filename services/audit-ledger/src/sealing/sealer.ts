@@ -137,7 +137,7 @@ export function startSealer(connection: Connection): Sealer {
     let bytes = 0
     let count = 0
     for (const { intent } of queue) {
-      bytes += intent.bytes
+      bytes += intent.material.length
       if (count === GROUP_ENTRIES_MAX || (count > 0 && bytes > GROUP_BYTES_MAX)) break
       count += 1
     }
