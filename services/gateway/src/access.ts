@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { App, Gateway } from './app.ts'
 import { authenticate, readLiveToken } from './authentication.ts'
 import { checkQuery } from './strict-query.ts'
@@ -34,7 +35,7 @@ export function checkAccess(app: App, gateway: Gateway): void {
   app.addHook('onRequest', async (request) => {
     const { access } = request.routeOptions.config
     if (access === undefined || access === 'public') return
-    request.isWholeAtFirst = request.raw.complete
+    request.isWholeAtFirst = await isWhole(request.raw)
     try {
       request.session = await authenticate(gateway, request.headers.authorization)
     } catch (error) {
@@ -61,6 +62,13 @@ export function checkAccess(app: App, gateway: Gateway): void {
       throw noBodyExpected()
     }
   })
+}
+
+/** Whether all of a request is there: a body in the packets of its head, or none at all. */
+async function isWhole(raw: IncomingMessage): Promise<boolean> {
+  // Node tells of a head before it parses on; one turn later it has parsed what came with it.
+  if (!raw.complete) await new Promise((resolve) => setImmediate(resolve))
+  return raw.complete
 }
 
 function asError(thrown: unknown): Error {

@@ -8,8 +8,11 @@ import { failure, failureOf, problemOf, type Failure } from './problem.ts'
 const PROBLEM_JSON = 'application/problem+json; charset=utf-8'
 const RETRY_AFTER_SECONDS = '1'
 
-/** The path under which a request runs whose own path is none. No route is there. */
-export const UNROUTABLE = '/unroutable'
+/**
+ * The path under which a request runs whose own path is none. No route is there, and with its space
+ * no request can name it.
+ */
+export const UNROUTABLE = '/ unroutable'
 
 export interface KnownRoute {
   method: string
@@ -23,7 +26,8 @@ export function answerError({ log, metrics }: Pick<Gateway, 'log'> & Partial<Gat
   return (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const failed = failureOf(isLateBody(error, request) ? bodyTooLate() : error)
     const route = request.routeOptions.url
-    if (failed.status >= 500) log.error({ error, code: failed.code, route }, 'request-failed')
+    const isFault = failed.status >= 500 && failed.code !== 'gateway.stopping'
+    if (isFault) log.error({ error, code: failed.code, route }, 'request-failed')
     if (failed.status === 408) void reply.header('Connection', 'close')
     metrics?.problems.inc({ code: failed.code })
     return sendFailure(reply, request, failed)

@@ -173,7 +173,17 @@ test('a stream writes no message of a page it has read once its token is revoked
   socket.write(
     `GET /v1/inbox/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${secret}\r\n\r\n`,
   )
-  await eventually(async () => (await written()) > 0, { what: 'the first message' })
+  let blockedAt = 0
+  let looks = 0
+  await eventually(
+    async () => {
+      const now = await written()
+      looks = now === blockedAt ? looks + 1 : 0
+      blockedAt = now
+      return now > 0 && looks === 10
+    },
+    { what: 'the socket to be full' },
+  )
 
   await revoke(tokenId)
   const before = await written()
