@@ -1,4 +1,7 @@
-/** Jest runs what the compiler built: the tested code is the shipped code, and a type error fails first. */
+/**
+ * Jest runs what the compiler built: the tested code is the shipped code, and a type error fails
+ * first.
+ */
 export default {
   testMatch: ['<rootDir>/{packages,services}/*/dist/**/*.test.js', '<rootDir>/test/dist/**/*.test.js'],
   testEnvironment: 'node',

@@ -6,7 +6,8 @@ export interface Clock {
   realMs(spanMs: number): number
 }
 
-// One fixed point for every process, so that their scaled clocks agree: the start of the supervisor's run.
+// One fixed point for every process, so that their scaled clocks agree: the start of the
+// supervisor's run.
 export interface ScaledClockOptions {
   /** How many times faster than real time. */
   scale: number

@@ -3,10 +3,12 @@ import { Value } from 'typebox/value'
 import { AppError } from '@mumega/errors'
 
 /**
- * Reads a service's settings from the environment by its one schema. Variables that the schema does not name are
- * ignored. Numbers and booleans are converted from text; an empty string counts as absent.
+ * Reads a service's settings from the environment by its one schema. Variables that the schema does
+ * not name are ignored. Numbers and booleans are converted from text; an empty string counts as
+ * absent.
  *
- * @throws config.invalid naming every variable that is missing or wrong, and never its value: it may be a secret.
+ * @throws config.invalid naming every variable that is missing or wrong, and never its value: it
+ * may be a secret.
  */
 export function readConfig<Schema extends TObject>(
   schema: Schema,

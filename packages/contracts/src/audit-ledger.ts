@@ -4,16 +4,19 @@ import { defineEvent, defineRequest } from './define.ts'
 import { ServiceName, Sha256Hex, TenantId, Timestamp, Uuid } from './scalars.ts'
 
 /**
- * Seals one entry and answers when it is committed. For callers that must know the place of an entry
- * before they go on. The same (source, id) with the same content gets the first answer again. A service
- * appends as itself only: the context's actor must be `service:<source>`.
+ * Seals one entry and answers when it is committed. For callers that must know the place of an
+ * entry before they go on. The same (source, id) with the same content gets the first answer again.
+ * A service appends as itself only: the context's actor must be `service:<source>`.
  */
 export const append = defineRequest({
   subject: 'rpc.audit-ledger.v1.append',
   request: Type.Object({
     source: ServiceName,
     intent: AuditIntent,
-    /** The chain's head that the caller has seen (64 zeros for an empty chain). Another head is refused. */
+    /**
+     * The chain's head that the caller has seen (64 zeros for an empty chain). Another head is
+     * refused.
+     */
     expectedHead: Type.Optional(Sha256Hex),
   }),
   reply: SealedEntry,
@@ -58,8 +61,9 @@ export const dropRecorded = defineEvent({
 })
 
 /**
- * The receipt of an entry: a C2SP `tlog-proof` whose `extra` line holds the entry itself, so that it is
- * verified with nothing but the log's public key. `text` lacks the checkpoint while `anchored` is false.
+ * The receipt of an entry: a C2SP `tlog-proof` whose `extra` line holds the entry itself, so that
+ * it is verified with nothing but the log's public key. `text` lacks the checkpoint while
+ * `anchored` is false.
  */
 export const getReceipt = defineRequest({
   subject: 'rpc.audit-ledger.v1.get-receipt',

@@ -2,11 +2,19 @@ import { Type, type Static } from 'typebox'
 import { defineEvent, type EventContract } from './define.ts'
 import { Actor, ServiceName, Sha256Hex, TenantId, Timestamp, Traceparent, Uuid } from './scalars.ts'
 
-/** What a service asks the audit-ledger to chain. `docs/adr/0004` has the reasons for each field. */
+/**
+ * What a service asks the audit-ledger to chain. `docs/adr/0004` has the reasons for each field.
+ */
 export const AuditIntent = Type.Object({
-  /** The producer's event id (UUIDv7). With the producing service it is the idempotency key, for ever. */
+  /**
+   * The producer's event id (UUIDv7). With the producing service it is the idempotency key, for
+   * ever.
+   */
   id: Uuid,
-  /** The producer's own number for this intent: 1, 2, 3 … without holes, so that a lost one is provable. */
+  /**
+   * The producer's own number for this intent: 1, 2, 3 … without holes, so that a lost one is
+   * provable.
+   */
   number: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
   /** The tenant's chain, or `substrate`. */
   chain: TenantId,
@@ -33,7 +41,9 @@ export const AuditIntents = Type.Object({
 })
 export type AuditIntents = Static<typeof AuditIntents>
 
-/** The one subject on which `service` may publish audit intents; only the audit-ledger consumes it. */
+/**
+ * The one subject on which `service` may publish audit intents; only the audit-ledger consumes it.
+ */
 export function auditAppend(service: string): EventContract<typeof AuditIntents> {
   return defineEvent({ subject: `aud.${service}.v1.append`, payload: AuditIntents })
 }

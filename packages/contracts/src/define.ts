@@ -15,13 +15,19 @@ export interface RequestContract<
   readonly timeoutMs: number
 }
 
-/** One committed fact (`evt`), agents' message (`bus`) or wake order (`wake`) on JetStream, delivered at least once. */
+/**
+ * One committed fact (`evt`), agents' message (`bus`) or wake order (`wake`) on JetStream,
+ * delivered at least once.
+ */
 export interface EventContract<Payload extends TSchema = TSchema> {
   readonly subject: string
   readonly payload: Payload
 }
 
-/** The longest deadline of any request: it bounds what a caller, a handler and the server's books wait for. */
+/**
+ * The longest deadline of any request: it bounds what a caller, a handler and the server's books
+ * wait for.
+ */
 export const TIMEOUT_MS_MAX = 150_000
 
 // <kind>.<domain>.v<major>.<name>: always four tokens, so that wildcards sit in fixed places.

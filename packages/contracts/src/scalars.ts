@@ -20,8 +20,8 @@ export const TraceId = Type.String({ pattern: '^[0-9a-f]{32}$' })
 export const Traceparent = Type.String({ pattern: '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' })
 
 /**
- * A tenant's id, chosen when it is created and never changed. It is also the name of its audit chain.
- * The system's own chain is `substrate`, which no tenant may take.
+ * A tenant's id, chosen when it is created and never changed. It is also the name of its audit
+ * chain. The system's own chain is `substrate`, which no tenant may take.
  */
 export const TenantId = Type.String({
   pattern: '^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$',
@@ -50,7 +50,9 @@ export const Actor = Type.Object({
 })
 export type Actor = Static<typeof Actor>
 
-/** Who asks, for which tenant: set by the gateway from the authenticated token, never from a body. */
+/**
+ * Who asks, for which tenant: set by the gateway from the authenticated token, never from a body.
+ */
 export const CallContext = Type.Object({
   tenantId: TenantId,
   actor: Actor,

@@ -1,13 +1,16 @@
 import { SUBSTRATE } from './scalars.ts'
 
 /**
- * Who may do what on the bus, in one place: the NATS users, the streams and the durable consumers are generated
- * from it, and a test tries everything that it does not grant.
+ * Who may do what on the bus, in one place: the NATS users, the streams and the durable consumers
+ * are generated from it, and a test tries everything that it does not grant.
  */
 export interface ServiceRights {
   /** Other services whose `rpc.<service>.>` this one may call. */
   readonly calls: readonly string[]
-  /** Subjects heard live, without a place in the stream: for waking only, never as the sole path of a fact. */
+  /**
+   * Subjects heard live, without a place in the stream: for waking only, never as the sole path of
+   * a fact.
+   */
   readonly hears: readonly string[]
   /** Its durable consumers on JetStream. */
   readonly consumers: readonly ConsumerRights[]
@@ -23,7 +26,10 @@ export interface ConsumerRights {
   readonly maxAckPending: number
   /** Real milliseconds until an unacknowledged message is handed out again. */
   readonly ackWaitMs: number
-  /** Deliveries before the message becomes a dead letter. -1: for ever, where nothing may be given up. */
+  /**
+   * Deliveries before the message becomes a dead letter. -1: for ever, where nothing may be given
+   * up.
+   */
   readonly maxDeliver: number
 }
 
@@ -42,7 +48,8 @@ const GIB = 1_073_741_824
 
 export const STREAMS: Readonly<Record<StreamName, StreamRights>> = {
   EVENTS: { subjects: ['evt.>'], maxAgeMs: 14 * DAY_MS, maxBytes: 4 * GIB, retention: 'limits' },
-  // No age limit and `discard: new`: a full stream refuses the producer, whose outbox keeps the intent.
+  // No age limit and `discard: new`: a full stream refuses the producer, whose outbox keeps the
+  // intent.
   AUDIT: { subjects: ['aud.>'], maxAgeMs: 0, maxBytes: 8 * GIB, retention: 'workqueue' },
   BUS: { subjects: ['bus.>'], maxAgeMs: 14 * DAY_MS, maxBytes: 4 * GIB, retention: 'limits' },
   WAKE: { subjects: ['wake.>'], maxAgeMs: 0, maxBytes: GIB, retention: 'workqueue' },
@@ -77,7 +84,8 @@ export const RIGHTS: Readonly<Record<string, ServiceRights>> = {
         name: 'audit-ledger',
         filterSubject: 'aud.*.v1.append',
         maxAckPending: 4_096,
-        // What a killed ledger had taken comes back after this; a redelivery is harmless, so it is short.
+        // What a killed ledger had taken comes back after this; a redelivery is harmless, so it is
+        // short.
         ackWaitMs: 10_000,
         maxDeliver: -1,
       },
@@ -85,7 +93,10 @@ export const RIGHTS: Readonly<Record<string, ServiceRights>> = {
   },
 }
 
-/** Every service that runs as a process, in the order in which they start; they stop in the reverse order. */
+/**
+ * Every service that runs as a process, in the order in which they start; they stop in the reverse
+ * order.
+ */
 export const SERVICES: readonly string[] = ['audit-ledger', 'bridge', 'gateway']
 
 /** Names that no tenant may take. */

@@ -1,7 +1,9 @@
--- What every service has: events and audit intents still to be published, and requests already answered.
+-- What every service has: events and audit intents still to be published, and requests that were
+-- answered already.
 
 create table outbox (
-  -- Publication order. Two transactions may commit in the other order; those that touch the same row cannot.
+  -- Publication order. Two transactions may commit in the other order; two that change the same
+  -- row cannot.
   position   bigint      generated always as identity primary key,
   audit      boolean     not null,
   subject    text        not null,
@@ -10,8 +12,8 @@ create table outbox (
   -- JSON as text: jsonb would refuse \u0000 and rewrite numbers.
   payload    text        not null,
   headers    text        not null,
-  -- The producer's number of an audit intent, given when it is first claimed, so that rolled-back transactions
-  -- leave no hole and a missing number proves a lost intent.
+  -- The producer's number of an audit intent, given when it is first claimed, so that rolled-back
+  -- transactions leave no hole and a missing number proves a lost intent.
   number     bigint      unique,
   check (audit or number is null)
 );

@@ -1,5 +1,6 @@
--- The database's own half of the rule "audited with the write, never before": a change of an audited table
--- without an audit intent is refused at commit, and an intent before any change is refused at once.
+-- The database's own half of the rule "audited with the write, never before": a change of an
+-- audited table without an audit intent is refused at commit, and an intent before any change at
+-- once.
 -- Both marks are transaction-local settings, so a rolled-back savepoint takes its mark back too.
 
 create function mumega_mark_change() returns trigger language plpgsql as $$
@@ -20,7 +21,7 @@ end $$;
 create function mumega_require_change() returns trigger language plpgsql as $$
 begin
   if coalesce(current_setting('mumega.changed', true), '') <> 'on' then
-    raise exception 'an audit intent needs the change that it speaks of before it, in the same transaction'
+    raise exception 'an audit intent needs its change before it, in the same transaction'
       using errcode = 'MU001';
   end if;
   perform set_config('mumega.audited', 'on', true);

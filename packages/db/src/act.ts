@@ -12,7 +12,10 @@ import { canonicalJson } from '@mumega/tlog/canonical'
 import { outboxListeners, takeTurn } from './db.ts'
 import { asUnavailable } from './unavailable.ts'
 
-/** What an act says of itself on the ledger. The rest of the entry comes from its context and its clock. */
+/**
+ * What an act says of itself on the ledger. The rest of the entry comes from its context and its
+ * clock.
+ */
 export interface AuditRecord {
   /** UUIDv7, chosen by the caller where others must know it beforehand. */
   id?: string
@@ -69,13 +72,14 @@ export function unchanged<Reply>(reply: Reply): Outcome<Reply> {
 }
 
 /**
- * Makes one act: `change` writes through `trx` and returns what it did; the audit intents and events it returns
- * are stored after it in the same transaction, so that all of it is committed or nothing. It is the only way to
- * write an intent. With `request`, a second call gets the first reply and changes nothing.
+ * Makes one act: `change` writes through `trx` and returns what it did; the audit intents and
+ * events it returns are stored after it in the same transaction, so that all of it is committed or
+ * nothing. It is the only way to write an intent. With `request`, a second call gets the first
+ * reply and changes nothing.
  *
- * @throws db.request-id-reused (the id was used for another command or content), db.audit-payload-too-large,
- * db.unavailable (outcome unknown: call again with the same request id), db.busy (nothing was done), and whatever
- * `change` throws.
+ * @throws db.request-id-reused (the id was used for another command or content),
+ * db.audit-payload-too-large, db.unavailable (outcome unknown: call again with the same request
+ * id), db.busy (nothing was done), and whatever `change` throws.
  */
 export async function act<Reply>(
   db: Knex,
@@ -96,7 +100,10 @@ export async function act<Reply>(
   return reply
 }
 
-/** Reads in one read-only transaction that sees the context's tenant only. @throws db.unavailable, db.busy */
+/**
+ * Reads in one read-only transaction that sees the context's tenant only. @throws db.unavailable,
+ * db.busy
+ */
 export async function readAs<Result>(
   db: Knex,
   context: CallContext,
@@ -134,8 +141,8 @@ async function begin(trx: Knex.Transaction, options: ActOptions): Promise<string
   }
   const { requestId, command, content } = options.request
   const contentHash = hashOf({ tenantId, content })
-  // Both in one statement: every round trip of an act is paid by every request. It waits here for another
-  // transaction that holds the same id, then sees what that one committed.
+  // Both in one statement: every round trip of an act is paid by every request. It waits here for
+  // another transaction that holds the same id, then sees what that one committed.
   const taken = await trx.raw<{ rowCount: number }>(
     `with tenant as materialized (select set_config('mumega.tenant_id', ?, true))
      insert into processed_requests (request_id, command, content_hash)
@@ -228,7 +235,7 @@ function intentRow(
     throw new AppError(
       'db.audit-payload-too-large',
       'too-large',
-      `What this act would put on record is ${payloadBytes} bytes; ${AUDIT_PAYLOAD_BYTES_MAX} is the limit.`,
+      `This act would record ${payloadBytes} bytes; ${AUDIT_PAYLOAD_BYTES_MAX} is the limit.`,
       { details: { limitBytes: AUDIT_PAYLOAD_BYTES_MAX, actualBytes: payloadBytes } },
     )
   }

@@ -24,8 +24,8 @@ const queues = new WeakMap<Knex, FairQueue>()
 const listeners = new WeakMap<Knex, Set<() => void>>()
 
 /**
- * Opens a pool of connections to one service's schema. Nothing connects before the first query. End it with
- * `destroy()`. `bigint` columns arrive as text, as `pg` gives them.
+ * Opens a pool of connections to one service's schema. Nothing connects before the first query. End
+ * it with `destroy()`. `bigint` columns arrive as text, as `pg` gives them.
  */
 export function openDatabase(url: string, { poolMax = 10 }: DatabaseOptions = {}): Knex {
   const db = knex({

@@ -26,8 +26,9 @@ interface Lane {
 }
 
 /**
- * Shares the connections of a pool among tenants: one that sends a thousand requests at once waits behind itself and
- * not before the others, since tenants take turns and none holds more than its share.
+ * Shares the connections of a pool among tenants: one that sends a thousand requests at once waits
+ * behind itself and not before the others, since tenants take turns and none holds more than its
+ * share.
  */
 export function openFairQueue(options: FairQueueOptions): FairQueue {
   // In the order of turns: a lane that was served goes to the end.

@@ -23,16 +23,19 @@ interface Migration {
 const BASE_DIR = fileURLToPath(new URL('../../base', import.meta.url))
 const FILE_NAME = /^[0-9]{4}_[a-z0-9_]+\.sql$/
 const LOCK = 0x6d756d67
-// Roles belong to the whole cluster: another database's migration may change the same one at the same moment.
+// Roles belong to the whole cluster: another database's migration may change the same one at the
+// same moment.
 const ROLE_ATTEMPTS_MAX = 20
 const ROLE_RACE_CODES = new Set(['42710', '23505', 'XX000', '55P03'])
 
 /**
- * Brings the schema of each service up to date: roles, grants, the tables that every service has, then its own
- * migrations, each in a transaction and recorded with its hash. Safe to run twice, and by two processes at once.
+ * Brings the schema of each service up to date: roles, grants, the tables that every service has,
+ * then its own migrations, each in a transaction and recorded with its hash. Safe to run twice, and
+ * by two processes at once.
  *
  * @param adminUrl of a role that may create roles and schemas
- * @throws db.migration-edited, db.migration-failed (naming the file; its transaction was rolled back)
+ * @throws db.migration-edited, db.migration-failed (naming the file; its transaction was rolled
+ * back)
  */
 export async function migrate(adminUrl: string, services: ServiceDatabase[]): Promise<void> {
   const client = new Client({ connectionString: adminUrl, connectionTimeoutMillis: 5_000 })
@@ -78,7 +81,8 @@ async function prepareSchema(
   const login = `login noinherit password ${client.escapeLiteral(password)}`
   await changeRole(client, role, `create role ${role} ${login}`, `alter role ${role} ${login}`)
   const database = client.escapeIdentifier(await currentDatabase(client))
-  // The owner's tables are changed by migrations only, which act as the owner; nobody logs in as it.
+  // The owner's tables are changed by migrations only, which act as the owner; nobody logs in as
+  // it.
   await retryRoleRace(() => client.query(`grant ${owner} to current_user`))
   await client.query(`create schema if not exists ${schema} authorization ${owner}`)
   await client.query(`grant usage on schema ${schema} to ${role}`)
@@ -199,6 +203,6 @@ function migrationEdited(service: string, name: string): AppError {
   return new AppError(
     'db.migration-edited',
     'conflict',
-    `Migration ${name} of ${service} was changed after it had been applied. Restore it and add a new one.`,
+    `Migration ${name} of ${service} was changed after it was applied. Restore it; add a new one.`,
   )
 }

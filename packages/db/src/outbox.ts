@@ -15,7 +15,9 @@ export interface OutboxMessage {
 }
 
 export interface Outbox {
-  /** The oldest rows, at most `limit`; none while another instance of the service holds the outbox. */
+  /**
+   * The oldest rows, at most `limit`; none while another instance of the service holds the outbox.
+   */
   claim(limit: number): Promise<OutboxMessage[]>
   /** Forgets rows that the server has acknowledged. */
   confirm(positions: number[]): Promise<void>
@@ -43,8 +45,8 @@ const REQUESTS_KEPT_DAYS = 30
 const PRUNE_EVERY_MS = 3_600_000
 const PRUNE_ROWS_MAX = 10_000
 
-// One statement, hence one snapshot: numbers are given in the order of positions and are on disk before the first
-// publication, so that a crash cannot give two intents one number.
+// One statement, hence one snapshot: numbers are given in the order of positions and are on disk
+// before the first publication, so that a crash cannot give two intents one number.
 const CLAIM = `
   with claimed as materialized (
     select position, audit, subject, message_id, payload, headers, number
@@ -65,8 +67,9 @@ const CLAIM = `
     from claimed left join numbered using (position) order by claimed.position`
 
 /**
- * Opens the outbox of one service's schema for its relay. One instance at a time holds it, by an advisory lock of
- * its own connection, so that rows go out in order; the others get nothing and take over when it dies.
+ * Opens the outbox of one service's schema for its relay. One instance at a time holds it, by an
+ * advisory lock of its own connection, so that rows go out in order; the others get nothing and
+ * take over when it dies.
  */
 export function openOutbox(db: Knex, service: string): Outbox {
   let held: Promise<Client | undefined> | undefined

@@ -1,9 +1,9 @@
 import { types } from 'node:util'
 import { AppError } from '@mumega/errors'
 
-// Of the system and of SQLSTATE: connection exceptions, shutdown, start-up, too many connections, a lock that was
-// not to be had in time, deadlock and serialisation failure. After any of them the same request may be made again
-// with the same request id.
+// Of the system and of SQLSTATE: connection exceptions, shutdown, start-up, too many connections, a
+// lock that was not to be had in time, deadlock and serialisation failure. After any of them the
+// same request may be made again with the same request id.
 const CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -21,8 +21,8 @@ const CODES = new Set([
 const MESSAGES = /Connection terminated|timeout expired|Client has encountered a connection error/
 
 /**
- * Runs `work`; a failure of the connection becomes `db.unavailable`, whose outcome is unknown: the transaction
- * may have been committed. Any other failure is thrown as it is.
+ * Runs `work`; a failure of the connection becomes `db.unavailable`, whose outcome is unknown: the
+ * transaction may have been committed. Any other failure is thrown as it is.
  */
 export async function asUnavailable<Result>(work: () => Promise<Result>): Promise<Result> {
   try {

@@ -1,6 +1,8 @@
 import { types } from 'node:util'
 
-/** What kind of failure an expected error is; it decides the status and what the caller does next. */
+/**
+ * What kind of failure an expected error is; it decides the status and what the caller does next.
+ */
 export type ErrorKind =
   | 'invalid'
   | 'unauthenticated'
@@ -29,13 +31,16 @@ const STATUS: Record<ErrorKind, number> = {
 export interface ErrorOptions {
   /** Logged with its chain, never shown. */
   cause?: unknown
-  /** Named fields for the caller, for instance `{ field: 'text', limitBytes: 16384 }`. Safe to show. */
+  /**
+   * Named fields for the caller, for instance `{ field: 'text', limitBytes: 16384 }`. Safe to show.
+   */
   details?: Readonly<Record<string, string | number | boolean>>
 }
 
 /**
- * An expected failure. `code` is `<domain>.<kebab-name>`, stable and never reused; callers recognise an error by
- * it. `message` is safe to show, says what is wrong and what to do; it never contains the cause's text.
+ * An expected failure. `code` is `<domain>.<kebab-name>`, stable and never reused; callers
+ * recognise an error by it. `message` is safe to show, says what is wrong and what to do; it never
+ * contains the cause's text.
  */
 export class AppError extends Error {
   readonly code: string
