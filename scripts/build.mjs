@@ -40,12 +40,13 @@ export async function build(projects, { check = true } = {}) {
 }
 
 /**
- * Removes what was compiled from a source that is gone: the compiler leaves it, and a test or a program
- * that was deleted would go on running.
+ * Removes what was compiled from a source that is gone: the compiler leaves it, and a test or a
+ * program that was deleted would go on running.
  */
 function prune(folder) {
   const isTest = folder.endsWith('/test')
-  // A test project compiles into the folder of what it tests: packages/x/test into packages/x/dist/test.
+  // A test project compiles into the folder of what it tests: packages/x/test into
+  // packages/x/dist/test.
   const base = isTest ? folder.slice(0, -'/test'.length) : folder
   const compiled = join(ROOT, base, 'dist', ...(isTest ? ['test'] : []))
   if (!existsSync(compiled)) return

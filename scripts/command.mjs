@@ -8,8 +8,8 @@ export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const OUTPUT_CHARACTERS_MAX = 100_000
 
 /**
- * Runs a command in the repository to its end. Its output is kept (the last part of it) and given to
- * `onLine` line by line. A command that cannot be started ends with code 127.
+ * Runs a command in the repository to its end. Its output is kept (the last part of it) and given
+ * to `onLine` line by line. A command that cannot be started ends with code 127.
  */
 export function runQuietly(command, words, { env = process.env, onLine = () => {} } = {}) {
   return new Promise((resolve) => {

@@ -14,7 +14,10 @@ const program = programOf(path)
 if (program === undefined) fail(`There is no program ${path}.`)
 process.exit(await runOpenly(process.execPath, ['--enable-source-maps', program, ...words]))
 
-/** `test/bench` is test/dist/bench/main.js; `packages/local/doctor` is packages/local/dist/src/doctor.js. */
+/**
+ * `test/bench` is test/dist/bench/main.js; `packages/local/doctor` is
+ * packages/local/dist/src/doctor.js.
+ */
 function programOf(name) {
   const [kind, folder, program = 'main'] = name.split('/')
   const compiled =

@@ -236,9 +236,24 @@ test(
   TEST_MS_MAX,
 )
 
+test(
+  'a PostgreSQL that does not answer is said in one line without its password',
+  async () => {
+    const databaseUrl = 'postgres://admin:hidden@127.0.0.1:1/postgres'
+
+    const run = start(givenDataDir(), { DATABASE_URL: databaseUrl })
+
+    expect((await run.ended()).code).toBe(1)
+    expect(run.output().trim().split('\n').at(-1)).toContain('PostgreSQL at 127.0.0.1:1 does not')
+    expect(run.output()).not.toContain('hidden')
+  },
+  TEST_MS_MAX,
+)
+
 test.each([
   ['MUMEGA_PORT', 'eighty'],
   ['DATABASE_URL', 'mysql://localhost/x'],
+  ['MUMEGA_NATS_ADMIN_SEED', 'SUAIJ4FJ5QGTFGX'],
 ])(
   'a wrong %s is refused in one line that names it',
   async (name, value) => {

@@ -9,7 +9,9 @@ export function currentEnvironment(): Environment {
   return process.env
 }
 
-/** Where downloads are kept between runs and clones: `$XDG_CACHE_HOME/mumega` or `~/.cache/mumega`. */
+/**
+ * Where downloads are kept between runs and clones: `$XDG_CACHE_HOME/mumega` or `~/.cache/mumega`.
+ */
 export function cacheDirOf(environment: Environment): string {
   const configured = environment['XDG_CACHE_HOME']
   const base = configured === undefined || configured === '' ? undefined : configured

@@ -34,7 +34,8 @@ const LEFT_OVER_MS_MAX = 10_000
  */
 export async function openDataFolder(path: string): Promise<DataFolder> {
   try {
-    // As root PostgreSQL runs as another user, who must be able to pass through; each file has its own mode.
+    // As root PostgreSQL runs as another user, who must be able to pass through; each file has its
+    // own mode.
     mkdirSync(path, { recursive: true, mode: 0o711 })
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (cause) {

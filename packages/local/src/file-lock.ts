@@ -10,7 +10,9 @@ export interface FileLock {
 /** Who holds a lock, as it wrote itself down. */
 export interface LockHolder {
   pid: number
-  /** Tells this process from a later one with the same number; empty where the system cannot say. */
+  /**
+   * Tells this process from a later one with the same number; empty where the system cannot say.
+   */
   startMark: string
 }
 

@@ -27,8 +27,8 @@ export const NATS_PORT = 4222
 export const NATS_CLUSTER_PORT = 6222
 
 /**
- * Writes what has to be there before anything starts: keys, passwords, each NATS server's configuration
- * and each service's `service.env`. What is there already is kept.
+ * Writes what has to be there before anything starts: keys, passwords, each NATS server's
+ * configuration and each service's `service.env`. What is there already is kept.
  *
  * @throws local.secrets-unreadable, local.ledger-key-unreadable
  */

@@ -33,8 +33,8 @@ const BACKOFF: Backoff = { firstMs: 250, maxMs: 10_000, healthyMs: 30_000 }
 
 /**
  * Starts a server and starts it again whenever it ends by itself, each time after a longer wait up
- * to a bound. It never gives up and says every time what happened. The first start is different: its
- * failure is the caller's.
+ * to a bound. It never gives up and says every time what happened. The first start is different:
+ * its failure is the caller's.
  */
 export async function keepRunning<Server extends ServerProcess>(
   options: KeepRunningOptions<Server>,

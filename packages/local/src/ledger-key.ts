@@ -6,8 +6,8 @@ import { replaceFile } from './replace-file.ts'
 const SEED_BYTES = 32
 
 /**
- * The 32-byte Ed25519 seed with which the ledger signs, from a file that holds it as base64. Made on
- * the first run; whoever has it can sign for this log.
+ * The 32-byte Ed25519 seed with which the ledger signs, from a file that holds it as base64. Made
+ * on the first run; whoever has it can sign for this log.
  *
  * @throws local.ledger-key-unreadable
  */

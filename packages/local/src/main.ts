@@ -5,8 +5,9 @@ import { openProgress } from './progress.ts'
 import { loadSettings } from './settings.ts'
 import { startSuite } from './suite.ts'
 
-// npm passes a Ctrl-C on that the terminal has already sent to every process of its group: what comes
-// within this time is the same key stroke. A second one after it means: now, whatever is lost.
+// npm passes a Ctrl-C on that the terminal has already sent to every process of its group: what
+// comes within this time is the same key stroke. A second one after it means: now, whatever is
+// lost.
 const SAME_KEY_STROKE_MS = 1_000
 const STOP_MS_MAX = 9_800
 

@@ -28,7 +28,8 @@ export interface NatsProgram {
   origin: string
 }
 
-// Raised whenever a pinned version in nats-fetch.ts changes, so that an old copy is not kept for ever.
+// Raised whenever a pinned version in nats-fetch.ts changes, so that an old copy is not kept for
+// ever.
 const CACHE_GENERATION = 1
 const WORK_PREFIX = 'fetch-'
 const WAIT_MS_MAX = 600_000

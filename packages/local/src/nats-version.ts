@@ -6,7 +6,10 @@ import { runCommand } from './processes.ts'
 /** The oldest server with what the bus needs; the one that Debian 12 has. */
 const OLDEST = { major: 2, minor: 9 }
 
-/** The version that a nats-server program says it is, for instance `2.15.1`; undefined when it is none. */
+/**
+ * The version that a nats-server program says it is, for instance `2.15.1`; undefined when it is
+ * none.
+ */
 export async function natsVersionOf(program: string): Promise<string | undefined> {
   const said = await runCommand(program, ['--version'], { timeoutMs: 10_000 })
   return /nats-server: v(\d+\.\d+\.\d+)/.exec(said.stdout)?.[1]

@@ -47,7 +47,8 @@ const STOP: readonly StopStep[] = [
 
 /**
  * Starts a nats-server of our own on the loopback address, with JetStream and one user per service,
- * and waits until it listens. A server that a killed run left behind on this folder is stopped before.
+ * and waits until it listens. A server that a killed run left behind on this folder is stopped
+ * before.
  *
  * @throws local.nats-failed with the server's words.
  */

@@ -2,7 +2,9 @@ import { createServer } from 'node:net'
 
 export const LOOPBACK = '127.0.0.1'
 
-/** A TCP port of the loopback address that was free a moment ago; another process may still take it. */
+/**
+ * A TCP port of the loopback address that was free a moment ago; another process may still take it.
+ */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer()

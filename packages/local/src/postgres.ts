@@ -13,9 +13,9 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import pg from 'pg'
 import { AppError } from '@mumega/errors'
 import { readOutput } from './output-tail.ts'
+import { checkPostgres } from './postgres-check.ts'
 import { freePort, LOOPBACK } from './ports.ts'
 import { findPostgres, type PostgresProgram, type UserIds } from './postgres-program.ts'
 import {
@@ -34,7 +34,9 @@ export interface PostgresOptions {
   dataDir: string
   /** A free one is taken when absent. */
   port?: number
-  /** Of the administrator `postgres`. Set when the cluster is made; must stay the same afterwards. */
+  /**
+   * Of the administrator `postgres`. Set when the cluster is made; must stay the same afterwards.
+   */
   password: string
   /** Gets each line that the server writes. */
   onLine?: (line: string) => void
@@ -56,7 +58,8 @@ const INIT_MS_MAX = 60_000
 const START_MS_MAX = 60_000
 const OLD_BACKENDS_MS_MAX = 20_000
 const POLL_MS = 25
-// SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one, which the next start recovers from.
+// SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one, which the next start recovers
+// from.
 const STOP: readonly StopStep[] = [
   { signal: 'SIGINT', graceMs: 6_000 },
   { signal: 'SIGQUIT', graceMs: 500 },
@@ -96,7 +99,10 @@ function failed(what: string, complaint: string): AppError {
   return new AppError('local.postgres-failed', 'unavailable', `PostgreSQL ${what}: ${words}`)
 }
 
-/** Made beside its place and renamed into it, so that an interrupted first start leaves no half cluster. */
+/**
+ * Made beside its place and renamed into it, so that an interrupted first start leaves no half
+ * cluster.
+ */
 async function makeCluster(
   { initdb, ids }: PostgresProgram,
   { dataDir, password }: PostgresOptions,
@@ -150,7 +156,9 @@ function serverEnvironment(): NodeJS.ProcessEnv {
   return { LC_ALL: 'C', TZ: 'UTC' }
 }
 
-/** Stops the server that a run killed with SIGKILL left on this folder, and forgets its pid file. */
+/**
+ * Stops the server that a run killed with SIGKILL left on this folder, and forgets its pid file.
+ */
 export async function stopLeftPostgres(dataDir: string): Promise<void> {
   const pidFile = join(dataDir, 'postmaster.pid')
   const pid = Number(readLines(pidFile)[0])
@@ -187,7 +195,8 @@ async function launch(
       ...ids,
       cwd: dataDir,
       env: serverEnvironment(),
-      // A process group of its own: the Ctrl-C of the terminal must not reach it before the services.
+      // A process group of its own: the Ctrl-C of the terminal must not reach it before the
+      // services.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     },
@@ -200,7 +209,7 @@ async function launch(
     return { complaint: tail() || 'it gave no reason.' }
   }
   const adminUrl = `postgres://${ADMIN}:${encodeURIComponent(password)}@${LOOPBACK}:${port}/postgres`
-  await assertAnswers(adminUrl).catch(async (error: unknown) => {
+  await checkPostgres(adminUrl).catch(async (error: unknown) => {
     await server.stop()
     throw error
   })
@@ -234,22 +243,10 @@ async function becomesReady(dataDir: string, server: ServerProcess): Promise<boo
   const deadline = Date.now() + START_MS_MAX
   while (!hasEnded && Date.now() < deadline) {
     const lines = readLines(join(dataDir, 'postmaster.pid'))
-    // First line: the process; eighth: its state (PostgreSQL's miscadmin.h, LOCK_FILE_LINE_PM_STATUS).
+    // First line: the process; eighth: its state (PostgreSQL's miscadmin.h,
+    // LOCK_FILE_LINE_PM_STATUS).
     if (Number(lines[0]) === server.pid && lines[7]?.trim() === 'ready') return true
     await pause(POLL_MS)
   }
   return false
-}
-
-async function assertAnswers(adminUrl: string): Promise<void> {
-  const client = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: 10_000 })
-  try {
-    await client.connect()
-    await client.query('select 1')
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw failed('started, but its administrator is refused', reason)
-  } finally {
-    await client.end().catch(() => undefined)
-  }
 }

@@ -26,8 +26,8 @@ export interface ServerProcess {
   /** Resolves when the process is gone, for whatever reason. */
   readonly ended: Promise<ProcessEnd>
   /**
-   * Lets the server finish properly; ends it by force after a bounded wait, which `graceMs` shortens.
-   * Safe to call twice.
+   * Lets the server finish properly; ends it by force after a bounded wait, which `graceMs`
+   * shortens. Safe to call twice.
    */
   stop(graceMs?: number): Promise<void>
   /** Ends it at once with SIGKILL, as a crash would. */

@@ -1,16 +1,17 @@
 import { AppError } from '@mumega/errors'
 import type { DataFolder } from './data-folder.ts'
-import { keepRunning, type Kept } from './keep-running.ts'
+import { keepRunning } from './keep-running.ts'
 import { openLogFile } from './log-file.ts'
 import { findNatsServer } from './nats-binary.ts'
 import { startNatsServer } from './nats.ts'
 import { publicNkeyOf } from './nkeys.ts'
+import { checkPostgres } from './postgres-check.ts'
 import { startPostgres } from './postgres.ts'
-import type { ServerProcess } from './processes.ts'
 import type { Progress } from './progress.ts'
 import { replaceFile } from './replace-file.ts'
 import type { Secrets } from './secrets.ts'
 import type { Settings } from './settings.ts'
+import type { Stoppable } from './stop-all.ts'
 
 export interface ServersOptions {
   folder: DataFolder
@@ -18,13 +19,14 @@ export interface ServersOptions {
   secrets: Secrets
   progress: Progress
   /** Gets each server as soon as it runs, so that it is stopped whatever comes after. */
-  onStarted(name: string, server: Kept<ServerProcess>): void
+  keep: (server: Stoppable) => void
 }
 
 /** The administrator's URL of the database: of DATABASE_URL, or of a PostgreSQL of our own. */
 export async function providePostgres(options: ServersOptions): Promise<string> {
   const { folder, settings, secrets, progress } = options
   if (settings.DATABASE_URL !== undefined) {
+    await checkPostgres(settings.DATABASE_URL)
     progress.step('PostgreSQL: the one of DATABASE_URL')
     return settings.DATABASE_URL
   }
@@ -45,7 +47,7 @@ export async function providePostgres(options: ServersOptions): Promise<string> 
       return server
     },
   })
-  options.onStarted('PostgreSQL', kept)
+  options.keep({ name: 'PostgreSQL', layer: 'database', stop: kept.stop })
   progress.step(`PostgreSQL runs on port ${kept.current().port}`)
   return kept.current().adminUrl
 }
@@ -88,7 +90,7 @@ export async function provideNats(options: ServersOptions): Promise<ProvidedNats
       return server
     },
   })
-  options.onStarted('NATS', kept)
+  options.keep({ name: 'NATS', layer: 'bus', stop: kept.stop })
   const { version, origin } = program
   progress.step(`NATS ${version} (${origin}) runs on port ${kept.current().port}`)
   return { url: kept.current().url, adminSeed: secrets.natsAdminSeed }

@@ -13,7 +13,7 @@ export const settingsSchema = Type.Object({
   MUMEGA_PORT: Type.Integer({ minimum: 0, maximum: 65_535, default: 8420 }),
   /** The administrator's URL of a PostgreSQL to use in the place of our own. */
   DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),
-  /** A NATS to use in the place of our own; it must know the users of `<data>/nats/users.json`. */
+  /** A NATS to use in the place of our own; it must know the users of `<data>/nats-users.json`. */
   NATS_URL: Type.Optional(Type.String({ minLength: 1 })),
   /** Seed of the user there that may create streams. Ours in `<data>/secrets.json` when absent. */
   MUMEGA_NATS_ADMIN_SEED: Type.Optional(Type.String({ minLength: 50 })),

@@ -1,20 +1,27 @@
 import { killAllServers } from './processes.ts'
 import type { Progress } from './progress.ts'
 
+// What stands on what: whoever comes later is stopped earlier.
+const LAYERS = ['folder', 'database', 'bus', 'traces', 'service'] as const
+
 /** Something that was started and must be stopped. */
 export interface Stoppable {
   name: string
-  /**
-   * Services share the time among them; PostgreSQL and NATS have a time of their own after that. The
-   * rest ends in no time.
-   */
-  kind: 'service' | 'server' | 'other'
+  layer: (typeof LAYERS)[number]
   stop: (graceMs?: number) => Promise<void>
 }
 
 const STOP_MS_MAX = 9_000
 const SERVERS_MS = 2_500
 const GRACE_MS_MIN = 200
+
+/**
+ * Adds to what runs, in the order of the layers: servers that start side by side end in order too.
+ */
+export function addRunning(running: Stoppable[], added: Stoppable): void {
+  running.push(added)
+  running.sort((one, other) => LAYERS.indexOf(one.layer) - LAYERS.indexOf(other.layer))
+}
 
 /**
  * Stops everything in the reverse order of starting, so that whoever sends is gone before whoever
@@ -30,20 +37,26 @@ export async function stopAll(running: Stoppable[], progress: Progress): Promise
 }
 
 function graceOf(
-  { kind }: Stoppable,
+  { layer }: Stoppable,
   { running, deadline }: { running: readonly Stoppable[]; deadline: number },
 ): number {
-  const alike = 1 + running.filter((other) => other.kind === kind).length
-  const reservedMs = kind === 'service' ? SERVERS_MS : 0
-  return Math.max(GRACE_MS_MIN, (deadline - reservedMs - Date.now()) / alike)
+  // Services share their time among them; the servers have a time of their own after that.
+  const services = running.filter((other) => other.layer === 'service').length
+  const leftMs = deadline - Date.now()
+  const shareMs = layer === 'service' ? (leftMs - SERVERS_MS) / (services + 1) : leftMs / 2
+  return Math.max(GRACE_MS_MIN, shareMs)
 }
 
 async function stopOne(next: Stoppable, graceMs: number, progress: Progress): Promise<void> {
   try {
     await next.stop(graceMs)
-    if (next.kind !== 'other') progress.step(`${next.name} stopped`)
+    if (isSeen(next)) progress.step(`${next.name} stopped`)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     progress.step(`${next.name} did not stop properly: ${reason}`)
   }
+}
+
+function isSeen({ layer }: Stoppable): boolean {
+  return layer !== 'folder' && layer !== 'traces'
 }

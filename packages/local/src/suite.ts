@@ -11,7 +11,6 @@ import { openLogFile } from './log-file.ts'
 import { createOperator } from './operator.ts'
 import { migrationsDirOf } from './paths.ts'
 import { freePort, isPortFree } from './ports.ts'
-import type { ServerProcess } from './processes.ts'
 import type { Progress } from './progress.ts'
 import { provisionBus } from './provision.ts'
 import { replaceFile } from './replace-file.ts'
@@ -20,7 +19,7 @@ import { portInUse, provideNats, providePostgres } from './servers.ts'
 import { serviceEnvironment, type Surroundings } from './service-environment.ts'
 import { startService, type ServiceProcess } from './service-process.ts'
 import { dataDirOf, type Settings } from './settings.ts'
-import { stopAll, type Stoppable } from './stop-all.ts'
+import { addRunning, stopAll, type Stoppable } from './stop-all.ts'
 
 export interface SuiteOptions {
   settings: Settings
@@ -54,7 +53,7 @@ export function startSuite(options: SuiteOptions): Run {
     return stopped
   }
   const keep = (stoppable: Stoppable) => {
-    running.push(stoppable)
+    addRunning(running, stoppable)
     // Started while everything was being stopped: it must not stay.
     if (stopped !== undefined) {
       stopped = stopped.then(() => stopAll(running, options.progress))
@@ -69,7 +68,7 @@ type Keep = (stoppable: Stoppable) => void
 async function start(options: SuiteOptions, keep: Keep): Promise<Suite> {
   const { settings, environment, progress } = options
   const folder = await openDataFolder(dataDirOf(settings))
-  keep({ name: 'data folder', kind: 'other', stop: async () => folder.release() })
+  keep({ name: 'data folder', layer: 'folder', stop: async () => folder.release() })
   progress.step(`data folder ${folder.path}`)
   const gatewayPort = await choosePort(settings)
   const surroundings = await provideSurroundings(options, { folder, gatewayPort, keep })
@@ -89,7 +88,10 @@ async function start(options: SuiteOptions, keep: Keep): Promise<Suite> {
   return { gatewayUrl, operatorToken, dataDir: folder.path }
 }
 
-/** Both results; a failure of one is told only after the other has ended too, so that nothing is left over. */
+/**
+ * Both results; a failure of one is told only after the other has ended too, so that nothing is
+ * left over.
+ */
 async function together<One, Other>(
   both: readonly [Promise<One>, Promise<Other>],
 ): Promise<[One, Other]> {
@@ -129,10 +131,7 @@ async function provideSurroundings(
 ): Promise<Surroundings> {
   const secrets = loadSecrets(folder.at('secrets.json'), SERVICES)
   const ledgerKeyFile = writeLogKey(folder, settings.LEDGER_ORIGIN)
-  const onStarted = (name: string, server: Kept<ServerProcess>) => {
-    keep({ name, kind: 'server', stop: server.stop })
-  }
-  const servers = { folder, settings, secrets, progress, onStarted }
+  const servers = { folder, settings, secrets, progress, keep }
   const [adminUrl, nats] = await together([providePostgres(servers), provideNats(servers)])
   await provisionBus({ natsUrl: nats.url, adminSeed: nats.adminSeed })
   const databases = SERVICES.map((service) => ({
@@ -151,7 +150,10 @@ async function provideSurroundings(
   }
 }
 
-/** Makes the ledger's key on the first run, and beside it the public one that receipts are checked with. */
+/**
+ * Makes the ledger's key on the first run, and beside it the public one that receipts are checked
+ * with.
+ */
 function writeLogKey(folder: DataFolder, origin: string): string {
   const keyFile = folder.at('ledger.key')
   const seed = loadLedgerSeed(keyFile)
@@ -163,7 +165,7 @@ function writeLogKey(folder: DataFolder, origin: string): string {
 
 async function receiveTraces(keep: Keep): Promise<string> {
   const receiver = await startReceiver({ tracesMax: TRACES_MAX })
-  keep({ name: 'traces', kind: 'other', stop: () => receiver.close() })
+  keep({ name: 'traces', layer: 'traces', stop: () => receiver.close() })
   return receiver.url
 }
 
@@ -204,7 +206,7 @@ async function startServices(
       },
     })
     services.set(service, kept)
-    keep({ name: service, kind: 'service', stop: kept.stop })
+    keep({ name: service, layer: 'service', stop: kept.stop })
     progress.step(`${service} serves (process ${kept.current().pid})`)
   }
   return services

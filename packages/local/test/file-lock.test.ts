@@ -14,7 +14,9 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** Another process that tries for the lock, says whether it got it, and stays until it is killed. */
+/**
+ * Another process that tries for the lock, says whether it got it, and stays until it is killed.
+ */
 function rival(path: string) {
   const code = `
     const { tryLock } = await import(${JSON.stringify(moduleUrl)})
@@ -64,7 +66,9 @@ test('a lock whose number another process has by now does not hold', () => {
 const ROUNDS = 600
 const ROUND_MS = 4
 
-/** Another process that tries for one lock after the other, at agreed moments; gives those it got. */
+/**
+ * Another process that tries for one lock after the other, at agreed moments; gives those it got.
+ */
 function racer(folderOfLocks: string, startAtMs: number): Promise<number[]> {
   const code = `
     const { tryLock } = await import(${JSON.stringify(moduleUrl)})

@@ -4,7 +4,10 @@ import { startPostgres } from '@mumega/local/postgres'
 import { providedPostgresUrl, publish } from './config.ts'
 import { clearDeadRuns, clearRunFolder, makeRunFolder } from './run-folder.ts'
 
-/** Starts, once for the whole run of Jest, the PostgreSQL cluster that every test makes its databases in. */
+/**
+ * Starts, once for the whole run of Jest, the PostgreSQL cluster that every test makes its
+ * databases in.
+ */
 export default async function setUp(): Promise<void> {
   await clearDeadRuns()
   const folder = makeRunFolder()

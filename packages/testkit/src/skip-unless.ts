@@ -8,9 +8,9 @@ export interface Capability {
 export type DefineTest = (name: string, run: () => Promise<void> | void, timeoutMs?: number) => void
 
 /**
- * Jest's `test` where the machine has this; elsewhere one that skips the test and puts the reason into
- * its name, so that the end of `npm test` can say it. `test` is handed in: this package is also used
- * outside of Jest.
+ * Jest's `test` where the machine has this; elsewhere one that skips the test and puts the reason
+ * into its name, so that the end of `npm test` can say it. `test` is handed in: this package is
+ * also used outside of Jest.
  */
 export function skipUnless(
   test: DefineTest & { skip: DefineTest },

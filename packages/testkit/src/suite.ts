@@ -40,7 +40,9 @@ export interface TestSuite {
 
 export const TEST_ORIGIN = 'localhost/mumega'
 
-/** The given services as processes of their own, on a fresh database and a nats-server of their own. */
+/**
+ * The given services as processes of their own, on a fresh database and a nats-server of their own.
+ */
 export async function startTestSuite(options: TestSuiteOptions): Promise<TestSuite> {
   const nats = await startTestNats()
   const database = await startTestDatabase(options.services)
