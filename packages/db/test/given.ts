@@ -52,7 +52,7 @@ export async function givenEmptyDatabase(): Promise<{
   }
 }
 
-export async function runAs(url: string, sql: string): Promise<void> {
+async function runAs(url: string, sql: string): Promise<void> {
   const client = new Client({ connectionString: url })
   await client.connect()
   try {
