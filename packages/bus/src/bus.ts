@@ -12,6 +12,7 @@ import { openConsumers } from './consuming.ts'
 import { hearLive } from './hearing.ts'
 import { openLink, rememberLink, roundTrip } from './link.ts'
 import { publishEvent } from './publishing.ts'
+import { openReplies } from './replies.ts'
 import { sendRequest, type RequestOptions } from './requesting.ts'
 import { openServer } from './serving.ts'
 
@@ -128,6 +129,7 @@ export interface BusOptions {
 /** Connects `service` to the bus. @throws bus.unavailable when no server answers within 15 s. */
 export async function connectBus(options: BusOptions): Promise<Bus> {
   const link = await openLink(options)
+  const replies = openReplies(link)
   const server = openServer(link)
   const consumers = openConsumers({ link, server, clock: options.clock })
   let draining: Promise<void> | undefined
@@ -146,7 +148,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
       server.serve(contract, handler)
     },
     request: (contract, request, requestOptions) =>
-      sendRequest(link, { contract, request, options: requestOptions }),
+      sendRequest(replies, { contract, request, options: requestOptions }),
     consume: (contract, consumerName, handler) =>
       consumers.consume(contract, consumerName, handler),
     hear: (contract, handler) => {

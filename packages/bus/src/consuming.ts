@@ -44,11 +44,12 @@ export function openConsumers(options: ConsumersOptions): Consumers {
     const heldMax = Math.min(consumer.rights.maxAckPending, IN_FLIGHT_MAX)
     const take = (message: Delivered): void => {
       held.add(message)
-      const settled = settle(options, consumer, message).finally(() => {
+      inFlight.begin()
+      void settle(options, consumer, message).finally(() => {
         held.delete(message)
+        inFlight.end()
         puller.more()
       })
-      inFlight.track(settled)
     }
     const puller = openPuller({
       link,

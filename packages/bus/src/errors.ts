@@ -26,6 +26,11 @@ export function tooLarge(subject: string, size: { bytes: number; limitBytes: num
   return new AppError('bus.too-large', 'too-large', message, { details: size })
 }
 
+export function notPermitted(subject: string, cause?: unknown): AppError {
+  const message = `This service may not publish on ${subject}.`
+  return new AppError('bus.not-permitted', 'bug', message, { cause })
+}
+
 /** What a caller sees of a bug: that there is one, and nothing of it. */
 export function hiddenBug(cause?: unknown): AppError {
   const message = 'The service failed in a way it does not know. The failure was logged.'
@@ -38,10 +43,7 @@ export function asBusError(error: unknown, subject: string): AppError {
   const root = rootOf(error)
   if (root instanceof natsErrors.NoRespondersError) return noResponders(subject, error)
   if (root instanceof natsErrors.TimeoutError) return timedOut(subject, error)
-  if (root instanceof natsErrors.PermissionViolationError) {
-    const message = `This service may not publish on ${subject}.`
-    return new AppError('bus.not-permitted', 'bug', message, { cause: error })
-  }
+  if (root instanceof natsErrors.PermissionViolationError) return notPermitted(subject, error)
   // Closed, draining or cut off: in each case the connection is not there.
   return busUnavailable(error)
 }

@@ -1,8 +1,8 @@
-/** Counts promises that run, so that somebody can wait for the last of them. */
+/** Counts what runs, so that somebody can wait for the last of it. */
 export interface InFlight {
   count(): number
-  /** Counts `work` until it settles. It must not reject. */
-  track(work: Promise<void>): void
+  begin(): void
+  end(): void
   /** Resolves when nothing runs, and at the latest after `boundMs`. Says how many still run. */
   settled(boundMs: number): Promise<number>
 }
@@ -20,10 +20,10 @@ export function openInFlight(): InFlight {
 
   return {
     count: () => running,
-    track(work) {
+    begin() {
       running += 1
-      void work.finally(onDone)
     },
+    end: onDone,
     async settled(boundMs) {
       if (running === 0) return 0
       let timer: NodeJS.Timeout | undefined

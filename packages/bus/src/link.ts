@@ -1,4 +1,9 @@
-import { connect, nkeyAuthenticator, type NatsConnection } from '@nats-io/transport-node'
+import {
+  connect,
+  nkeyAuthenticator,
+  type NatsConnection,
+  PermissionViolationError,
+} from '@nats-io/transport-node'
 import { logger } from '@mumega/telemetry'
 import { busUnavailable } from './errors.ts'
 import { INBOX_PREFIX } from './wire.ts'
@@ -17,6 +22,8 @@ export interface Link {
   readonly log: ReturnType<typeof logger>
   isUp(): boolean
   onReconnect(listener: () => void): void
+  /** Called with the subject of a publication that the server refused. */
+  onRefused(listener: (subject: string) => void): void
 }
 
 // The relay takes a `Bus`, as services know it, and needs the link beneath.
@@ -48,6 +55,7 @@ export async function openLink(options: LinkOptions): Promise<Link> {
   const connection = await connectFirst(options)
   const log = logger(options.service)
   const listeners: (() => void)[] = []
+  const refusals: ((subject: string) => void)[] = []
   let isUp = true
 
   async function watch(): Promise<void> {
@@ -60,7 +68,10 @@ export async function openLink(options: LinkOptions): Promise<Link> {
         log.info({ server: status.server }, 'bus-reconnected')
         for (const listener of listeners) listener()
       } else if (status.type === 'error') {
-        log.error({ error: status.error }, 'bus-error')
+        const { error } = status
+        log.error({ error }, 'bus-error')
+        if (!(error instanceof PermissionViolationError) || error.operation !== 'publish') continue
+        for (const listener of refusals) listener(error.subject)
       }
     }
   }
@@ -77,6 +88,9 @@ export async function openLink(options: LinkOptions): Promise<Link> {
     isUp: () => isUp,
     onReconnect(listener) {
       listeners.push(listener)
+    },
+    onRefused(listener) {
+      refusals.push(listener)
     },
   }
 }

@@ -7,9 +7,9 @@ import {
   type RequestOf,
 } from '@mumega/contracts/define'
 import type { CallContext } from '@mumega/contracts/scalars'
-import { currentTraceparent, withSpan } from '@mumega/telemetry'
-import { asBusError, busUnavailable, tooLarge } from './errors.ts'
-import type { Link } from './link.ts'
+import { startSpan } from '@mumega/telemetry'
+import { tooLarge } from './errors.ts'
+import type { Replies } from './replies.ts'
 import { validatorOf } from './validation.ts'
 import {
   CONTEXT_HEADER,
@@ -30,32 +30,32 @@ export interface RequestOptions {
 
 /** Asks the service that serves `contract`. `bus.ts` documents it. */
 export async function sendRequest<C extends RequestContract>(
-  link: Link,
+  replies: Replies,
   question: { contract: C; request: RequestOf<C>; options: RequestOptions },
 ): Promise<ReplyOf<C>> {
   const { contract, options } = question
+  const { subject } = contract
   const timeoutMs = Math.min(options.timeoutMs ?? contract.timeoutMs, TIMEOUT_MS_MAX)
   const body = encode(question.request)
   if (body.length > RPC_BYTES_MAX) {
-    throw tooLarge(contract.subject, { bytes: body.length, limitBytes: RPC_BYTES_MAX })
+    throw tooLarge(subject, { bytes: body.length, limitBytes: RPC_BYTES_MAX })
   }
-  const attributes = { 'messaging.system': 'nats', 'messaging.destination.name': contract.subject }
-  return withSpan(contract.subject, { kind: 'client', attributes }, async () => {
-    // Not sent at all while the connection is down: the client would keep it in memory, and send it
-    // too late.
-    if (!link.isUp()) throw busUnavailable()
+  const attributes = { 'messaging.system': 'nats', 'messaging.destination.name': subject }
+  // Nothing runs inside of this span, so it needs not be active: the header alone carries it on.
+  const span = startSpan(subject, { kind: 'client', attributes })
+  try {
     const hdrs = headers()
     hdrs.set(CONTEXT_HEADER, JSON.stringify(options.context))
     hdrs.set(DEADLINE_HEADER, String(Date.now() + timeoutMs))
-    const traceparent = currentTraceparent()
-    if (traceparent !== undefined) hdrs.set(TRACE_HEADER, traceparent)
-    const answer = await link.connection
-      .request(contract.subject, body, { timeout: timeoutMs, headers: hdrs })
-      .catch((error: unknown) => {
-        throw asBusError(error, contract.subject)
-      })
-    return readReply(contract, answer)
-  })
+    if (span.traceparent !== undefined) hdrs.set(TRACE_HEADER, span.traceparent)
+    const answer = await replies.ask({ subject, body, headers: hdrs, timeoutMs })
+    const reply = readReply(contract, answer)
+    span.end()
+    return reply
+  } catch (error) {
+    span.fail(error)
+    throw error
+  }
 }
 
 function readReply<C extends RequestContract>(contract: C, answer: Msg): ReplyOf<C> {

@@ -2,7 +2,7 @@ import { headers, type Msg, type Subscription } from '@nats-io/transport-node'
 import { type AppError, isAppError } from '@mumega/errors'
 import type { ReplyOf, RequestContract, RequestOf } from '@mumega/contracts/define'
 import { CallContext } from '@mumega/contracts/scalars'
-import { recordFailure, withSpan } from '@mumega/telemetry'
+import { startSpan } from '@mumega/telemetry'
 import type { Call } from './bus.ts'
 import { openCall, type OpenCall } from './call.ts'
 import { hiddenBug, overloaded, timedOut, tooLarge } from './errors.ts'
@@ -51,13 +51,15 @@ export function openServer(link: Link): Server {
 
     function start(msg: Msg): void {
       running += 1
-      inFlight.track(
-        answer(link, route, msg).finally(() => {
-          running -= 1
-          const next = waiting.shift()
-          if (next !== undefined) start(next)
-        }),
-      )
+      inFlight.begin()
+      answer(link, { route, msg, onDone })
+    }
+
+    function onDone(): void {
+      running -= 1
+      inFlight.end()
+      const next = waiting.shift()
+      if (next !== undefined) start(next)
     }
 
     const subscription = link.connection.subscribe(subject, {
@@ -67,7 +69,7 @@ export function openServer(link: Link): Server {
         else if (!msg.reply) link.log.warn({ subject }, 'request-without-reply')
         else if (running < IN_FLIGHT_MAX) start(msg)
         else if (waiting.length < WAITING_MAX) waiting.push(msg)
-        else respondError(msg, overloaded(subject))
+        else respondError(link, msg, overloaded(subject))
       },
     })
     subscriptions.push(subscription)
@@ -88,28 +90,53 @@ export function openServer(link: Link): Server {
   }
 }
 
-async function answer(link: Link, route: Route, msg: Msg): Promise<void> {
+/**
+ * Answers one request, whatever happens, and calls `onDone` afterwards. Written without `async`: the
+ * promises of four functions in each other would cost as much as the rest of the request.
+ */
+function answer(link: Link, job: { route: Route; msg: Msg; onDone: () => void }): void {
+  const { route, msg, onDone } = job
   const { subject } = route.contract
   const attributes = { 'messaging.system': 'nats', 'messaging.destination.name': subject }
   const parent = msg.headers?.get(TRACE_HEADER)
-  const settings = { kind: 'server', attributes, ...(parent && { parent }) } as const
-  await withSpan(subject, settings, async (span) => {
-    let call: OpenCall | undefined
-    try {
-      call = openCall({ context: contextOf(msg), deadlineMs: deadlineOf(msg) })
-      if (call.isPast()) throw timedOut(subject)
-      respond(msg, await run(route, msg, call))
-    } catch (error) {
-      recordFailure(span, error)
-      respondError(msg, shown(link, route.contract, error))
-    } finally {
-      call?.close()
-    }
-  })
+  const span = startSpan(subject, { kind: 'server', attributes, ...(parent && { parent }) })
+  let call: OpenCall | undefined
+
+  function onReply(reply: unknown): void {
+    msg.respond(encodeReply(route.contract, reply))
+    span.end()
+  }
+
+  function onFailure(error: unknown): void {
+    span.run(() => {
+      respondError(link, msg, shown(link, route.contract, error))
+    })
+    span.fail(error)
+  }
+
+  function onEnd(): void {
+    call?.close()
+    onDone()
+  }
+
+  try {
+    const opened = openCall({ context: contextOf(msg), deadlineMs: deadlineOf(msg) })
+    call = opened
+    if (opened.isPast()) throw timedOut(subject)
+    const request = checkRequest(route.contract.request, bodyOf(msg))
+    void span
+      .run(() => route.handler(request, opened))
+      .then(onReply)
+      .catch(onFailure)
+      .finally(onEnd)
+  } catch (error) {
+    onFailure(error)
+    onEnd()
+  }
 }
 
-async function run({ contract, handler }: Route, msg: Msg, call: Call): Promise<Buffer> {
-  const reply = await handler(checkRequest(contract.request, bodyOf(msg)), call)
+/** @throws an error that counts as a bug when the reply breaks the contract; bus.too-large */
+function encodeReply(contract: RequestContract, reply: unknown): Buffer {
   const validator = validatorOf(contract.reply)
   if (!validator.check(reply)) {
     const { field, problem } = validator.complaint(reply)
@@ -168,14 +195,15 @@ function bodyOf(msg: Msg): unknown {
   }
 }
 
-function respond(msg: Msg, body: Buffer): void {
-  // False when the connection is gone; the caller's own deadline answers it then.
-  msg.respond(body)
-}
-
-function respondError(msg: Msg, error: AppError): void {
+/** Never throws: behind it is nobody who could answer the caller. */
+function respondError(link: Link, msg: Msg, error: AppError): void {
+  const body = encodeError(error)
   const hdrs = headers()
   hdrs.set(ERROR_CODE_HEADER, String(error.status))
   hdrs.set(ERROR_TEXT_HEADER, headerText(error.message))
-  msg.respond(encodeError(error), { headers: hdrs })
+  try {
+    msg.respond(body.length <= RPC_BYTES_MAX ? body : encodeError(hiddenBug()), { headers: hdrs })
+  } catch (failure) {
+    link.log.error({ error: failure, subject: msg.subject }, 'error-not-sent')
+  }
 }

@@ -6,6 +6,7 @@ import {
   type Context,
   type Link,
   type Span,
+  type SpanContext,
   SpanKind,
   SpanStatusCode,
   trace,
@@ -39,6 +40,37 @@ const tracer = trace.getTracer('mumega')
 
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
 
+/** A span under way, for code that has no promise to wrap. `end` or `fail` is called once. */
+export interface OpenSpan {
+  readonly span: Span
+  /** The span itself as a `traceparent` header; nothing where no trace is kept. */
+  readonly traceparent: string | undefined
+  /** Calls `fn` with the span active in it and in everything that it awaits. */
+  run<T>(fn: () => T): T
+  end(): void
+  /** Ends the span as failed by `error`. */
+  fail(error: unknown): void
+}
+
+/** Starts a span named `name`. It is active only inside of `run`. */
+export function startSpan(name: string, settings: SpanSettings): OpenSpan {
+  const parent = settings.parent === undefined ? undefined : contextOf(settings.parent)
+  const around = parent ?? context.active()
+  const span = tracer.startSpan(name, spanOptions(settings), around)
+  return {
+    span,
+    traceparent: traceparentOf(span.spanContext()),
+    run: (fn) => context.with(trace.setSpan(around, span), fn),
+    end() {
+      span.end()
+    },
+    fail(error) {
+      recordFailure(span, error)
+      span.end()
+    },
+  }
+}
+
 /**
  * Runs `fn` in a span named `name`, which is active in everything `fn` awaits. What `fn` throws is
  * recorded on the span and thrown on.
@@ -48,15 +80,14 @@ export async function withSpan<T>(
   settings: SpanSettings,
   fn: (span: Span) => Promise<T>,
 ): Promise<T> {
-  const parent = settings.parent === undefined ? undefined : contextOf(settings.parent)
-  const span = tracer.startSpan(name, spanOptions(settings), parent ?? context.active())
+  const open = startSpan(name, settings)
   try {
-    return await context.with(trace.setSpan(parent ?? context.active(), span), () => fn(span))
+    const result = await open.run(() => fn(open.span))
+    open.end()
+    return result
   } catch (error) {
-    recordFailure(span, error)
+    open.fail(error)
     throw error
-  } finally {
-    span.end()
   }
 }
 
@@ -72,9 +103,7 @@ export function recordFailure(span: Span, error: unknown): void {
 /** The active span as a W3C `traceparent` header, or nothing outside of any. */
 export function currentTraceparent(): string | undefined {
   const span = trace.getSpanContext(context.active())
-  if (span === undefined || !isSpanContextValid(span)) return undefined
-  const flags = (span.traceFlags & 0xff).toString(16).padStart(2, '0')
-  return `00-${span.traceId}-${span.spanId}-${flags}`
+  return span === undefined ? undefined : traceparentOf(span)
 }
 
 /**
@@ -110,6 +139,12 @@ export async function shutdownTelemetry(): Promise<void> {
   await shutdownExport()
 }
 
+function traceparentOf(span: SpanContext): string | undefined {
+  if (!isSpanContextValid(span)) return undefined
+  const flags = (span.traceFlags & 0xff).toString(16).padStart(2, '0')
+  return `00-${span.traceId}-${span.spanId}-${flags}`
+}
+
 function activeIds(): object {
   const span = trace.getSpanContext(context.active())
   if (span === undefined || !isSpanContextValid(span)) return {}
@@ -117,7 +152,11 @@ function activeIds(): object {
 }
 
 function spanOptions({ kind = 'internal', attributes = {}, links = [] }: SpanSettings) {
-  return { kind: KINDS[kind], attributes, links: links.flatMap((link) => linkOf(link)) }
+  return {
+    kind: KINDS[kind],
+    attributes,
+    ...(links.length > 0 && { links: links.flatMap((link) => linkOf(link)) }),
+  }
 }
 
 function linkOf(traceparent: string): Link[] {
