@@ -194,7 +194,7 @@ describe('runs on one data folder, one after the other', () => {
       run.signal('SIGKILL')
 
       await eventually(async () => others.every((pid) => !isAlive(pid)), {
-        what: 'the services to stop',
+        ...{ what: 'the services to stop', timeoutMs: 20_000 },
       })
       run = start(dataDir)
       expect(await tenantsOf(await run.url(), token)).toEqual(['acme'])
