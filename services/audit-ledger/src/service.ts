@@ -57,7 +57,7 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
   const copy = checkpointCopyAt(
     config.LEDGER_CHECKPOINT_FILE ?? `${config.LEDGER_KEY_FILE}.checkpoint`,
   )
-  const checkpointer = await startCheckpointer({ connection: signing, key, copy, clock, sealer })
+  const checkpointer = await startCheckpointer(sealer, { connection: signing, key, copy, clock })
   const resolving = startResolving(misfits)
   sealer.onGrowth(() => {
     resolving.look()

@@ -208,7 +208,9 @@ test('while the database is away intents wait and an append is told so', async (
   const [before, during] = [anIntent(), anIntent()]
   await publishIntents(bridge, [before])
   await untilSealed(ledger, 1)
-  await ledger.sql('alter role mumega_audit_ledger connection limit 0')
+  // Of this database only: the role belongs to the whole cluster, which other tests share.
+  const [database] = await ledger.sql<{ name: string }>('select current_database() as name')
+  await ledger.sql(`alter database ${database?.name} connection limit 0`)
   await ledger.sql(
     `select pg_terminate_backend(pid) from pg_stat_activity
       where usename = 'mumega_audit_ledger' and datname = current_database()`,
@@ -220,7 +222,7 @@ test('while the database is away intents wait and an append is told so', async (
   const refused = bridge.request(append, request, { context, timeoutMs: 1_500 })
   await expect(refused).rejects.toMatchObject({ kind: 'unavailable' })
 
-  await ledger.sql('alter role mumega_audit_ledger connection limit -1')
+  await ledger.sql(`alter database ${database?.name} connection limit -1`)
   const keys = await untilSealed(ledger, 2)
   expect(keys.map(({ id }) => id)).toContain(during.id)
 })

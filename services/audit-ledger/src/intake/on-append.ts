@@ -35,111 +35,122 @@ interface Course {
   isHandedBack: boolean
 }
 
+interface Taking extends IntakeOptions {
+  readonly log: ReturnType<typeof logger>
+  readonly held: { intents: number; bytes: number }
+}
+
 /**
  * Takes `aud.<source>.v1.append`. The source is the subject's: the server lets only the service itself publish
  * there, whatever the body says. What is good in a message is sealed, what is not becomes a drop-record (LOCK-MON-6);
  * acknowledged is only what is committed, and the rest of the message comes again.
  */
 export function openIntake(options: IntakeOptions): Intake {
-  const log = logger('audit-ledger')
-  let intents = 0
-  let bytes = 0
-
-  function finish(course: Course): void {
-    course.open -= 1
-    if (course.open > 0) return
-    bytes -= course.message.bytes.length
-    if (course.isHandedBack) course.message.nak(retryMs(course.message.deliveries))
-    else course.message.ack()
-    options.onDone()
+  const taking: Taking = {
+    ...options,
+    log: logger('audit-ledger'),
+    held: { intents: 0, bytes: 0 },
   }
-
-  /** Puts on record what cannot be sealed; when even that fails, the message is handed back, never forgotten. */
-  function record(course: Course, work: Promise<void>): void {
-    course.open += 1
-    work
-      .catch((error: unknown) => {
-        log.error({ error, subject: course.message.subject }, 'misfit-not-recorded')
-        course.isHandedBack = true
-      })
-      .finally(() => {
-        finish(course)
-      })
-  }
-
-  function drop(course: Course, dropped: { id?: string; reason: string; hash: Buffer }): void {
-    const { id, reason } = dropped
-    const { source } = course
-    const work = options.misfits.recordDrop({
-      source,
-      reason,
-      attempts: 1,
-      payloadHash: dropped.hash,
-      ...(id !== undefined && { id }),
-    })
-    record(course, work)
-  }
-
-  function take(course: Course, candidate: unknown): void {
-    const intent = prepareIntent(course.source, candidate)
-    if (isRefusal(intent)) {
-      drop(course, { ...idOf(candidate), reason: reasonOf(intent), hash: hashOfValue(candidate) })
-      return
-    }
-    course.open += 1
-    intents += 1
-    options.submit({
-      intent,
-      mayBeKnown: course.message.deliveries > 1,
-      submittedMs: course.takenMs,
-      settle(outcome) {
-        intents -= 1
-        onOutcome(course, intent, outcome)
-        finish(course)
-      },
-    })
-  }
-
-  function onOutcome(course: Course, intent: PreparedIntent, outcome: SealOutcome): void {
-    const { source, id } = intent
-    const refused = Buffer.from(intent.intentHash, 'latin1')
-    if (outcome.kind === 'sealed') return
-    if (outcome.kind === 'conflict') {
-      const sealed = Buffer.from(outcome.sealedHash, 'latin1')
-      record(course, options.misfits.recordConflict({ source, id, sealed, refused }))
-      return
-    }
-    // It stays in the stream and is tried again, so that nothing is lost; a drop-record says that it waits, and is
-    // resolved when the entry is sealed at last.
-    course.isHandedBack = true
-    if (outcome.kind === 'not-sealing') return
-    const attempts = outcome.kind === 'collision' ? outcome.attempts : 1
-    const reason = `its place in the chain ${intent.chain} was taken, ${attempts} times`
-    const work = options.misfits.recordDrop({ source, id, reason, attempts, payloadHash: refused })
-    record(course, work)
-  }
-
   return {
     onMessage(message) {
-      // Counted as open while the intents are handed over, so that none of them ends the message before the last.
       const source = domainOf(message.subject)
       const takenMs = performance.now()
+      // Counted as open while the intents are handed over, so that none of them ends the message before the last.
       const course: Course = { message, source, takenMs, open: 1, isHandedBack: false }
-      bytes += message.bytes.length
+      taking.held.bytes += message.bytes.length
       const candidates = intentsOf(message.bytes)
       if (typeof candidates === 'string') {
-        drop(course, { reason: candidates, hash: hash('sha256', message.bytes, 'buffer') })
+        drop(taking, course, {
+          reason: candidates,
+          payloadHash: hash('sha256', message.bytes, 'buffer'),
+        })
       } else {
-        for (const candidate of candidates) take(course, candidate)
+        for (const candidate of candidates) take(taking, course, candidate)
       }
-      finish(course)
+      finish(taking, course)
     },
-    pending: () => ({ intents, bytes }),
+    pending: () => ({ ...taking.held }),
   }
 }
 
+function take(taking: Taking, course: Course, candidate: unknown): void {
+  const intent = prepareIntent(course.source, candidate)
+  if (isRefusal(intent)) {
+    const payloadHash = hash('sha256', JSON.stringify(candidate), 'buffer')
+    drop(taking, course, { ...idOf(candidate), reason: reasonOf(intent), payloadHash })
+    return
+  }
+  course.open += 1
+  taking.held.intents += 1
+  taking.submit({
+    intent,
+    mayBeKnown: course.message.deliveries > 1,
+    submittedMs: course.takenMs,
+    settle(outcome) {
+      taking.held.intents -= 1
+      if (outcome.kind !== 'sealed') onRefused(taking, course, { intent, outcome })
+      finish(taking, course)
+    },
+  })
+}
+
+function onRefused(
+  taking: Taking,
+  course: Course,
+  { intent, outcome }: { intent: PreparedIntent; outcome: SealOutcome },
+): void {
+  const { source, id } = intent
+  const refused = Buffer.from(intent.intentHash, 'latin1')
+  if (outcome.kind === 'conflict') {
+    const sealed = Buffer.from(outcome.sealedHash, 'latin1')
+    record(taking, course, taking.misfits.recordConflict({ source, id, sealed, refused }))
+    return
+  }
+  // It stays in the stream and is tried again, so that nothing is lost; a drop-record says that it waits, and is
+  // resolved when the entry is sealed at last.
+  course.isHandedBack = true
+  if (outcome.kind !== 'collision') return
+  const { attempts } = outcome
+  const reason = `its place in the chain ${intent.chain} was taken, ${attempts} times`
+  drop(taking, course, { id, reason, attempts, payloadHash: refused })
+}
+
+interface Dropped {
+  id?: string
+  reason: string
+  attempts?: number
+  payloadHash: Buffer
+}
+
+function drop(taking: Taking, course: Course, dropped: Dropped): void {
+  const { source } = course
+  record(taking, course, taking.misfits.recordDrop({ source, attempts: 1, ...dropped }))
+}
+
+/** Waits for what is being put on record; when even that fails, the message is handed back, never forgotten. */
+function record(taking: Taking, course: Course, work: Promise<void>): void {
+  course.open += 1
+  work
+    .catch((error: unknown) => {
+      taking.log.error({ error, subject: course.message.subject }, 'misfit-not-recorded')
+      course.isHandedBack = true
+    })
+    .finally(() => {
+      finish(taking, course)
+    })
+}
+
+function finish(taking: Taking, course: Course): void {
+  course.open -= 1
+  if (course.open > 0) return
+  taking.held.bytes -= course.message.bytes.length
+  if (course.isHandedBack) course.message.nak(retryMs(course.message.deliveries))
+  else course.message.ack()
+  taking.onDone()
+}
+
 /** The message's intents, unchecked; or why it has none. */
-function intentsOf(bytes: Uint8Array): unknown[] | string {
+function intentsOf(bytes: Uint8Array): readonly unknown[] | string {
   if (!isUtf8(bytes)) return 'the message is not UTF-8'
   let body: unknown
   try {
@@ -147,9 +158,10 @@ function intentsOf(bytes: Uint8Array): unknown[] | string {
   } catch {
     return 'the message is not JSON'
   }
-  const intents =
+  const found =
     typeof body === 'object' && body !== null && 'intents' in body ? body.intents : undefined
-  if (!Array.isArray(intents)) return 'the message has no list of intents'
+  if (!Array.isArray(found)) return 'the message has no list of intents'
+  const intents: readonly unknown[] = found
   if (intents.length === 0) return 'the message holds no intent'
   if (intents.length > INTENTS_MAX) return `the message holds over ${INTENTS_MAX} intents`
   return intents
@@ -168,10 +180,6 @@ function idOf(candidate: unknown): { id?: string } {
 function reasonOf(refusal: Refusal): string {
   if (refusal.kind === 'malformed') return refusal.reason
   return `the payload has ${refusal.actualBytes} bytes, and ${PAYLOAD_BYTES_MAX} is the limit`
-}
-
-function hashOfValue(value: unknown): Buffer {
-  return hash('sha256', JSON.stringify(value), 'buffer')
 }
 
 function retryMs(deliveries: number): number {

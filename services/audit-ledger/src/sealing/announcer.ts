@@ -4,8 +4,9 @@ import type { SealedEntry } from '@mumega/contracts/audit'
 import { entriesSealed } from '@mumega/contracts/audit-ledger'
 import { logger } from '@mumega/telemetry'
 import type { Connection } from '../connection.ts'
+import { openBacklog } from './announcement-backlog.ts'
 import { readAnnounced, readSealed, writeAnnounced } from './announcement-repository.ts'
-import type { Growth, Sealer } from './sealer.ts'
+import type { Sealer } from './sealer.ts'
 
 export interface Announcer {
   /** Entries that are committed and not yet announced. */
@@ -22,7 +23,6 @@ export interface AnnouncerOptions {
 
 const EVENT_ENTRIES_MAX = 500
 const PUBLISHING_MAX = 4
-const KEPT_ENTRIES_MAX = 65_536
 const CURSOR_MS = 200
 const ACK_MS_MAX = 5_000
 const RETRY_MS = 500
@@ -32,57 +32,35 @@ const RETRY_MS = 500
  * after a crash for instance, is read from the log from where the stored cursor stands.
  */
 export async function startAnnouncer(options: AnnouncerOptions): Promise<Announcer> {
-  const { connection } = options
+  const { connection, sealer } = options
   const log = logger('audit-ledger')
   const stream = jetstream(options.nats, { timeout: ACK_MS_MAX })
-  let announced = await readAnnounced(connection)
-  let stored = announced
-  let storedAtMs = 0
-  let size = options.sealer.committed()?.size ?? announced
-  let kept: (readonly SealedEntry[])[] = []
-  let keptCount = 0
+  const cursor = openCursor(connection, await readAnnounced(connection))
+  const backlog = openBacklog()
+  let size = sealer.committed()?.size ?? cursor.at()
   let isStopping = false
   let wake: () => void = () => undefined
 
-  async function nextEntries(): Promise<readonly SealedEntry[]> {
-    while (kept[0] !== undefined && (kept[0].at(-1)?.index ?? 0) < announced) forgetFirst()
-    if (kept[0]?.[0]?.index === announced) return kept[0]
-    return readSealed(connection, announced)
-  }
-
-  function forgetFirst(): void {
-    keptCount -= kept.shift()?.length ?? 0
-  }
-
   async function announce(): Promise<void> {
-    const entries = await nextEntries()
-    const parts = slices(entries, EVENT_ENTRIES_MAX)
-    for (const some of slices(parts, PUBLISHING_MAX)) {
-      await Promise.all(some.map((part) => publish(stream, part)))
-    }
-    announced += entries.length
-    if (performance.now() - storedAtMs > CURSOR_MS) await store()
-  }
-
-  async function store(): Promise<void> {
-    if (stored === announced) return
-    await writeAnnounced(connection, announced)
-    stored = announced
-    storedAtMs = performance.now()
+    const entries = backlog.at(cursor.at()) ?? (await readSealed(connection, cursor.at()))
+    await publishAll(stream, entries)
+    await cursor.advance(entries.length)
   }
 
   async function run(): Promise<void> {
-    while (!isStopping) {
+    // What is committed when it stops is announced still, unless that fails.
+    while (!isStopping || cursor.at() < size) {
       try {
-        if (announced < size) await announce()
-        else if (stored < announced) await idle(CURSOR_MS).then(store)
+        if (cursor.at() < size) await announce()
+        else if (cursor.isBehind()) await idle(CURSOR_MS).then(cursor.store)
         else await idle()
       } catch (error) {
-        log.warn({ error, announced, size }, 'announcement-failed')
+        log.warn({ error, announced: cursor.at(), size }, 'announcement-failed')
+        if (isStopping) break
         await idle(RETRY_MS)
       }
     }
-    await store().catch((error: unknown) => {
+    await cursor.store().catch((error: unknown) => {
       log.warn({ error }, 'announcement-cursor-not-stored')
     })
   }
@@ -97,25 +75,52 @@ export async function startAnnouncer(options: AnnouncerOptions): Promise<Announc
     clearTimeout(timer)
   }
 
-  function onGrowth(growth: Growth): void {
-    size = growth.frontier.size
-    if (growth.sealed !== undefined && keptCount < KEPT_ENTRIES_MAX) {
-      kept.push(growth.sealed)
-      keptCount += growth.sealed.length
-    }
+  sealer.onGrowth(({ frontier, sealed }) => {
+    size = frontier.size
+    if (sealed !== undefined) backlog.keep(sealed)
     wake()
-  }
-
-  options.sealer.onGrowth(onGrowth)
+  })
   const running = run()
 
   return {
-    lag: () => size - announced,
+    lag: () => size - cursor.at(),
     async stop() {
       isStopping = true
       wake()
       await running
     },
+  }
+}
+
+/** How far the announcements have come; stored now and then, as repeating some of them does no harm. */
+function openCursor(connection: Connection, start: number) {
+  let at = start
+  let stored = start
+  let storedAtMs = 0
+
+  async function store(): Promise<void> {
+    const reached = at
+    if (stored === reached) return
+    await writeAnnounced(connection, reached)
+    stored = reached
+    storedAtMs = performance.now()
+  }
+
+  return {
+    at: () => at,
+    isBehind: () => stored < at,
+    store,
+    async advance(entries: number): Promise<void> {
+      at += entries
+      if (performance.now() - storedAtMs > CURSOR_MS) await store()
+    },
+  }
+}
+
+async function publishAll(stream: JetStreamClient, entries: readonly SealedEntry[]): Promise<void> {
+  const parts = slices(entries, EVENT_ENTRIES_MAX)
+  for (const some of slices(parts, PUBLISHING_MAX)) {
+    await Promise.all(some.map((part) => publish(stream, part)))
   }
 }
 

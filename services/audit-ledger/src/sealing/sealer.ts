@@ -1,12 +1,21 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { SealedEntry } from '@mumega/contracts/audit'
-import type { Frontier } from '@mumega/tlog/merkle'
 import { logger } from '@mumega/telemetry'
+import type { Frontier } from '@mumega/tlog/merkle'
 import type { Connection } from '../connection.ts'
 import { openBatchBuilder } from './entry-batch.ts'
 import type { PreparedIntent } from './intent.ts'
 import { LogSetBack, openLogState } from './log-state.ts'
-import { distrust, groupOf, settleWhere, tryGroup, type Group } from './seal-group.ts'
-import type { SealRequest } from './seal-request.ts'
+import {
+  distrust,
+  groupOf,
+  settleWhere,
+  tryGroup,
+  type Group,
+  type SealingTools,
+} from './seal-group.ts'
+import { openSealQueue } from './seal-queue.ts'
+import type { SealOutcome, SealRequest } from './seal-request.ts'
 
 /** What one commit added to the log. */
 export interface Growth {
@@ -27,13 +36,13 @@ export interface Sealer {
   committed(): Frontier | undefined
   /** Of the leadership under which it was committed. */
   epoch(): number
-  /** Reads the head until it succeeds once, within the bound of one statement. Throws what the database throws. */
+  /** Reads the head, within the bound of one statement. Throws what the database throws. */
   load(): Promise<void>
   /** Seals nothing more until the process is restarted. */
   halt(reason: string): void
+  isHalted(): boolean
   /** Why nothing is sealed now, halted or for a while; undefined when all is well. */
   trouble(): string | undefined
-  isHalted(): boolean
   figures(): SealerFigures
   /** Ends after the group that is being committed. What waits is settled as `not-sealing`. */
   stop(): Promise<void>
@@ -46,142 +55,138 @@ export interface SealerFigures {
   lagMs: number
 }
 
-export const GROUP_ENTRIES_MAX = 2_048
-const GROUP_BYTES_MAX = 4 * 1_048_576
 const RETRY_MS_MIN = 50
 const RETRY_MS_MAX = 2_000
+const DOUBLINGS_MAX = 10
+
+interface Status {
+  haltReason: string | undefined
+  lastFailure: string | undefined
+  isStopping: boolean
+  collisions: number
+}
+
+interface Sealing {
+  readonly tools: SealingTools
+  readonly status: Status
+  readonly log: ReturnType<typeof logger>
+  tell(growth: Growth): void
+  halt(reason: string): void
+}
 
 /** Starts sealing what is submitted, in groups, one commit after the other. */
 export function startSealer(connection: Connection): Sealer {
   const log = logger('audit-ledger')
   const state = openLogState(connection)
+  const queue = openSealQueue()
   const listeners: ((growth: Growth) => void)[] = []
-  let queue: SealRequest[] = []
-  let collisions = 0
-  let haltReason: string | undefined
-  let lastFailure: string | undefined
-  let isStopping = false
-  let wake: () => void = () => undefined
-  const tools = {
-    connection,
-    state,
-    build: openBatchBuilder(),
-    onCollision: () => void (collisions += 1),
+  const status: Status = {
+    haltReason: undefined,
+    lastFailure: undefined,
+    isStopping: false,
+    collisions: 0,
   }
-
-  function tell(growth: Growth): void {
-    for (const listener of listeners) listener(growth)
-  }
-
-  function halt(reason: string): void {
-    if (haltReason !== undefined) return
-    haltReason = reason
-    log.fatal({ reason }, 'sealing-halted')
-    wake()
-  }
-
-  function refusal() {
-    return { kind: 'not-sealing', reason: haltReason ?? lastFailure ?? 'it is stopping' } as const
-  }
-
-  async function sealGroup(group: Group): Promise<void> {
-    for (let failures = 0; group.open.length > 0;) {
-      if (haltReason !== undefined || isStopping) {
-        settleWhere(group, () => true, refusal())
-        return
-      }
-      const before = state.committed()?.size
-      try {
-        const batch = await tryGroup(tools, group)
-        lastFailure = undefined
-        if (batch !== undefined) {
-          tell({ frontier: batch.frontier, sealed: batch.sealed, intents: batch.intents })
-        } else if (state.committed()?.size !== before) {
-          tellFound()
-        }
-      } catch (error) {
-        failures += 1
-        await onFailure(error, group, failures)
-      }
-    }
-  }
-
-  function tellFound(): void {
-    const frontier = state.committed()
-    if (frontier !== undefined) tell({ frontier })
-  }
-
-  async function onFailure(error: unknown, group: Group, failures: number): Promise<void> {
-    state.forget()
-    distrust(group)
-    if (error instanceof LogSetBack) {
-      halt(error.message)
-      return
-    }
-    lastFailure = 'the database does not take the commit'
-    log.error({ error, open: group.open.length, failures }, 'commit-failed')
-    await pause(Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(failures, 10)))
-    const nowMs = performance.now()
-    settleWhere(group, ({ request }) => (request.deadlineMs ?? Infinity) <= nowMs, refusal())
+  const onCollision = () => void (status.collisions += 1)
+  const sealing: Sealing = {
+    tools: { connection, state, build: openBatchBuilder(), onCollision },
+    status,
+    log,
+    tell(growth) {
+      for (const listener of listeners) listener(growth)
+    },
+    halt(reason) {
+      if (status.haltReason !== undefined) return
+      status.haltReason = reason
+      log.fatal({ reason }, 'sealing-halted')
+      // Who waits for growth has to look again, too.
+      const frontier = state.committed()
+      if (frontier !== undefined) sealing.tell({ frontier })
+    },
   }
 
   async function run(): Promise<void> {
-    while (!isStopping || queue.length > 0) {
-      const requests = takeGroup()
-      if (requests.length > 0) await sealGroup(groupOf(requests))
-      else await new Promise<void>((resolve) => (wake = resolve))
+    while (!status.isStopping || queue.count() > 0) {
+      const requests = queue.takeGroup()
+      if (requests.length > 0) await sealGroup(sealing, groupOf(requests))
+      else await queue.untilWoken()
     }
-  }
-
-  function takeGroup(): SealRequest[] {
-    let bytes = 0
-    let count = 0
-    for (const { intent } of queue) {
-      bytes += intent.material.length
-      if (count === GROUP_ENTRIES_MAX || (count > 0 && bytes > GROUP_BYTES_MAX)) break
-      count += 1
-    }
-    const taken = queue.slice(0, count)
-    queue = queue.slice(count)
-    return taken
   }
 
   const running = run()
 
   return {
     submit(request) {
-      if (isStopping) {
-        request.settle(refusal())
-        return
-      }
-      queue.push(request)
-      wake()
+      if (status.isStopping) request.settle(refusal(status))
+      else queue.push(request)
     },
-    onGrowth(listener) {
-      listeners.push(listener)
-    },
+    onGrowth: (listener) => void listeners.push(listener),
     committed: () => state.committed(),
     epoch: () => state.epoch(),
     async load() {
       await state.load(new Set())
-      tellFound()
     },
-    halt,
-    trouble: () => haltReason ?? lastFailure,
-    isHalted: () => haltReason !== undefined,
+    halt: (reason) => {
+      sealing.halt(reason)
+    },
+    isHalted: () => status.haltReason !== undefined,
+    trouble: () => status.haltReason ?? status.lastFailure,
     figures: () => ({
-      waiting: queue.length,
-      collisions,
-      lagMs: queue[0] === undefined ? 0 : performance.now() - queue[0].submittedMs,
+      waiting: queue.count(),
+      collisions: status.collisions,
+      lagMs: queue.lagMs(),
     }),
     async stop() {
-      isStopping = true
-      wake()
+      status.isStopping = true
+      queue.wake()
       await running
     },
   }
 }
 
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
+/** Tries until everything in the group has its outcome; while the database is away, with growing pauses. */
+async function sealGroup(sealing: Sealing, group: Group): Promise<void> {
+  const { tools, status } = sealing
+  for (let failures = 0; group.open.length > 0;) {
+    if (status.haltReason !== undefined || status.isStopping) {
+      settleWhere(group, () => true, refusal(status))
+      return
+    }
+    const sizeBefore = tools.state.committed()?.size
+    try {
+      const batch = await tryGroup(tools, group)
+      status.lastFailure = undefined
+      const frontier = tools.state.committed()
+      if (batch !== undefined) {
+        sealing.tell({ frontier: batch.frontier, sealed: batch.sealed, intents: batch.intents })
+      } else if (frontier !== undefined && frontier.size !== sizeBefore) {
+        sealing.tell({ frontier })
+      }
+    } catch (error) {
+      failures += 1
+      await onFailure(sealing, group, { error, failures })
+    }
+  }
+}
+
+async function onFailure(
+  { tools, status, log, halt }: Sealing,
+  group: Group,
+  { error, failures }: { error: unknown; failures: number },
+): Promise<void> {
+  // Whether the commit succeeded is not known: the head is read again, and each intent is looked for.
+  tools.state.forget()
+  distrust(group)
+  if (error instanceof LogSetBack) {
+    halt(error.message)
+    return
+  }
+  status.lastFailure = 'the database does not take the commit'
+  log.error({ error, open: group.open.length, failures }, 'commit-failed')
+  await pause(Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(failures, DOUBLINGS_MAX)))
+  const nowMs = performance.now()
+  settleWhere(group, ({ request }) => (request.deadlineMs ?? Infinity) <= nowMs, refusal(status))
+}
+
+function refusal({ haltReason, lastFailure }: Status): SealOutcome {
+  return { kind: 'not-sealing', reason: haltReason ?? lastFailure ?? 'it is stopping' }
 }

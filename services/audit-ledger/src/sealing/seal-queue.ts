@@ -1,0 +1,51 @@
+import type { SealRequest } from './seal-request.ts'
+
+/** What waits for its turn to be sealed, in order. */
+export interface SealQueue {
+  push(request: SealRequest): void
+  /** Takes the next group, as much as one commit may hold; empty when nothing waits. */
+  takeGroup(): SealRequest[]
+  /** Resolves at the next `push()` or `wake()`. */
+  untilWoken(): Promise<void>
+  wake(): void
+  count(): number
+  /** Milliseconds that the oldest has waited; 0 when nothing waits. */
+  lagMs(): number
+}
+
+/** Entries of one commit at most; the database checks it, too. */
+export const GROUP_ENTRIES_MAX = 2_048
+const GROUP_BYTES_MAX = 4 * 1_048_576
+
+export function openSealQueue(): SealQueue {
+  let waiting: SealRequest[] = []
+  let resume: () => void = () => undefined
+
+  return {
+    push(request) {
+      waiting.push(request)
+      resume()
+    },
+    takeGroup() {
+      let bytes = 0
+      let count = 0
+      for (const { intent } of waiting) {
+        bytes += intent.material.length
+        if (count === GROUP_ENTRIES_MAX || (count > 0 && bytes > GROUP_BYTES_MAX)) break
+        count += 1
+      }
+      const taken = waiting.slice(0, count)
+      waiting = waiting.slice(count)
+      return taken
+    },
+    untilWoken: () =>
+      new Promise((resolve) => {
+        resume = resolve
+      }),
+    wake: () => {
+      resume()
+    },
+    count: () => waiting.length,
+    lagMs: () => (waiting[0] === undefined ? 0 : performance.now() - waiting[0].submittedMs),
+  }
+}
