@@ -105,7 +105,7 @@ describe('what JSON cannot say exactly is refused, at the top and inside', () =>
     ['a lone high surrogate', 'a\ud800'],
     ['a lone low surrogate', '\udc00b'],
     ['a lone surrogate in a key', { '\ud800': 1 }],
-    // eslint-disable-next-line no-sparse-arrays
+    // eslint-disable-next-line no-sparse-arrays -- the hole is what is tested
     ['an array with a hole', [1, , 2]],
     ['a cycle', cycle],
     ['too many levels', nested(DEPTH_MAX + 1)],

@@ -3,7 +3,7 @@ export const DEPTH_MAX = 200
 
 // Most strings need no escape and hold no surrogate; they are told apart by one pass of a regular
 // expression, which measured three times as fast as JSON.stringify on short strings.
-// eslint-disable-next-line no-control-regex
+// eslint-disable-next-line no-control-regex -- control characters are what has to be escaped
 const NEEDS_CARE = /["\\\u0000-\u001f\ud800-\udfff]/
 const LONE_SURROGATE = /\p{Surrogate}/u
 
@@ -11,9 +11,9 @@ const LONE_SURROGATE = /\p{Surrogate}/u
  * The one text of a JSON value that everybody who hashes it agrees on: RFC 8785 (JCS). Reads own
  * enumerable string keys of plain objects only.
  *
- * @throws TypeError for anything that JSON cannot say exactly: undefined, NaN and infinities, bigint,
- * symbols, functions, Dates and other classes, lone surrogates, holes in arrays, cycles, and values
- * more than `DEPTH_MAX` deep.
+ * @throws TypeError for anything that JSON cannot say exactly: undefined, NaN and infinities,
+ * bigint, symbols, functions, Dates and other classes, lone surrogates, holes in arrays, cycles,
+ * and values more than `DEPTH_MAX` deep.
  */
 export function canonicalJson(value: unknown): string {
   return write(value, 0)

@@ -22,8 +22,8 @@ export function formatCheckpoint(checkpoint: Checkpoint): string {
 }
 
 /**
- * The checkpoint of a note's text: exactly three lines. C2SP allows extension lines after them, which
- * witnesses do not agree on how to sign, so this log writes none and takes none.
+ * The checkpoint of a note's text: exactly three lines. C2SP allows extension lines after them,
+ * which witnesses do not agree on how to sign, so this log writes none and takes none.
  *
  * @throws TypeError
  */

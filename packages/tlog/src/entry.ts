@@ -79,11 +79,11 @@ export function entryHash(bytes: Uint8Array): Buffer {
 }
 
 /**
- * The commitment that stands in the entry instead of the payload: SHA-256(salt ‖ canonical payload).
- * Without the salt nobody can guess the payload from it, so deleting the salt erases it.
+ * The commitment that stands in the entry instead of the payload: SHA-256(salt ‖ canonical
+ * payload). Without the salt nobody can guess the payload from it, so deleting the salt erases it.
  *
- * @throws TypeError when the payload is not JSON, RangeError above `PAYLOAD_BYTES_MAX` or when the salt
- * is not of `SALT_BYTES`.
+ * @throws TypeError when the payload is not JSON, RangeError above `PAYLOAD_BYTES_MAX` or when the
+ * salt is not of `SALT_BYTES`.
  */
 export function commitPayload(salt: Uint8Array, payload: unknown): Buffer {
   if (salt.length !== SALT_BYTES) throw new RangeError(`a salt has ${SALT_BYTES} bytes`)
@@ -110,8 +110,8 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const HASH_HEX = /^[0-9a-f]{64}$/
 const TRACE = /^[0-9a-f]{32}$/
 
-// Only what the chain and the proofs rest on is checked here. How a name or an action is spelled is the
-// business of the contracts, which may grow.
+// Only what the chain and the proofs rest on is checked here. How a name or an action is spelled is
+// the business of the contracts, which may grow.
 const RULES: Readonly<Record<keyof LeafEntry, (value: unknown) => boolean>> = {
   v: (value) => value === 1,
   source: isText,

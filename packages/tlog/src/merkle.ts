@@ -18,7 +18,10 @@ export function leafHash(entry: Uint8Array): Buffer {
 // One scratch buffer for all calls: hashing is synchronous, and allocating 65 bytes costs as much.
 const nodeInput = Buffer.alloc(1 + 2 * HASH_BYTES, 1)
 
-/** The hash of an inner node: SHA-256(0x01 ‖ left ‖ right). Throws RangeError unless both are 32 bytes. */
+/**
+ * The hash of an inner node: SHA-256(0x01 ‖ left ‖ right). Throws RangeError unless both are 32
+ * bytes.
+ */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
   if (left.length !== HASH_BYTES || right.length !== HASH_BYTES) {
     throw new RangeError('a node has two children of 32 bytes each')
@@ -34,8 +37,8 @@ export function rootOf(leafHashes: readonly Buffer[]): Buffer {
 }
 
 /**
- * What is needed of a tree to append to it: the roots of its perfect subtrees, the widest (leftmost)
- * first, one for each bit set in `size`. Never changed in place.
+ * What is needed of a tree to append to it: the roots of its perfect subtrees, the widest
+ * (leftmost) first, one for each bit set in `size`. Never changed in place.
  */
 export interface Frontier {
   /** Leaves so far, at most Number.MAX_SAFE_INTEGER. */
@@ -48,7 +51,9 @@ export function emptyFrontier(): Frontier {
   return { size: 0, nodes: [] }
 }
 
-/** The frontier after these leaf hashes were appended in order. `frontier` itself stays as it was. */
+/**
+ * The frontier after these leaf hashes were appended in order. `frontier` itself stays as it was.
+ */
 export function extendFrontier(frontier: Frontier, leafHashes: readonly Uint8Array[]): Frontier {
   const nodes = [...frontier.nodes]
   let size = frontier.size
@@ -114,8 +119,8 @@ function pop(nodes: Buffer[]): Buffer {
 }
 
 /**
- * For each hash of a proof, in its order, the full subtrees that it joins, the widest first. A caller
- * that stores nodes far away fetches `plan.flat()` in one batch and gives the answers to
+ * For each hash of a proof, in its order, the full subtrees that it joins, the widest first. A
+ * caller that stores nodes far away fetches `plan.flat()` in one batch and gives the answers to
  * `assembleProof`; one that has them at hand calls `inclusionProof` or `consistencyProof`.
  */
 export type ProofPlan = readonly (readonly NodeAt[])[]
@@ -178,7 +183,9 @@ export function assembleProof(plan: ProofPlan, hashes: readonly Buffer[]): Buffe
 /** Gives the hash of a node that is at hand; see `NodeAt` for which. */
 export type HashAt = (level: number, index: number) => Buffer
 
-/** The inclusion proof of leaf `index` in a tree of `size` leaves, from the leaf's sibling upward. */
+/**
+ * The inclusion proof of leaf `index` in a tree of `size` leaves, from the leaf's sibling upward.
+ */
 export function inclusionProof(size: number, index: number, hashAt: HashAt): Buffer[] {
   return proofOf(planInclusion(size, index), hashAt)
 }
@@ -201,7 +208,10 @@ export interface InclusionClaim {
   readonly root: Uint8Array
 }
 
-/** Whether `proof` shows that the leaf stands at `index` under `root` (RFC 9162, 2.1.3.2). Never throws. */
+/**
+ * Whether `proof` shows that the leaf stands at `index` under `root` (RFC 9162, 2.1.3.2). Never
+ * throws.
+ */
 export function verifyInclusion(claim: InclusionClaim): boolean {
   const { index, size, proof, root } = claim
   if (!isSize(size) || !isSize(index) || index >= size) return false
@@ -228,7 +238,9 @@ export interface ConsistencyClaim {
   readonly proof: readonly Uint8Array[]
 }
 
-/** Whether `proof` shows that the new tree extends the old one (RFC 9162, 2.1.4.2). Never throws. */
+/**
+ * Whether `proof` shows that the new tree extends the old one (RFC 9162, 2.1.4.2). Never throws.
+ */
 export function verifyConsistency(claim: ConsistencyClaim): boolean {
   const { oldSize, newSize, oldRoot, newRoot, proof } = claim
   if (!isSize(oldSize) || !isSize(newSize) || oldSize > newSize) return false

@@ -68,7 +68,10 @@ export function keyIdOf(name: string, type: SignatureType, publicKey: Uint8Array
   return hash('sha256', input, 'buffer').readUInt32BE()
 }
 
-/** The signer of an Ed25519 seed of 32 bytes. Throws TypeError for a wrong name, RangeError for a wrong seed. */
+/**
+ * The signer of an Ed25519 seed of 32 bytes. Throws TypeError for a wrong name, RangeError for a
+ * wrong seed.
+ */
 export function signerFromSeed(
   name: string,
   seed: Uint8Array,
@@ -95,7 +98,9 @@ export function generateVkey(
   return `${name}+${hexOf(keyIdOf(name, type, publicKey))}+${key}`
 }
 
-/** The verifier of a verifier key. Throws TypeError unless it is well-formed and its id is its own. */
+/**
+ * The verifier of a verifier key. Throws TypeError unless it is well-formed and its id is its own.
+ */
 export function parseVkey(vkey: string): Verifier {
   // A name has no plus sign, but the base64 of the key may.
   const [, name, id, encoded] = /^([^+]+)\+([0-9a-f]{8})\+(.+)$/.exec(vkey) ?? []
@@ -126,8 +131,9 @@ export function signNote(text: string, signer: Signer): string {
 }
 
 /**
- * A witness's cosignature/v1 line, to be appended to a note of `text`: it vouches that at `timeSeconds`,
- * whole seconds since 1970, the witness had seen this checkpoint and none that contradicts it.
+ * A witness's cosignature/v1 line, to be appended to a note of `text`: it vouches that at
+ * `timeSeconds`, whole seconds since 1970, the witness had seen this checkpoint and none that
+ * contradicts it.
  */
 export function cosign(text: string, signer: Signer, timeSeconds: number): string {
   if (signer.type !== COSIGNATURE) throw new TypeError('a cosignature is made by a key of type 4')
@@ -147,11 +153,11 @@ function signatureLine(signer: Signer, signature: Uint8Array): string {
 }
 
 /**
- * Opens a signed note as Go's `note.Open` does: lines of unknown keys are set aside, a repeated line is
- * counted once, and one bad signature of a known key rejects the whole note.
+ * Opens a signed note as Go's `note.Open` does: lines of unknown keys are set aside, a repeated
+ * line is counted once, and one bad signature of a known key rejects the whole note.
  *
- * @throws NoteError `malformed` when it is not a note, `invalid-signature` when a known key did not sign
- * this text, `unverified` when no known key signed at all.
+ * @throws NoteError `malformed` when it is not a note, `invalid-signature` when a known key did not
+ * sign this text, `unverified` when no known key signed at all.
  */
 export function openNote(note: string | Uint8Array, verifiers: readonly Verifier[]): OpenedNote {
   const { text, lines } = splitNote(typeof note === 'string' ? note : decodeUtf8(note))
@@ -230,7 +236,7 @@ function signedBytes(text: string): Buffer {
   return Buffer.from(text)
 }
 
-// eslint-disable-next-line no-control-regex
+// eslint-disable-next-line no-control-regex -- control characters are what a note must not hold
 const UNFIT = /[\u0000-\u0009\u000b-\u001f]|\p{Surrogate}/u
 
 function checkCharacters(text: string): void {

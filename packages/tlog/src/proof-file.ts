@@ -6,7 +6,10 @@ const HEADER = 'c2sp.org/tlog-proof@v1'
 /** Hashes of one inclusion proof at most: no tree is higher. */
 export const PROOF_HASHES_MAX = 63
 
-/** Characters of a proof file at most: an entry, 63 hashes and a hundred signatures fit several times. */
+/**
+ * Characters of a proof file at most: an entry, 63 hashes and a hundred signatures fit several
+ * times.
+ */
 export const PROOF_CHARACTERS_MAX = 1_048_576
 
 /** What a `.tlog-proof` file holds (C2SP tlog-proof@v1). */
@@ -17,13 +20,15 @@ export interface ProofFile {
   readonly index: number
   /** The inclusion proof, 32 bytes each, from the leaf's sibling upward. */
   readonly hashes: readonly Buffer[]
-  /** The signed checkpoint, verbatim. Absent in the pending form, which then has no hashes either. */
+  /**
+   * The signed checkpoint, verbatim. Absent in the pending form, which then has no hashes either.
+   */
   readonly checkpoint?: string
 }
 
 /**
- * The text of a proof file. Without a checkpoint it is the pending form: sealed, but not yet covered by
- * a signed checkpoint. The same lines, with nothing after the blank one.
+ * The text of a proof file. Without a checkpoint it is the pending form: sealed, but not yet
+ * covered by a signed checkpoint. The same lines, with nothing after the blank one.
  *
  * @throws TypeError when a field does not fit.
  */

@@ -146,12 +146,44 @@ test.each([
   expect(statusOf({ text, disclosure: disclosed })).toBe('malformed')
 })
 
+const committed = { ...payload, sum: 9007199254740992 }
+const exact = JSON.stringify({ salt: salt.toString('hex'), payload: committed })
+
+test.each([
+  [
+    'a rounded number',
+    exact.replace('740992', '740993'),
+    'the number 9007199254740993 is not exact',
+  ],
+  [
+    'a key that is overridden',
+    exact.replace('{"text"', '{"text":"bye","text"'),
+    'the key "text" stands there twice',
+  ],
+  [
+    'a payload before the payload',
+    exact.replace('{', '{"payload":{"text":"bye"},'),
+    'the key "payload" stands there twice',
+  ],
+])('a disclosure that a person reads differently is malformed: %s', (_, disclosed, why) => {
+  const commitment = commitPayload(salt, committed).toString('hex')
+  const receipt = givenReceipt(givenChain(3, { payload: commitment }), 2)
+
+  expect(statusOf({ text: receipt, disclosure: exact })).toBe('valid')
+  expect(verifyReceipt({ text: receipt, vkey, disclosure: disclosed })).toMatchObject({
+    status: 'malformed',
+    reason: `The file is not a disclosure: ${why}.`,
+    isPayloadVerified: false,
+  })
+})
+
 const target = redactionTarget({ source: 'bridge', id: '0193a0b0-1111-7000-8000-000000000005' })
+const redaction = { source: 'audit-ledger', action: 'payload.redacted', target }
 const erased = (changes: Partial<LeafEntry>, index = 11) =>
   JSON.stringify({ redacted: true, receipt: givenReceipt(givenChain(12, changes), index) })
 
 test('an erased payload is redacted when the same log holds the entry that says so', () => {
-  const redacted = erased({ action: 'payload.redacted', target })
+  const redacted = erased(redaction)
 
   expect(verifyReceipt({ text, vkey, disclosure: redacted })).toMatchObject({
     status: 'redacted',
@@ -163,14 +195,16 @@ test('an erased payload is redacted when the same log holds the entry that says 
 })
 
 test.each([
-  ['another act', erased({ target })],
-  ['of another entry', erased({ action: 'payload.redacted', target: `${target}0` })],
-  ['in another chain', erased({ action: 'payload.redacted', target, chain: 'other' })],
+  ['another act', erased({ ...redaction, action: 'x.y' })],
+  ['by another service', erased({ ...redaction, source: 'bridge' })],
+  ['that is only meant', erased({ ...redaction, phase: 'intent' })],
+  ['of another entry', erased({ ...redaction, target: `${target}0` })],
+  ['in another chain', erased({ ...redaction, chain: 'other' })],
   [
     'before the entry',
     JSON.stringify({
       redacted: true,
-      receipt: givenReceipt(givenChain(3, { action: 'payload.redacted', target }), 2),
+      receipt: givenReceipt(givenChain(3, redaction), 2),
     }),
   ],
   ['of its own proof', JSON.stringify({ redacted: true, receipt: text })],
@@ -178,7 +212,7 @@ test.each([
     'signed by another key',
     JSON.stringify({
       redacted: true,
-      receipt: givenReceipt(givenChain(12, { action: 'payload.redacted', target }), 11, {
+      receipt: givenReceipt(givenChain(12, redaction), 11, {
         signer: elsewhere,
       }),
     }),
@@ -188,8 +222,8 @@ test.each([
 })
 
 test('an erasure that is not anchored yet is not redacted yet', () => {
-  const redaction = givenChain(12, { action: 'payload.redacted', target }).at(-1)
-  const receipt = formatProof({ extra: redaction ?? Buffer.alloc(0), index: 11, hashes: [] })
+  const sealed = givenChain(12, redaction).at(-1)
+  const receipt = formatProof({ extra: sealed ?? Buffer.alloc(0), index: 11, hashes: [] })
 
   expect(statusOf({ text, disclosure: JSON.stringify({ redacted: true, receipt }) })).toBe(
     'not-anchored',

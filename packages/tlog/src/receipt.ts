@@ -1,13 +1,16 @@
 import { parseCheckpoint, type Checkpoint } from './checkpoint.ts'
 import { commitPayload, decodeEntry, type LeafEntry } from './entry.ts'
+import { parseExactJson } from './exact-json.ts'
 import { leafHash, verifyInclusion } from './merkle.ts'
 import { ED25519, NoteError, openNote, parseVkey, type Verifier } from './note.ts'
 import { parseProof, type ProofFile } from './proof-file.ts'
 
 /**
  * What is known of a receipt.
- * - `valid`: the key's owner signed a log that holds this entry, and the payload, if one was disclosed.
- * - `not-anchored`: sealed, as the file says, but no signed checkpoint covers it yet. Nothing is proved.
+ * - `valid`: the key's owner signed a log that holds this entry, and the payload, if one was
+ * disclosed.
+ * - `not-anchored`: sealed, as the file says, but no signed checkpoint covers it yet. Nothing is
+ * proved.
  * - `diverged`: well-formed, and not true: another log, another tree, another payload.
  * - `redacted`: `valid`, and the same log holds the entry that says the payload was erased.
  * - `malformed`: not a receipt, or not a disclosure.
@@ -45,6 +48,9 @@ export interface ReceiptVerdict {
 /** The action of the entry by which the ledger records that a payload and its salt were erased. */
 export const REDACTED_ACTION = 'payload.redacted'
 
+/** The service that records erasures; what another says of one counts for nothing. */
+export const REDACTING_SOURCE = 'audit-ledger'
+
 /** The target of the entry that records the erasure of this entry's payload. */
 export function redactionTarget(entry: Pick<LeafEntry, 'source' | 'id'>): string {
   return `entry:${entry.source}/${entry.id}`
@@ -53,8 +59,8 @@ export function redactionTarget(entry: Pick<LeafEntry, 'source' | 'id'>): string
 /**
  * Judges a receipt by nothing but the log's public key: no network, no clock.
  *
- * @throws TypeError when `vkey` is not the verifier key of a log. Whatever the receipt or the disclosure
- * holds is a verdict and never an exception.
+ * @throws TypeError when `vkey` is not the verifier key of a log. Whatever the receipt or the
+ * disclosure holds is a verdict and never an exception.
  */
 export function verifyReceipt(claim: ReceiptClaim): ReceiptVerdict {
   const verifier = parseVkey(claim.vkey)
@@ -118,9 +124,12 @@ interface Disclosed {
 function judgeDisclosure(disclosed: Disclosed): ReceiptVerdict {
   const { proved, entry } = disclosed
   if (proved.status === 'diverged' || proved.status === 'malformed') return proved
-  const fields = parseDisclosure(disclosed.text)
-  if (fields === undefined) {
-    return { ...proved, status: 'malformed', reason: 'The disclosure is not in a known form.' }
+  let fields: Disclosure
+  try {
+    fields = parseDisclosure(disclosed.text)
+  } catch (fault) {
+    const reason = `The file is not a disclosure: ${messageOf(fault)}.`
+    return { ...proved, status: 'malformed', reason }
   }
   if ('receipt' in fields) return judgeRedaction(disclosed, fields.receipt)
   if (!isCommitted(entry, fields)) {
@@ -139,8 +148,8 @@ function isCommitted(entry: LeafEntry, { salt, payload }: { salt: string; payloa
   }
 }
 
-// That a payload is gone is believed of nobody's word, only of the log itself: by a later entry of the
-// same chain that names this one, proved like any other.
+// That a payload is gone is believed of nobody's word, only of the log itself: by a later entry of
+// the same chain that names this one, proved like any other.
 function judgeRedaction(disclosed: Disclosed, receipt: string): ReceiptVerdict {
   const { proved, entry } = disclosed
   const { entry: redaction, ...redacted } = judgeProof(receipt, disclosed.verifier)
@@ -148,12 +157,16 @@ function judgeRedaction(disclosed: Disclosed, receipt: string): ReceiptVerdict {
     const reason = `The receipt of the redaction: ${redacted.reason}`
     return { ...proved, status: redacted.status, reason }
   }
+  // Every service chooses its own actions and targets; only the ledger's fact is an erasure done.
+  const isErasure =
+    redaction.source === REDACTING_SOURCE &&
+    redaction.phase === 'fact' &&
+    redaction.action === REDACTED_ACTION
   const isOfThisEntry =
-    redaction.action === REDACTED_ACTION &&
     redaction.target === redactionTarget(entry) &&
     redaction.chain === entry.chain &&
     redaction.seq > entry.seq
-  if (!isOfThisEntry) {
+  if (!isErasure || !isOfThisEntry) {
     return { ...proved, status: 'diverged', reason: 'The redaction is not of this entry.' }
   }
   if (proved.status !== 'valid') return proved
@@ -163,18 +176,19 @@ function judgeRedaction(disclosed: Disclosed, receipt: string): ReceiptVerdict {
 
 type Disclosure = { salt: string; payload: unknown } | { receipt: string }
 
-function parseDisclosure(text: string): Disclosure | undefined {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    return undefined
-  }
-  if (typeof value !== 'object' || value === null) return undefined
+function parseDisclosure(text: string): Disclosure {
+  const value = parseExactJson(text)
+  if (typeof value !== 'object' || value === null) throw new TypeError('it is no JSON object')
   const { redacted, receipt, salt, payload } = value as Readonly<Record<string, unknown>>
-  if (redacted === true) return typeof receipt === 'string' ? { receipt } : undefined
-  if (typeof salt !== 'string' || !/^[0-9a-f]{64}$/.test(salt)) return undefined
-  return payload === undefined ? undefined : { salt, payload }
+  if (redacted === true) {
+    if (typeof receipt !== 'string') throw new TypeError('it has no receipt of the redaction')
+    return { receipt }
+  }
+  if (typeof salt !== 'string' || !/^[0-9a-f]{64}$/.test(salt)) {
+    throw new TypeError('its salt is not 64 hex digits')
+  }
+  if (payload === undefined) throw new TypeError('it has no payload')
+  return { salt, payload }
 }
 
 function verdict(

@@ -1,13 +1,15 @@
-/** Names the root of the full subtree of 2^`level` leaves that starts at leaf `index` × 2^`level`. */
+/**
+ * Names the root of the full subtree of 2^`level` leaves that starts at leaf `index` × 2^`level`.
+ */
 export interface NodeAt {
   readonly level: number
   readonly index: number
 }
 
 /**
- * The fewest full subtrees that cover the leaves from `begin` up to `end`, the widest first. `begin`
- * is the place of a split: a multiple of a power of two at least as wide as the range, so that the
- * widest subtree that still fits always starts where it must.
+ * The fewest full subtrees that cover the leaves from `begin` up to `end`, the widest first.
+ * `begin` is the place of a split: a multiple of a power of two at least as wide as the range, so
+ * that the widest subtree that still fits always starts where it must.
  */
 export function fullSubtrees(begin: number, end: number): NodeAt[] {
   const nodes: NodeAt[] = []

@@ -15,7 +15,10 @@ export interface TileName {
   readonly width: number
 }
 
-/** How many full tiles a level has in a tree of some size, and how wide the partial one after them is. */
+/**
+ * How many full tiles a level has in a tree of some size, and how wide the partial one after them
+ * is.
+ */
 export interface TileLevel {
   readonly level: number
   readonly full: number
@@ -23,7 +26,10 @@ export interface TileLevel {
   readonly partialWidth: number
 }
 
-/** The path under which a C2SP tlog-tiles log serves it. Throws RangeError for a name that cannot be. */
+/**
+ * The path under which a C2SP tlog-tiles log serves it. Throws RangeError for a name that cannot
+ * be.
+ */
 export function tilePath(tile: TileName): string {
   const { level, index, width } = tile
   const isLevel =
@@ -64,8 +70,8 @@ function groupDigits(index: number): string {
 }
 
 /**
- * Every level that a tree of `size` leaves has, from 0 upward; a bundle is named like a tile of level 0.
- * A level's hash counts only once its 256^level leaves are all there.
+ * Every level that a tree of `size` leaves has, from 0 upward; a bundle is named like a tile of
+ * level 0. A level's hash counts only once its 256^level leaves are all there.
  */
 export function tileLevels(size: number): TileLevel[] {
   const levels: TileLevel[] = []
@@ -77,7 +83,10 @@ export function tileLevels(size: number): TileLevel[] {
   return levels
 }
 
-/** How many hashes tile `index` of `level` holds in a tree of `size` leaves: 0 when it does not exist. */
+/**
+ * How many hashes tile `index` of `level` holds in a tree of `size` leaves: 0 when it does not
+ * exist.
+ */
 export function tileWidth(size: number, tile: { level: number; index: number }): number {
   const hashes = Math.floor(size / TILE_WIDTH ** tile.level)
   return Math.min(TILE_WIDTH, Math.max(0, hashes - tile.index * TILE_WIDTH))
@@ -118,7 +127,9 @@ export function encodeEntryBundle(entries: readonly Uint8Array[]): Buffer {
   )
 }
 
-/** The first `width` entries of a bundle, which must hold at least as many and end with an entry. */
+/**
+ * The first `width` entries of a bundle, which must hold at least as many and end with an entry.
+ */
 export function decodeEntryBundle(bytes: Uint8Array, width: number): Buffer[] {
   checkWidth(width)
   const buffer = Buffer.from(bytes)
