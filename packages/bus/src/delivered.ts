@@ -1,6 +1,6 @@
 import type { Msg } from '@nats-io/transport-node'
 import type { Delivery } from './bus.ts'
-import { MESSAGE_ID_HEADER } from './wire.ts'
+import { MESSAGE_ID_HEADER, messageIdOf } from './wire.ts'
 
 /** A message as a consumer got it, and the four answers to it. */
 export interface Delivered {
@@ -29,7 +29,7 @@ export function openDelivered(msg: Msg): Delivered {
   const tokens = (msg.reply ?? '').split('.')
   const at = tokens.length === 9 ? 2 : 4
   const [stream, , deliveries, streamSequence, , storedAtNanos = '0'] = tokens.slice(at)
-  const messageId = msg.headers?.get(MESSAGE_ID_HEADER)
+  const storedId = msg.headers?.get(MESSAGE_ID_HEADER) ?? ''
   const receivedAt = performance.now()
   let isAnswered = false
 
@@ -41,7 +41,7 @@ export function openDelivered(msg: Msg): Delivered {
 
   return {
     delivery: {
-      messageId: messageId || `${stream}:${streamSequence}`,
+      messageId: messageIdOf(msg.subject, storedId) || `${stream}:${streamSequence}`,
       deliveries: Number(deliveries),
       subject: msg.subject,
       streamSequence: Number(streamSequence),

@@ -1,5 +1,6 @@
 import { AppError } from '@mumega/errors'
-import { RIGHTS, type ServiceRights } from '@mumega/contracts/topology'
+import { auditAppend } from '@mumega/contracts/audit'
+import { RIGHTS, type ServiceRights, STREAMS } from '@mumega/contracts/topology'
 import { JS_API, LIVE_PREFIX, pullSubjectOf, SERVICE_JS_API } from './topology-names.ts'
 import { INBOX_PREFIX, SERVER_PAYLOAD_BYTES_MAX } from './wire.ts'
 
@@ -160,8 +161,10 @@ function rightsOf(service: string): ServiceRights {
   throw new AppError('bus.unknown-service', 'bug', `${service} has no rights on the bus.`)
 }
 
+/** What a service stores: in each stream, the subjects of its own domain. */
 function storedBy(service: string): string[] {
-  return ['evt', 'aud', 'bus', 'wake'].map((kind) => `${kind}.${service}.>`)
+  const subjects = Object.values(STREAMS).flatMap((stream) => stream.subjects)
+  return subjects.map((subject) => subject.replace('>', `${service}.>`))
 }
 
 function nextOf(stream: string, consumer: string): string {

@@ -47,6 +47,16 @@ test('a larger pack that begins with the same intent is not taken for the smalle
   expect(same?.messageId).toBe(small?.messageId)
 })
 
+test('a pack into whose middle a row came late is not taken for the one without it', () => {
+  const [first, late, last] = givenIntents(3)
+  if (first === undefined || late === undefined || last === undefined) throw new Error('three')
+
+  const [without] = packed([first, last])
+  const [within] = packed([first, late, last])
+
+  expect(within?.messageId).not.toBe(without?.messageId)
+})
+
 test('a row that is no intent closes the pack before it, so that the order holds', () => {
   const event = { ...givenIntent(3), audit: false, subject: 'aud.bridge.v1.other' }
 

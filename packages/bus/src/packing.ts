@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { OutboxMessage } from './relay.ts'
 import type { StoredMessage } from './publishing.ts'
 
@@ -13,20 +14,22 @@ const PACK_BYTES_MAX = 524_288
  * The publications of one stream's rows, in the same order. Neighbouring audit intents share a
  * message: the ledger commits them together, and a message costs it more than an intent.
  *
- * A pack's id names its first and its last intent, hence its content: were it only the first's, a
- * larger pack after a restart would count as the smaller one's duplicate, and the rest be lost.
+ * A pack's id is the hash of its content. An id made of some of its intents is not enough: a row that
+ * commits late may come between two that were published, and a pack that holds it would count as
+ * the duplicate of one that does not.
  */
 export function packed(rows: readonly OutboxMessage[]): Publication[] {
   const publications: Publication[] = []
   let pack: { rows: OutboxMessage[]; texts: string[]; bytes: number } | undefined
 
   function closePack(): void {
-    const [first, last] = [pack?.rows[0], pack?.rows.at(-1)]
-    if (pack === undefined || first === undefined || last === undefined) return
+    const first = pack?.rows[0]
+    if (pack === undefined || first === undefined) return
+    const body = Buffer.from(`{"intents":[${pack.texts.join(',')}]}`)
     publications.push({
       subject: first.subject,
-      messageId: first === last ? first.messageId : `${first.messageId}..${last.messageId}`,
-      body: Buffer.from(`{"intents":[${pack.texts.join(',')}]}`),
+      messageId: hash('sha256', body, 'hex'),
+      body,
       headers: first.headers,
       positions: pack.rows.map(({ position }) => position),
     })

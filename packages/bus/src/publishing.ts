@@ -9,7 +9,7 @@ import { asBusError, busUnavailable, tooLarge } from './errors.ts'
 import type { Link } from './link.ts'
 import { streamOf } from './topology-names.ts'
 import { validatorOf } from './validation.ts'
-import { encode, EVENT_BYTES_MAX, TRACE_HEADER } from './wire.ts'
+import { encode, EVENT_BYTES_MAX, storedIdOf, TRACE_HEADER } from './wire.ts'
 
 const ACK_MS_MAX = 5_000
 
@@ -65,7 +65,7 @@ export async function store(connection: NatsConnection, message: StoredMessage):
     if (traceparent !== undefined) hdrs.set(TRACE_HEADER, traceparent)
     try {
       await jetstream(connection).publish(subject, body, {
-        msgID: messageId,
+        msgID: storedIdOf(subject, messageId),
         headers: hdrs,
         timeout: ACK_MS_MAX,
         expect: { streamName: streamOf(subject) },

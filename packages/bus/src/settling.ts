@@ -11,7 +11,7 @@ import type { Delivered } from './delivered.ts'
 import type { Link } from './link.ts'
 import { store } from './publishing.ts'
 import { validatorOf } from './validation.ts'
-import { decode, encode, MESSAGE_ID_HEADER, TRACE_HEADER } from './wire.ts'
+import { decode, encode, MESSAGE_ID_HEADER, messageIdOf, TRACE_HEADER } from './wire.ts'
 
 /** A durable consumer and what this service does with its messages. */
 export interface Consumer {
@@ -137,7 +137,7 @@ export async function retry(
   const headers: MsgHdrs = natsHeaders()
   for (const [name, text] of Object.entries(letter.headers)) headers.set(name, text)
   const delivery = {
-    messageId: letter.headers[MESSAGE_ID_HEADER] ?? '',
+    messageId: messageIdOf(letter.subject, letter.headers[MESSAGE_ID_HEADER] ?? ''),
     deliveries: 1,
     subject: letter.subject,
     streamSequence: Number(letter.headers[STREAM_SEQUENCE_HEADER] ?? 0),

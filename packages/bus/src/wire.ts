@@ -97,3 +97,18 @@ function detailsOf(value: unknown): Record<string, string | number | boolean> {
   }
   return details
 }
+
+/**
+ * The id by which a stream tells duplicates. A stream has one namespace of ids for all who publish
+ * into it: without the subject, which only its own service may use, one service could take
+ * another's id and have its message dropped as a duplicate.
+ */
+export function storedIdOf(subject: string, messageId: string): string {
+  return `${subject}:${messageId}`
+}
+
+/** The publisher's own id out of a stored one. */
+export function messageIdOf(subject: string, storedId: string): string {
+  const prefix = storedIdOf(subject, '')
+  return storedId.startsWith(prefix) ? storedId.slice(prefix.length) : storedId
+}

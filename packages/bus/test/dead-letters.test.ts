@@ -63,7 +63,7 @@ test('a message is given up after its last delivery, with reason, bytes and plac
     service: 'gateway',
     consumer: consumer.name,
     subject: written.subject,
-    headers: { 'Mumega-To': 'kasra', 'Nats-Msg-Id': 'hopeless' },
+    headers: { 'Mumega-To': 'kasra', 'Nats-Msg-Id': `${written.subject}:hopeless` },
     reason: 'bus.bug: TypeError',
     deliveries: DELIVERIES_MAX,
   })

@@ -1,8 +1,10 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { afterAll, expect, test } from '@jest/globals'
 import { messageAccepted } from '@mumega/contracts/bridge'
+import { deadLettered } from '@mumega/contracts/dead-letters'
 import { tokenRevoked } from '@mumega/contracts/gateway'
 import { eventually } from '@mumega/testkit'
+import { givenLetter } from './consumers.ts'
 import { givenNats, happened } from './given.ts'
 
 const ground = await givenNats()
@@ -34,6 +36,16 @@ test('the same message id is stored once', async () => {
   await bridge.publish(happened, { number: 2 }, { messageId: 'another' })
 
   expect(await storedOn(happened.subject)).toBe(2)
+})
+
+test('an id that another service has used is free for every other', async () => {
+  const greeted = deadLettered('gateway')
+  const letter = givenLetter('shared')
+
+  await bridge.publish(happened, { number: 3 }, { messageId: 'shared' })
+  await gateway.publish(greeted, letter, { messageId: 'shared' })
+
+  expect(await storedOn(greeted.subject)).toBe(1)
 })
 
 test('a payload that breaks its contract is not published, and its field is named', async () => {

@@ -70,7 +70,12 @@ const HEARD = [...new Set(Object.values(RIGHTS).flatMap(({ hears }) => hears))]
 /** Subjects to try to publish on. */
 export function publishable(service: string): { granted: string[]; forbidden: string[] } {
   const candidates = SERVICES.flatMap((other) => [
-    ...KINDS.map((kind) => ({ subject: `${kind}.${other}.v1.x`, may: other === service })),
+    ...KINDS.map((kind) => ({
+      subject: `${kind}.${other}.v1.x`,
+      // What the ledger does not consume would be stored and never read.
+      may: other === service && kind !== 'aud',
+    })),
+    { subject: `aud.${other}.v1.append`, may: other === service },
     { subject: `rpc.${other}.v1.x`, may: RIGHTS[service]?.calls.includes(other) === true },
     { subject: `_INBOX_${other}.reply`, may: false },
     ...HEARD.map((heard) => ({ subject: `live.${heard}`, may: false })),

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
 import { v7 as uuidv7 } from 'uuid'
-import { Compile } from 'typebox/compile'
+import type { TSchema } from 'typebox'
+import { Compile, type Validator } from 'typebox/compile'
 import type { Clock } from '@mumega/config/clock'
 import { auditAppend, AuditIntent } from '@mumega/contracts/audit'
 import type { EventContract, PayloadOf } from '@mumega/contracts/define'
@@ -55,7 +56,14 @@ export interface ActOptions {
 
 const AUDIT_PAYLOAD_BYTES_MAX = 65_536
 const ROWS_MAX = 2_000
-const intentCheck = Compile(AuditIntent)
+const EVENT_BYTES_MAX = 524_288
+const checks = new WeakMap<TSchema, Validator>()
+
+function checkOf(schema: TSchema): Validator {
+  const check = checks.get(schema) ?? Compile(schema)
+  checks.set(schema, check)
+  return check
+}
 
 /** Pairs a contract with its payload, to be returned from an act. */
 export function outgoing<Contract extends EventContract>(
@@ -225,7 +233,7 @@ function intentRow(
   }
   // The number comes when the relay first claims the row; any valid one stands in for the check.
   if (
-    !intentCheck.Check({ ...intent, number: 1 }) ||
+    !checkOf(AuditIntent).Check({ ...intent, number: 1 }) ||
     (intent.phase === 'outcome') !== 'of' in intent
   ) {
     throw new Error(`the audit record ${audit.action} of ${audit.target} does not fit its contract`)
@@ -252,11 +260,17 @@ function intentRow(
 const AUDIT_SUBJECT = auditAppend('self').subject
 
 function eventRow(event: OutgoingEvent, traceparent: string | undefined): OutboxRow {
+  const { subject, payload: schema } = event.contract
+  const payload = JSON.stringify(event.payload)
+  // Here and not in the relay: what cannot be published would hold up everything behind it.
+  if (!checkOf(schema).Check(event.payload) || Buffer.byteLength(payload) > EVENT_BYTES_MAX) {
+    throw new Error(`the event ${subject} does not fit its contract, or ${EVENT_BYTES_MAX} bytes`)
+  }
   return {
     audit: false,
-    subject: event.contract.subject,
+    subject,
     message_id: uuidv7(),
-    payload: JSON.stringify(event.payload),
+    payload,
     headers: JSON.stringify({
       ...event.headers,
       ...(traceparent === undefined ? {} : { traceparent }),

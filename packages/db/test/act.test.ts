@@ -214,3 +214,19 @@ test('an act that waits for a row which somebody holds for too long is unavailab
   await holder.rollback()
   expect(await outboxOf(walletId)).toHaveLength(2)
 })
+
+test.each([
+  ['breaks its contract', { walletId: 7 }],
+  ['is too large to be published', { walletId: 'x'.repeat(524_288) }],
+])('an event that %s is refused with its change', async (_, payload) => {
+  const walletId = randomUUID()
+
+  const acting = act(db, asAcme(), async (trx) => {
+    await trx('wallets').insert({ wallet_id: walletId, tenant_id: 'acme', cents: 1 })
+    const event = { contract: walletOpened, payload, headers: {} }
+    return { reply: null, audit: [opened(walletId)], events: [event] }
+  })
+
+  await expect(acting).rejects.toThrow('does not fit its contract')
+  expect(await walletsOf(walletId)).toEqual([])
+})
