@@ -164,7 +164,11 @@ function rightsOf(service: string): ServiceRights {
 /** What a service stores: in each stream, the subjects of its own domain. */
 function storedBy(service: string): string[] {
   const subjects = Object.values(STREAMS).flatMap((stream) => stream.subjects)
-  return subjects.map((subject) => subject.replace('>', `${service}.>`))
+  // Of intents exactly the one subject that the ledger consumes: another would be stored and never
+  // read.
+  return subjects.map((subject) =>
+    subject === 'aud.>' ? auditAppend(service).subject : subject.replace('>', `${service}.>`),
+  )
 }
 
 function nextOf(stream: string, consumer: string): string {
