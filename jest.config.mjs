@@ -3,7 +3,10 @@
  * first.
  */
 export default {
-  testMatch: ['<rootDir>/{packages,services}/*/dist/**/*.test.js', '<rootDir>/test/dist/**/*.test.js'],
+  testMatch: [
+    '<rootDir>/{packages,services}/*/dist/**/*.test.js',
+    '<rootDir>/test/dist/**/*.test.js',
+  ],
   testEnvironment: 'node',
   transform: {},
   globalSetup: '<rootDir>/packages/testkit/dist/src/global-setup.js',

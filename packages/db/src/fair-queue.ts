@@ -16,9 +16,7 @@ export interface FairQueue {
   run<Result>(key: string, work: () => Promise<Result>): Promise<Result>
 }
 
-interface Waiter {
-  start(): void
-}
+type Waiter = () => void
 
 interface Lane {
   running: number
@@ -48,8 +46,7 @@ export function openFairQueue(options: FairQueueOptions): FairQueue {
 
   function toTheEnd(key: string, lane: Lane): void {
     lanes.delete(key)
-    const isIdle = lane.running === 0 && lane.waiting.length === 0
-    if (!isIdle) lanes.set(key, lane)
+    if (!isIdle(lane)) lanes.set(key, lane)
   }
 
   function startNext(): void {
@@ -57,7 +54,7 @@ export function openFairQueue(options: FairQueueOptions): FairQueue {
       const waiter = hasRoom(lane) ? lane.waiting.shift() : undefined
       if (waiter === undefined) continue
       begin(key, lane)
-      waiter.start()
+      waiter()
       return
     }
   }
@@ -70,17 +67,15 @@ export function openFairQueue(options: FairQueueOptions): FairQueue {
     if (waiting >= options.waitingMax) return Promise.reject(busy())
     waiting += 1
     return new Promise((resolve, reject) => {
-      const waiter: Waiter = {
-        start() {
-          clearTimeout(timer)
-          waiting -= 1
-          resolve()
-        },
+      const waiter: Waiter = () => {
+        clearTimeout(timer)
+        waiting -= 1
+        resolve()
       }
       const timer = setTimeout(() => {
         waiting -= 1
         lane.waiting.splice(lane.waiting.indexOf(waiter), 1)
-        if (lane.running === 0 && lane.waiting.length === 0) lanes.delete(key)
+        if (isIdle(lane)) lanes.delete(key)
         reject(busy())
       }, options.waitMs)
       lane.waiting.push(waiter)
@@ -102,6 +97,10 @@ export function openFairQueue(options: FairQueueOptions): FairQueue {
       }
     },
   }
+}
+
+function isIdle(lane: Lane): boolean {
+  return lane.running === 0 && lane.waiting.length === 0
 }
 
 function busy(): AppError {

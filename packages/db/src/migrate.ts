@@ -77,9 +77,12 @@ async function prepareSchema(
   const schema = schemaOf(service)
   const role = roleOf(service)
   const owner = `${role}_owner`
-  await changeRole(client, owner, `create role ${owner} nologin`)
+  await changeRole(client, owner, { create: `create role ${owner} nologin` })
   const login = `login noinherit password ${client.escapeLiteral(password)}`
-  await changeRole(client, role, `create role ${role} ${login}`, `alter role ${role} ${login}`)
+  await changeRole(client, role, {
+    create: `create role ${role} ${login}`,
+    alter: `alter role ${role} ${login}`,
+  })
   const database = client.escapeIdentifier(await currentDatabase(client))
   // The owner's tables are changed by migrations only, which act as the owner; nobody logs in as
   // it.
@@ -170,8 +173,7 @@ async function inTransaction(
 async function changeRole(
   client: Client,
   role: string,
-  create: string,
-  alter?: string,
+  { create, alter }: { create: string; alter?: string },
 ): Promise<void> {
   await retryRoleRace(async () => {
     const found = await client.query('select from pg_roles where rolname = $1', [role])

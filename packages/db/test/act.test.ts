@@ -123,26 +123,24 @@ test('the same request made twice, or eight times at once, is one act with one r
 })
 
 test.each([
-  ['other content', 'open-wallet', 'acme', { a: 2 }],
-  ['another command', 'close-wallet', 'acme', { a: 1 }],
-  ['another tenant', 'open-wallet', 'other', { a: 1 }],
-])(
-  'a request id used again with %s is refused and changes nothing',
-  async (_, command, tenantId, content) => {
-    const requestId = randomUUID()
-    await openWallet(randomUUID(), requestOf(requestId, { a: 1 }))
-    const options = asAcme({ requestId, command, content })
-    let ran = false
+  { what: 'other content', command: 'open-wallet', tenantId: 'acme', content: { a: 2 } },
+  { what: 'another command', command: 'close-wallet', tenantId: 'acme', content: { a: 1 } },
+  { what: 'another tenant', command: 'open-wallet', tenantId: 'other', content: { a: 1 } },
+])('a request id used again with $what is refused and changes nothing', async (again) => {
+  const { command, tenantId, content } = again
+  const requestId = randomUUID()
+  await openWallet(randomUUID(), requestOf(requestId, { a: 1 }))
+  const options = asAcme({ requestId, command, content })
+  let ran = false
 
-    const second = act(db, { ...options, context: { ...options.context, tenantId } }, async () => {
-      ran = true
-      return unchanged(null)
-    })
+  const second = act(db, { ...options, context: { ...options.context, tenantId } }, async () => {
+    ran = true
+    return unchanged(null)
+  })
 
-    await expect(second).rejects.toMatchObject({ code: 'db.request-id-reused', status: 422 })
-    expect(ran).toBe(false)
-  },
-)
+  await expect(second).rejects.toMatchObject({ code: 'db.request-id-reused', status: 422 })
+  expect(ran).toBe(false)
+})
 
 test('a request whose first attempt failed can be made again', async () => {
   const request = requestOf(randomUUID(), {})

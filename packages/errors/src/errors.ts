@@ -47,6 +47,7 @@ export class AppError extends Error {
   readonly kind: ErrorKind
   readonly details: Readonly<Record<string, string | number | boolean>>
 
+  // eslint-disable-next-line max-params -- the three are what every error has; the last is by name
   constructor(code: string, kind: ErrorKind, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'AppError'

@@ -37,7 +37,7 @@ export function positionAfter(description: string) {
   return Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description }))
 }
 
-export const PAGE_MAX = 200
+const PAGE_MAX = 200
 export const PAGE_DEFAULT = 50
 
 export const Limit = Type.Optional(

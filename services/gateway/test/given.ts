@@ -33,7 +33,7 @@ export interface Api {
   stop(): Promise<void>
 }
 
-export const ALL_SERVICES = ['audit-ledger', 'bridge', 'gateway']
+const ALL_SERVICES = ['audit-ledger', 'bridge', 'gateway']
 
 /** The real services, with limits that a test does not meet by accident. */
 export async function startApi(env: Record<string, string> = {}): Promise<Api> {
@@ -63,7 +63,7 @@ export async function startApi(env: Record<string, string> = {}): Promise<Api> {
 }
 
 /** Makes the call and reads the answer. */
-export async function send(url: string, call: Call): Promise<Answer> {
+async function send(url: string, call: Call): Promise<Answer> {
   const { method = 'GET', path, token, body, headers = {} } = call
   const response = await fetch(`${url}${path}`, {
     method,
