@@ -250,6 +250,23 @@ test(
   TEST_MS_MAX,
 )
 
+test(
+  'a service that cannot start is said with its last words, and nothing is left running',
+  async () => {
+    const dataDir = givenDataDir()
+
+    const run = start(dataDir, { BRIDGE_INBOX_UNREAD_MAX: 'many' })
+
+    expect((await run.ended()).code).toBe(1)
+    expect(run.output()).toMatch(/bridge did not start. Its last words:[^]*BRIDGE_INBOX_UNREAD_MAX/)
+    expect(run.output()).toContain('PostgreSQL stopped')
+    for (const name of ['run.lock', 'services.json', 'postgres/postmaster.pid']) {
+      expect(existsSync(join(dataDir, name))).toBe(false)
+    }
+  },
+  TEST_MS_MAX,
+)
+
 test.each([
   ['MUMEGA_PORT', 'eighty'],
   ['DATABASE_URL', 'mysql://localhost/x'],

@@ -8,6 +8,8 @@ const LAYERS = ['folder', 'database', 'bus', 'traces', 'service'] as const
 export interface Stoppable {
   name: string
   layer: (typeof LAYERS)[number]
+  /** Its place among its own layer, where that matters. */
+  order?: number
   stop: (graceMs?: number) => Promise<void>
 }
 
@@ -20,7 +22,11 @@ const GRACE_MS_MIN = 200
  */
 export function addRunning(running: Stoppable[], added: Stoppable): void {
   running.push(added)
-  running.sort((one, other) => LAYERS.indexOf(one.layer) - LAYERS.indexOf(other.layer))
+  running.sort(
+    (one, other) =>
+      LAYERS.indexOf(one.layer) - LAYERS.indexOf(other.layer) ||
+      (one.order ?? 0) - (other.order ?? 0),
+  )
 }
 
 /**

@@ -4,10 +4,8 @@ import { migrate } from '@mumega/db/migrate'
 import { startReceiver } from '@mumega/telemetry/receiver'
 import { generateVkey, signerFromSeed } from '@mumega/tlog/note'
 import type { Environment } from './config.ts'
-import { openDataFolder, writeRunFile, writeServicePids, type DataFolder } from './data-folder.ts'
-import { keepRunning, type Kept } from './keep-running.ts'
+import { openDataFolder, writeRunFile, type DataFolder } from './data-folder.ts'
 import { loadLedgerSeed } from './ledger-key.ts'
-import { openLogFile } from './log-file.ts'
 import { createOperator } from './operator.ts'
 import { migrationsDirOf } from './paths.ts'
 import { freePort, isPortFree } from './ports.ts'
@@ -17,7 +15,7 @@ import { replaceFile } from './replace-file.ts'
 import { loadSecrets } from './secrets.ts'
 import { portInUse, provideNats, providePostgres } from './servers.ts'
 import { serviceEnvironment, type Surroundings } from './service-environment.ts'
-import { startService, type ServiceProcess } from './service-process.ts'
+import { startServices } from './services.ts'
 import { dataDirOf, type Settings } from './settings.ts'
 import { addRunning, stopAll, type Stoppable } from './stop-all.ts'
 
@@ -75,7 +73,7 @@ async function start(options: SuiteOptions, keep: Keep): Promise<Suite> {
 
   const [operatorToken, services] = await together([
     showOperator(serviceEnvironment('gateway', surroundings, environment), progress),
-    startServices(options, { folder, surroundings, keep }),
+    startServices({ folder, surroundings, environment, progress, keep }),
   ])
   const gatewayUrl = String(services.get('gateway')?.current().ready['url'])
   const traces = settings.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
@@ -174,40 +172,4 @@ function timeOriginOf(folder: DataFolder): number {
   const file = folder.at('time-origin-ms')
   if (!existsSync(file)) replaceFile(file, `${Date.now()}\n`)
   return Number(readFileSync(file, 'utf8'))
-}
-
-interface Ground {
-  folder: DataFolder
-  surroundings: Surroundings
-  keep: Keep
-}
-
-async function startServices(
-  { environment, progress }: SuiteOptions,
-  { folder, surroundings, keep }: Ground,
-): Promise<Map<string, Kept<ServiceProcess>>> {
-  const services = new Map<string, Kept<ServiceProcess>>()
-  const pids: Record<string, number> = {}
-  for (const service of SERVICES) {
-    const log = openLogFile(folder.at('logs', `${service}.log`))
-    const kept = await keepRunning({
-      name: service,
-      log: progress.step,
-      lastWords: (process) => process.lastWords(),
-      async start() {
-        const process = await startService({
-          service,
-          environment: serviceEnvironment(service, surroundings, environment),
-          onLine: log.write,
-        })
-        pids[service] = process.pid
-        writeServicePids(folder, pids)
-        return process
-      },
-    })
-    services.set(service, kept)
-    keep({ name: service, layer: 'service', stop: kept.stop })
-    progress.step(`${service} serves (process ${kept.current().pid})`)
-  }
-  return services
 }
