@@ -37,7 +37,10 @@ export function parseCommand<O extends Options>(args: readonly string[], options
   }
 }
 
-/** The only element of `positionals`. Throws CommandError of exit code 64, naming `what` is expected. */
+/**
+ * The only element of `positionals`. Throws CommandError of exit code 64, naming `what` is
+ * expected.
+ */
 export function onlyArgument(positionals: readonly string[], what: string): string {
   const [argument, ...more] = positionals
   if (argument === undefined) throw usageError(`Name ${what}.`)

@@ -1,12 +1,24 @@
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Type, type Static } from 'typebox'
 import { readConfig } from '@mumega/config'
 
+// The repository's root folder, seen from this package's `dist/src`.
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
+
 export const configSchema = Type.Object({
   /** Where the local run keeps its data, and writes `run.json` and `log.vkey`. */
-  MUMEGA_DATA_DIR: Type.String({ default: '.mumega' }),
+  MUMEGA_DATA_DIR: Type.String({ minLength: 1, default: '.mumega' }),
 })
 export type Config = Static<typeof configSchema>
 
+/**
+ * The data folder is an absolute path then: a relative one starts at the repository as it does for
+ * the supervisor, so that both mean the same folder wherever the program is called.
+ *
+ * @throws config.invalid naming the variable that is wrong
+ */
 export function loadConfig(environment: Readonly<Record<string, string | undefined>>): Config {
-  return readConfig(configSchema, environment)
+  const config = readConfig(configSchema, environment)
+  return { ...config, MUMEGA_DATA_DIR: resolve(ROOT, config.MUMEGA_DATA_DIR) }
 }

@@ -12,8 +12,8 @@ export interface LogKey {
 }
 
 /**
- * The verifier key to judge a receipt by: what `--vkey` gives, as text or as a file, else the key of the
- * local run.
+ * The verifier key to judge a receipt by: what `--vkey` gives, as text or as a file, else the key
+ * of the local run.
  *
  * @throws CommandError of exit code 64 when there is none
  */

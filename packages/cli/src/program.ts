@@ -25,10 +25,16 @@ export async function runProgram(
 ): Promise<Outcome> {
   const [name, ...rest] = args
   if (name === undefined) throw new CommandError(EXIT_USAGE, HELP.trimEnd())
-  if (name === 'help' || args.includes('--help') || args.includes('-h')) {
-    return { exitCode: 0, output: HELP }
-  }
+  if (asksForHelp(args)) return { exitCode: 0, output: HELP }
   const command = COMMANDS.find((known) => known.name === name)
   if (command === undefined) throw usageError(`There is no command "${name}".`)
   return command.run(rest, loadConfig(environment))
+}
+
+// Only alone, or alone after a command: a file that happens to be named `-h` must never end a
+// script's `mumega verify` with the exit code of a valid receipt.
+function asksForHelp(args: readonly string[]): boolean {
+  const [first = '', second] = args
+  const last = args.length === 2 && !first.startsWith('-') ? second : first
+  return first === 'help' || last === '--help' || last === '-h'
 }

@@ -21,8 +21,8 @@ interface Row {
 }
 
 /**
- * The trace as lines: when each span began, how long it took, and under its cause, its service and name.
- * Every span is shown once, also where the spans' parents are missing or make a circle.
+ * The trace as lines: when each span began, how long it took, and under its cause, its service and
+ * name. Every span is shown once, also where the spans' parents are missing or make a circle.
  */
 export function spanTree(trace: { traceId: string; spans: readonly Span[] }): string {
   const rows = rowsOf(trace.spans)

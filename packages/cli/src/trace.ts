@@ -14,8 +14,9 @@ const Trace = Type.Object({
 export const trace: Command = {
   name: 'trace',
   help: `mumega trace <trace id> [--json]
-    Shows a recent trace of the local run: each span under the one that caused it, with its service and
-    how long it took. The id is the 32 hex digits of the traceparent, of a log line or of a receipt.
+    Shows a recent trace of the local run: each span under the one that caused it, with its service
+    and how long it took. The id is the 32 hex digits of the traceparent, of a log line or of a
+    receipt.
     Exit code: 0 shown, 1 unknown or nothing runs.`,
 
   async run(args, config): Promise<Outcome> {

@@ -23,10 +23,12 @@ const HEADINGS: Readonly<Record<ReceiptStatus, string>> = {
 
 export const verify: Command = {
   name: 'verify',
-  help: `mumega verify <receipt.tlog-proof> [--vkey <key or file>] [--payload <disclosure.json>] [--json]
-    Judges a receipt by nothing but the log's public key: no network, no clock. Without --vkey it takes
-    log.vkey of the data folder (MUMEGA_DATA_DIR, else .mumega). --payload also checks a disclosed
-    payload against the entry.
+  help: `mumega verify <receipt.tlog-proof> [--vkey <key or file>] [--payload <disclosure.json>]
+      [--json]
+    Judges a receipt by nothing but the log's public key: no network, no clock. Without --vkey it
+    takes log.vkey of the data folder (MUMEGA_DATA_DIR, else .mumega; a relative path starts at the
+    repository). --payload also checks a disclosed payload against the entry. A file whose name
+    starts with a dash goes after --.
     Exit code: 0 valid, 2 not yet anchored, 3 diverged, 4 valid but the payload was redacted,
     5 malformed.`,
 
@@ -61,7 +63,8 @@ function judge(receipt: Buffer, disclosure: Buffer | undefined, key: LogKey): Re
 function asJson(verdict: ReceiptVerdict, key: LogKey): string {
   const { checkpoint, ...rest } = verdict
   const shown = checkpoint && { ...checkpoint, root: checkpoint.root.toString('base64') }
-  return `${JSON.stringify({ ...rest, checkpoint: shown, vkey: key.vkey, vkeyFrom: key.origin }, null, 2)}\n`
+  const all = { ...rest, checkpoint: shown, vkey: key.vkey, vkeyFrom: key.origin }
+  return `${JSON.stringify(all, null, 2)}\n`
 }
 
 function asText(verdict: ReceiptVerdict, key: LogKey): string {

@@ -70,7 +70,10 @@ export const witnessVkey = generateVkey(log.name, log.publicKey, COSIGNATURE)
 const salt = Buffer.alloc(32, 7)
 export const disclosure = { salt: salt.toString('hex'), payload: { text: 'hello' } }
 
-/** Entries of one chain, in order; each gets its number, its `prev` and the changes that are asked for. */
+/**
+ * Entries of one chain, in order; each gets its number, its `prev` and the changes that are asked
+ * for.
+ */
 export function givenEntries(...changes: Partial<LeafEntry>[]): Buffer[] {
   const entries: Buffer[] = []
   for (const [index, change] of changes.entries()) {
@@ -97,7 +100,9 @@ export function givenEntries(...changes: Partial<LeafEntry>[]): Buffer[] {
   return entries
 }
 
-/** The receipt of one entry under a signed checkpoint of all of them; without `isAnchored`, pending. */
+/**
+ * The receipt of one entry under a signed checkpoint of all of them; without `isAnchored`, pending.
+ */
 export function givenReceipt(entries: Buffer[], index: number, isAnchored = true): string {
   const extra = entries[index]
   if (extra === undefined) throw new Error(`there is no entry ${index}`)

@@ -84,7 +84,8 @@ describe('the exit code says what a receipt is worth', () => {
       source: 'bridge',
       id: '0193a0b0-1111-7000-8000-000000000001',
     })
-    const erasure = givenEntries({}, {}, {}, { action: 'payload.redacted', target })
+    const redaction = { source: 'audit-ledger', action: 'payload.redacted', target }
+    const erasure = givenEntries({}, {}, {}, redaction)
     const redacted = { redacted: true, receipt: givenReceipt(erasure, 3) }
     place.write('redacted.json', JSON.stringify(redacted))
 
@@ -116,6 +117,18 @@ describe('the exit code says what a receipt is worth', () => {
     }
     expect(endings[1]?.stdout).toContain('The file is not UTF-8.')
   })
+})
+
+test('a disclosure that says another thing before the committed one is malformed', async () => {
+  const twice = JSON.stringify(disclosure).replace('{', '{"payload":{"text":"bye"},')
+  place.write('twice.json', twice)
+
+  const { exitCode, stdout } = await place.mumega(
+    ...['verify', 'receipt.tlog-proof', '--vkey', vkey, '--payload', 'twice.json'],
+  )
+
+  expect(exitCode).toBe(5)
+  expect(stdout).toContain('the key "payload" stands there twice.\n')
 })
 
 test('without a key on the command line, that of the data folder is used and named', async () => {
@@ -166,6 +179,10 @@ test.each([
   [['verify', 'absent', '--vkey', vkey], 66, /^Cannot read absent: /],
   [['verify', '.', '--vkey', vkey], 66, /^Cannot read \.: it is a folder/],
   [['verify', '/dev/zero', '--vkey', vkey], 66, /^Cannot read \/dev\/zero: it has more than/],
+  [['verify', '--vkey', vkey, '--', '-h'], 66, /^Cannot read -h: /],
+  [['verify', '--', '--help'], 66, /^Cannot read --help: /],
+  [['verify', '-h', '--vkey', vkey], 64, /^Unknown option '-h'\. /],
+  [['verify', 'a', '--payload', '-h'], 64, /^Option '--payload/],
   [['trace', 'ABC'], 64, /^A trace id is 32 lower-case hex digits\. /],
   [['status', 'x'], 64, /^`mumega status` takes no argument\. /],
 ])(
@@ -189,10 +206,13 @@ test('the command in the README runs as it stands there', async () => {
   expect(stdout).toMatch(/^VALID: /)
 })
 
-test('help names every command', async () => {
-  const { exitCode, stdout } = await place.mumega('--help')
+test.each([[['help']], [['--help']], [['-h']], [['verify', '--help']]])(
+  'help names every command: %j',
+  async (args) => {
+    const { exitCode, stdout } = await place.mumega(...args)
 
-  expect(exitCode).toBe(0)
-  for (const command of ['verify', 'trace', 'status'])
-    expect(stdout).toContain(`mumega ${command} `)
-})
+    expect(exitCode).toBe(0)
+    for (const command of ['verify', 'trace', 'status'])
+      expect(stdout).toContain(`mumega ${command} `)
+  },
+)
