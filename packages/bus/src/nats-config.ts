@@ -1,5 +1,4 @@
 import { AppError } from '@mumega/errors'
-import { auditAppend } from '@mumega/contracts/audit'
 import { RIGHTS, type ServiceRights, STREAMS } from '@mumega/contracts/topology'
 import { JS_API, LIVE_PREFIX, pullSubjectOf, SERVICE_JS_API } from './topology-names.ts'
 import { INBOX_PREFIX, SERVER_PAYLOAD_BYTES_MAX } from './wire.ts'
@@ -161,14 +160,20 @@ function rightsOf(service: string): ServiceRights {
   throw new AppError('bus.unknown-service', 'bug', `${service} has no rights on the bus.`)
 }
 
-/** What a service stores: in each stream, the subjects of its own domain. */
+/**
+ * What a service stores: in each stream the subjects of its own domain, and of AUDIT exactly those
+ * that its consumer takes, since another would be stored and never read.
+ */
 function storedBy(service: string): string[] {
-  const subjects = Object.values(STREAMS).flatMap((stream) => stream.subjects)
-  // Of intents exactly the one subject that the ledger consumes: another would be stored and never
-  // read.
-  return subjects.map((subject) =>
-    subject === 'aud.>' ? auditAppend(service).subject : subject.replace('>', `${service}.>`),
-  )
+  const { AUDIT, ...others } = STREAMS
+  const consumers = Object.values(RIGHTS).flatMap((rights) => rights.consumers)
+  const taken = consumers.filter(({ stream }) => STREAMS[stream] === AUDIT)
+  return [
+    ...Object.values(others).flatMap(({ subjects }) =>
+      subjects.map((subject) => subject.replace('>', `${service}.>`)),
+    ),
+    ...taken.map(({ filterSubject }) => filterSubject.replace('*', service)),
+  ]
 }
 
 function nextOf(stream: string, consumer: string): string {

@@ -100,8 +100,9 @@ function detailsOf(value: unknown): Record<string, string | number | boolean> {
 
 /**
  * The id by which a stream tells duplicates. A stream has one namespace of ids for all who publish
- * into it: without the subject, which only its own service may use, one service could take
- * another's id and have its message dropped as a duplicate.
+ * into it: without the subject, two services that name a thing alike would drop each other's
+ * messages as duplicates. Against one that means to, only ids that nobody can guess help: the
+ * server does not tie an id to its publisher, so ids are random or hash what is.
  */
 export function storedIdOf(subject: string, messageId: string): string {
   return `${subject}:${messageId}`

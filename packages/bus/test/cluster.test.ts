@@ -1,0 +1,133 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { join } from 'node:path'
+import { jetstreamManager } from '@nats-io/jetstream'
+import { nkeys } from '@nats-io/transport-node'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { type Bus, connectBus } from '@mumega/bus'
+import { checkTopology, natsConfig, provisionTopology } from '@mumega/bus/streams'
+import { systemClock } from '@mumega/config/clock'
+import { deadLettered } from '@mumega/contracts/dead-letters'
+import { RIGHTS } from '@mumega/contracts/topology'
+import { eventually } from '@mumega/testkit'
+import { natsProgram, runFolder } from '@mumega/testkit/config'
+import { givenLetter, LETTERS } from './consumers.ts'
+import { CONTEXT, greet } from './given.ts'
+
+interface Node {
+  readonly name: string
+  readonly url: string
+  readonly process: ChildProcess
+}
+
+const SEEDS = new Map(['admin', ...Object.keys(RIGHTS)].map((name) => [name, nkeys.createUser()]))
+let folder: string
+let nodes: Node[] = []
+const buses: Bus[] = []
+
+function publicKeyOf(name: string): string {
+  return SEEDS.get(name)?.getPublicKey() ?? ''
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+  await Promise.all(servers.map((server) => once(server, 'listening')))
+  // A server that listens on TCP has such an address.
+  const ports = servers.map((server) => (server.address() as AddressInfo).port)
+  await Promise.all(servers.map((server) => once(server.close(), 'close')))
+  return ports
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(runFolder(), 'cluster-'))
+  const ports = await freePorts(6)
+  const routes = ports.slice(3).map((port) => `127.0.0.1:${port}`)
+  nodes = ports.slice(0, 3).map((port, index) => {
+    const name = `node-${index}`
+    const config = natsConfig({
+      host: '127.0.0.1',
+      port,
+      storeDir: join(folder, name),
+      users: Object.fromEntries(Object.keys(RIGHTS).map((user) => [user, publicKeyOf(user)])),
+      adminPublicNkey: publicKeyOf('admin'),
+      clusterOptions: {
+        clusterName: 'test',
+        serverName: name,
+        host: '127.0.0.1',
+        port: ports[index + 3] ?? 0,
+        routes,
+        password: 'test-routes',
+      },
+    })
+    const file = join(folder, `${name}.conf`)
+    writeFileSync(file, config)
+    const url = `nats://127.0.0.1:${port}`
+    return { name, url, process: spawn(natsProgram(), ['-c', file], { stdio: 'ignore' }) }
+  })
+  const admin = await connectAs('admin', nodes)
+  await eventually(() => provisionTopology(admin.connection, { replicas: 3 }).then(() => true), {
+    what: 'the cluster to form',
+    timeoutMs: 30_000,
+  })
+}, 60_000)
+
+afterAll(async () => {
+  await Promise.all(buses.map((bus) => bus.drain()))
+  for (const node of nodes) {
+    if (node.process.exitCode !== null || node.process.signalCode !== null) continue
+    node.process.kill('SIGKILL')
+    await once(node.process, 'exit')
+  }
+  rmSync(folder, { recursive: true, force: true })
+}, 30_000)
+
+async function connectAs(service: string, to: readonly Node[]): Promise<Bus> {
+  const seed = SEEDS.get(service)?.getSeed() ?? new Uint8Array()
+  const natsUrl = to.map(({ url }) => url).join(',')
+  const nkeySeed = Buffer.from(seed).toString()
+  const bus = await connectBus({ natsUrl, nkeySeed, service, clock: systemClock })
+  buses.push(bus)
+  return bus
+}
+
+test('three servers keep every stream when the one that leads it is killed', async () => {
+  const admin = await connectAs('admin', nodes)
+  const manager = await jetstreamManager(admin.connection)
+  const { cluster } = await manager.streams.info('EVENTS')
+  const leader = nodes.find(({ name }) => name === cluster?.leader)
+  const others = nodes.filter((node) => node !== leader)
+  // Each on a server of its own, so that everything crosses the cluster.
+  const bridge = await connectAs('bridge', others.slice(0, 1))
+  const gateway = await connectAs('gateway', others.slice(1))
+  const handled: string[] = []
+  await bridge.consume(deadLettered('bridge'), LETTERS.consumer, async ({ reason }) => {
+    handled.push(reason)
+  })
+  bridge.serve(greet, async ({ name }) => ({ greeting: `Hello ${name}` }))
+  await bridge.connection.flush()
+  const publish = (reason: string) =>
+    gateway.publish(deadLettered('gateway'), givenLetter(reason), { messageId: reason })
+
+  await checkTopology(bridge.connection, 'bridge')
+  await publish('before')
+  const reply = await eventually(
+    () => gateway.request(greet, { name: 'loom' }, { context: CONTEXT, timeoutMs: 1_000 }),
+    { what: 'the subscription to cross the cluster' },
+  )
+  await eventually(async () => handled.includes('before'), { what: 'the first event' })
+  leader?.process.kill('SIGKILL')
+  await eventually(() => publish('after').then(() => true), {
+    what: 'a new leader',
+    timeoutMs: 30_000,
+  })
+  await eventually(async () => handled.includes('after'), {
+    what: 'the second event',
+    timeoutMs: 30_000,
+  })
+
+  expect(leader).toBeDefined()
+  expect(reply).toEqual({ greeting: 'Hello loom' })
+  expect(handled.filter((reason) => reason === 'after')).toHaveLength(1)
+}, 90_000)
