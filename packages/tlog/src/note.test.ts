@@ -112,7 +112,7 @@ const lineOf = (note: string) => note.slice(note.lastIndexOf('\n\n') + 2)
 const text = 'one\n\ntwo\n'
 const note = signNote(text, log)
 
-test('lines of unknown keys are set aside, even under a known name, and none of them suffices', () => {
+test('lines of unknown keys are set aside, even under a known name, and none suffices', () => {
   const homonym = signerFromSeed(log.name, Buffer.alloc(32, 4))
   const opened = openNote(
     note + lineOf(signNote(text, stranger)) + lineOf(signNote(text, homonym)),
