@@ -78,7 +78,7 @@ test('the root of every small tree is that of RFC 6962', () => {
   }
 })
 
-test('every inclusion proof of a small tree is that of RFC 6962 and holds at its place only', () => {
+test('each inclusion proof of a small tree is that of RFC 6962, at its place only', () => {
   for (let size = 1; size <= SIZE_MAX; size += 1) {
     const root = naiveRoot(0, size)
     for (const [index, leaf] of leaves.slice(0, size).entries()) {
