@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { allProjects, build } from './build.mjs'
 import { ROOT, runOpenly } from './command.mjs'
 import { install } from './install.mjs'
-import { fail, step } from './progress.mjs'
+import { step } from './progress.mjs'
 
 await install()
 step('building …')
@@ -18,7 +18,11 @@ const words = [jest, '--json', `--outputFile=${resultsFile}`, ...process.argv.sl
 const code = await runOpenly(process.execPath, words, { env: jestEnvironment() })
 const results = readResults()
 rmSync(folder, { recursive: true, force: true })
-if (results === undefined) fail(`Jest ended with code ${code} before it had results.`)
+if (results === undefined) {
+  step(`Jest ended with code ${code} before it had results.`)
+  process.stdout.write('0 passed, 1 failed, 0 skipped\n')
+  process.exit(1)
+}
 process.exit(report(results))
 
 function jestEnvironment() {

@@ -12,12 +12,7 @@ export default async function setUp(): Promise<void> {
   await clearDeadRuns()
   const folder = makeRunFolder()
   publish('TEST_FOLDER', folder)
-  // Jest runs no tear-down when it is interrupted.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      void clearRunFolder(folder).finally(() => process.exit(130))
-    })
-  }
+  clearWhenInterrupted(folder)
 
   const nats = await findNatsServer({ log: (line) => process.stderr.write(`${line}\n`) })
   publish('TEST_NATS_SERVER', nats.path)
@@ -34,4 +29,17 @@ export default async function setUp(): Promise<void> {
     settings: { max_connections: '400' },
   })
   publish('TEST_POSTGRES_URL', postgres.adminUrl)
+}
+
+/** Jest runs no tear-down when it is interrupted. */
+function clearWhenInterrupted(folder: string): void {
+  let isClearing = false
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    // The terminal and `npm test` may both send it: the second must not end the clearing.
+    process.on(signal, () => {
+      if (isClearing) return
+      isClearing = true
+      void clearRunFolder(folder).finally(() => process.exit(130))
+    })
+  }
 }
