@@ -124,13 +124,15 @@ test('a request past its deadline is not started', async () => {
 
 test("a handler's signal aborts when the caller stops waiting", async () => {
   const slow = contractNamed('test-slow')
-  const aborted = givenGate()
+  const [aborted, gate] = [givenGate(), givenGate()]
   bridge.serve(slow, async (_, { signal }) => {
     await new Promise((resolve) => {
       signal.addEventListener('abort', resolve)
     })
     aborted.open()
-    return { greeting: String(signal.reason) }
+    // An answer at the deadline itself could still win against the caller's timer.
+    await gate.opened
+    return { greeting: 'too late' }
   })
   await bridge.connection.flush()
 
@@ -138,6 +140,7 @@ test("a handler's signal aborts when the caller stops waiting", async () => {
     gateway.request(slow, { name: 'a' }, { context: CONTEXT, timeoutMs: 100 }),
   ).rejects.toMatchObject({ code: 'bus.timeout', kind: 'unavailable' })
   await aborted.opened
+  gate.open()
 })
 
 test('requests beyond what may run and wait are refused at once, the others served', async () => {
