@@ -56,7 +56,8 @@ create table audit_chain_drops (
   payload_hash bytea not null,
   occurred_at timestamp with time zone not null,
   resolved_at timestamp with time zone,
-  resolved_index bigint
+  resolved_index bigint,
+  log_size bigint
 );  -- owned by mumega_audit_ledger_owner
 alter table audit_chain_drops add constraint audit_chain_drops_pkey PRIMARY KEY (drop_id);
 alter table audit_chain_drops add constraint audit_chain_drops_attempts_check CHECK ((attempts >= 1));
@@ -252,7 +253,7 @@ CREATE OR REPLACE FUNCTION audit_ledger.mumega_require_change()
 AS $function$
 begin
   if coalesce(current_setting('mumega.changed', true), '') <> 'on' then
-    raise exception 'an audit intent needs the change that it speaks of before it, in the same transaction'
+    raise exception 'an audit intent needs its change before it, in the same transaction'
       using errcode = 'MU001';
   end if;
   perform set_config('mumega.audited', 'on', true);
@@ -279,7 +280,8 @@ CREATE OR REPLACE FUNCTION audit_ledger.refuse_removal()
  LANGUAGE plpgsql
 AS $function$
 begin
-  raise exception '% of %.% is refused: a drop is resolved, never removed', tg_op, tg_table_schema, tg_table_name
+  raise exception '% of %.% is refused: a drop is resolved, never removed',
+    tg_op, tg_table_schema, tg_table_name
     using errcode = 'MU010';
 end $function$;  -- owned by mumega_audit_ledger_owner
 

@@ -144,7 +144,7 @@ CREATE OR REPLACE FUNCTION gateway.mumega_require_change()
 AS $function$
 begin
   if coalesce(current_setting('mumega.changed', true), '') <> 'on' then
-    raise exception 'an audit intent needs the change that it speaks of before it, in the same transaction'
+    raise exception 'an audit intent needs its change before it, in the same transaction'
       using errcode = 'MU001';
   end if;
   perform set_config('mumega.audited', 'on', true);

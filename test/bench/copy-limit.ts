@@ -15,9 +15,9 @@ const ID_MS = 1_763_000_000_000
 const IDS_PER_MS = 20
 
 /**
- * Rows per second that PostgreSQL takes by COPY in its usual text form, a commit for each `perCommit`: one row for each
- * event with both unique indexes and with everything that the ledger keeps of it. Nothing is hashed, and the text is
- * made beforehand.
+ * Rows per second that PostgreSQL takes by COPY in its usual text form, a commit for each
+ * `perCommit`: one row for each event with both unique indexes and with everything that the ledger
+ * keeps of it. Nothing is hashed, and the text is made beforehand.
  */
 export async function measureCopy(adminUrl: string, order: CopyOrder): Promise<number> {
   const client = new Client({ connectionString: adminUrl })

@@ -12,8 +12,8 @@ export interface Ground {
 }
 
 /**
- * A PostgreSQL of the bench's own with the settings of `npm start`, durable unlike the tests' one. After it the test
- * kit's `startTestSuite` and its like work as they do in a test.
+ * A PostgreSQL of the bench's own with the settings of `npm start`, durable unlike the tests' one.
+ * After it the test kit's `startTestSuite` and its like work as they do in a test.
  */
 export async function startGround(log: (line: string) => void): Promise<Ground> {
   const folder = mkdtempSync(join(tmpdir(), 'mumega-bench-'))

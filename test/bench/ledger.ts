@@ -12,7 +12,8 @@ const WARM_UP_EVENTS = 20_000
 const RATE = 1_000
 const RATE_EVENTS = 10_000
 const ONE_BY_ONE_EVENTS = 500
-// Messages on their way to the stream: as many as a handful of busy services have, each with its relay.
+// Messages on their way to the stream: as many as a handful of busy services have, each with its
+// relay.
 const VARIANTS = [
   { variant: 'packed-64', packed: 64, inFlight: 32, events: EVENTS },
   { variant: 'packed-16', packed: 16, inFlight: 64, events: EVENTS },
@@ -20,8 +21,9 @@ const VARIANTS = [
 ] as const
 
 /**
- * Events a second from their publication until they are sealed, durable and announced, beside the limit: the same
- * rows by COPY. The ledger is the real process on the real configuration of NATS; a second process publishes.
+ * Events a second from their publication until they are sealed, durable and announced, beside the
+ * limit: the same rows by COPY. The ledger is the real process on the real configuration of NATS; a
+ * second process publishes.
  */
 export const bench: Bench = {
   async run(log) {

@@ -61,8 +61,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: NATS_CONFIG,
-        find: '.map((kind) => `${kind}.${service}.>`)',
-        replace: '.map((kind) => `${kind}.>`)',
+        find: "filterSubject.replace('*', service)",
+        replace: 'filterSubject',
       },
     ],
   },

@@ -14,9 +14,9 @@ const PACK_BYTES_MAX = 524_288
  * The publications of one stream's rows, in the same order. Neighbouring audit intents share a
  * message: the ledger commits them together, and a message costs it more than an intent.
  *
- * A pack's id is the hash of its content. An id made of some of its intents is not enough: a row that
- * commits late may come between two that were published, and a pack that holds it would count as
- * the duplicate of one that does not.
+ * A pack's id is the hash of its content. An id made of some of its intents is not enough: a row
+ * that commits late may come between two that were published, and a pack that holds it would count
+ * as the duplicate of one that does not.
  */
 export function packed(rows: readonly OutboxMessage[]): Publication[] {
   const publications: Publication[] = []

@@ -77,7 +77,8 @@ export function openReplies(link: Link): Replies {
 
   return {
     ask({ subject, body, headers, timeoutMs }) {
-      // Nothing is sent while the connection is down: the client would keep it, and send it too late.
+      // Nothing is sent while the connection is down: the client would keep it, and send it too
+      // late.
       if (!link.isUp()) return Promise.reject(busUnavailable())
       if (waiting.size >= WAITING_MAX) return Promise.reject(overloaded(subject))
       questions += 1

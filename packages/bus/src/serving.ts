@@ -91,8 +91,8 @@ export function openServer(link: Link): Server {
 }
 
 /**
- * Answers one request, whatever happens, and calls `onDone` afterwards. Written without `async`: the
- * promises of four functions in each other would cost as much as the rest of the request.
+ * Answers one request, whatever happens, and calls `onDone` afterwards. Written without `async`:
+ * the promises of four functions in each other would cost as much as the rest of the request.
  */
 function answer(link: Link, job: { route: Route; msg: Msg; onDone: () => void }): void {
   const { route, msg, onDone } = job

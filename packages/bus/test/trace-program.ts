@@ -1,5 +1,6 @@
-// Run by tracing.test.ts as a process of its own, with the telemetry that services have: one request
-// from the gateway, which the bridge answers after it has published an event that it then consumes.
+// Run by tracing.test.ts as a process of its own, with the telemetry that services have: one
+// request from the gateway, which the bridge answers after it has published an event that it then
+// consumes.
 import { connectBus } from '@mumega/bus'
 import { systemClock } from '@mumega/config/clock'
 import { deadLettered } from '@mumega/contracts/dead-letters'

@@ -6,7 +6,10 @@ import { ServiceName, Sha256Hex, TenantId, Timestamp, Uuid } from './scalars.ts'
 /**
  * Seals one entry and answers when it is committed. For callers that must know the place of an
  * entry before they go on. The same (source, id) with the same content gets the first answer again.
- * A service appends as itself only: the context's actor must be `service:<source>`.
+ * A service appends as itself only: the context's actor must be `service:<source>`, without a
+ * token, and `source` one of the services that may call the ledger. Which of them called is
+ * believed as far as the bus's accounts go: they keep everybody else out, and do not tell these
+ * apart. An intent whose source must be proven is published on `aud.<source>.v1.append`.
  */
 export const append = defineRequest({
   subject: 'rpc.audit-ledger.v1.append',

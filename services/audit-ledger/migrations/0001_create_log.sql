@@ -1,7 +1,8 @@
--- The log: one row per group commit, and one narrow key row per event, which is what must be unique.
--- Nothing here is ever changed; 0004 refuses it even to the owner.
+-- The log: one row per group commit, and one narrow key row per event, which is what must be
+-- unique. Nothing here is ever changed; 0004 refuses it even to the owner.
 
--- Each commit changes this row first, so it is the lock that gives sequences an order. `epoch` fences off a former leader.
+-- Each commit changes this row first, so it is the lock that gives sequences an order. `epoch`
+-- fences off a former leader.
 create table log_head (
   only_row boolean primary key default true check (only_row),
   size     bigint  not null default 0 check (size >= 0),
@@ -23,7 +24,8 @@ create table event_batches (
   count       integer not null check (count between 1 and 2048),
   -- Each entry behind its length in two bytes, big endian: a C2SP entry bundle is a slice of it.
   entries     bytea   not null,
-  -- Where each entry's length stands in `entries`, and the end: count + 1 times four bytes, big endian.
+  -- Where each entry's length stands in `entries`, and the end: count + 1 times four bytes, big
+  -- endian.
   offsets     bytea   not null check (octet_length(offsets) = 4 * (count + 1)),
   leaf_hashes bytea   not null check (octet_length(leaf_hashes) = 32 * count)
 );
@@ -39,9 +41,11 @@ create table payload_batches (
 );
 
 -- Hashes and salts do not compress, and slices of them are read without fetching the whole.
-alter table event_batches   alter entries  set storage external, alter leaf_hashes set storage external,
+alter table event_batches
+  alter entries set storage external, alter leaf_hashes set storage external,
                             alter offsets  set storage external;
-alter table payload_batches alter payloads set storage external, alter salts       set storage external,
+alter table payload_batches
+  alter payloads set storage external, alter salts set storage external,
                             alter offsets  set storage external;
 
 create table event_keys (

@@ -10,10 +10,12 @@ create table checkpoints (
   epoch         bigint      not null,
   signed_at     timestamptz not null
 );
-create unique index checkpoints_first on checkpoints ((previous_size is null)) where previous_size is null;
+create unique index checkpoints_first on checkpoints ((previous_size is null))
+  where previous_size is null;
 
--- The roots of full subtrees of 256, 256², … leaves, stored once their leaves were verified: with them a receipt
--- costs a few reads, not the log.
+-- The roots of full subtrees of 256, 256², … leaves, stored once their leaves were verified:
+-- with
+-- them a receipt costs a few reads, not the log.
 create table subtrees (
   level    smallint not null check (level between 1 and 6),
   position bigint   not null check (position >= 0),

@@ -1,5 +1,5 @@
--- The log is written once. The service may insert and select; a change or removal is refused to everybody, the owner
--- too, also while triggers are switched off for replication.
+-- The log is written once. The service may insert and select; a change or removal is refused to
+-- everybody, the owner too, also while triggers are switched off for replication.
 
 create function refuse_change() returns trigger language plpgsql as $$
 begin
@@ -20,17 +20,20 @@ select write_once('checkpoints');
 select write_once('subtrees');
 select write_once('audit_chain_conflicts');
 
-grant select, insert on event_batches, payload_batches, event_keys, checkpoints, subtrees to mumega_audit_ledger;
+grant select, insert on event_batches, payload_batches, event_keys, checkpoints, subtrees
+  to mumega_audit_ledger;
 grant select, insert, update (seq, head) on chains to mumega_audit_ledger;
 grant select, update (size, frontier) on log_head to mumega_audit_ledger;
 grant select, update (announced_size) on announcements to mumega_audit_ledger;
 
 -- The nth of the four-byte numbers in a batch's `offsets`, from 0.
-create function offset_at(offsets bytea, nth bigint) returns integer language sql immutable strict parallel safe
+create function offset_at(offsets bytea, nth bigint) returns integer
+  language sql immutable strict parallel safe
   return (get_byte(offsets, (4 * nth)::int) << 24) | (get_byte(offsets, (4 * nth + 1)::int) << 16)
        | (get_byte(offsets, (4 * nth + 2)::int) << 8) | get_byte(offsets, (4 * nth + 3)::int);
 
--- A reader sees its own tenant's chain, the operators' tenant all of them. Only the ledger itself inserts.
+-- A reader sees its own tenant's chain, the operators' tenant all of them. Only the ledger itself
+-- inserts.
 alter table event_keys enable row level security;
 create policy by_tenant on event_keys for select
   using (current_setting('mumega.tenant_id', true) in (chain, 'substrate'));

@@ -1,4 +1,5 @@
--- Anchors: the log's signed state after each 256 events exactly. Drops: what could not be chained, and why.
+-- Anchors: the log's signed state after each 256 events exactly. Drops: what could not be chained,
+-- and why.
 
 create table audit_chain_anchors (
   anchor      bigint      primary key check (anchor >= 1),
@@ -34,10 +35,12 @@ create index audit_chain_drops_open on audit_chain_drops (source, id) where reso
 create index audit_chain_drops_newest on audit_chain_drops (occurred_at, drop_id);
 create function refuse_removal() returns trigger language plpgsql as $$
 begin
-  raise exception '% of %.% is refused: a drop is resolved, never removed', tg_op, tg_table_schema, tg_table_name
+  raise exception '% of %.% is refused: a drop is resolved, never removed',
+    tg_op, tg_table_schema, tg_table_name
     using errcode = 'MU010';
 end $$;
 create trigger never_removed before delete or truncate on audit_chain_drops
   for each statement execute function refuse_removal();
 alter table audit_chain_drops enable always trigger never_removed;
-grant select, insert, update (attempts, resolved_at, resolved_index) on audit_chain_drops to mumega_audit_ledger;
+grant select, insert, update (attempts, resolved_at, resolved_index) on audit_chain_drops
+  to mumega_audit_ledger;

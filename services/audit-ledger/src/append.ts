@@ -1,6 +1,8 @@
 import type { SealedEntry } from '@mumega/contracts/audit'
 import type { append } from '@mumega/contracts/audit-ledger'
 import type { RequestOf } from '@mumega/contracts/define'
+import type { CallContext } from '@mumega/contracts/scalars'
+import { RIGHTS } from '@mumega/contracts/topology'
 import { PAYLOAD_BYTES_MAX } from '@mumega/tlog/entry'
 import type { Call } from '@mumega/bus'
 import type { Misfits } from './drops/misfits.ts'
@@ -21,12 +23,14 @@ export interface AppendTools {
 }
 
 /**
- * Seals one intent in the next group commit. Only a service acting as itself may append, and only as itself: the
- * bus proves that a service called, the context says which.
+ * Seals one intent in the next group commit. Only a service acting as itself may append, and only
+ * as itself. The bus proves that one of the services that may call the ledger did; which one, the
+ * context says.
  *
- * @throws audit-ledger.source-mismatch, audit-ledger.intent-invalid, audit-ledger.payload-too-large,
- * audit-ledger.id-reused (the conflict is on record), audit-ledger.chain-seq-collision, audit-ledger.not-sealing
- * (whether it was sealed is not known; the same call again is safe)
+ * @throws audit-ledger.source-mismatch, audit-ledger.intent-invalid,
+ * audit-ledger.payload-too-large, audit-ledger.id-reused (the conflict is on record),
+ * audit-ledger.chain-seq-collision, audit-ledger.not-sealing (whether it was sealed is not known;
+ * the same call again is safe)
  */
 export async function handleAppend(
   tools: AppendTools,
@@ -34,8 +38,7 @@ export async function handleAppend(
   call: Call,
 ): Promise<SealedEntry> {
   const { source } = request
-  const { actor } = call.context
-  if (actor.kind !== 'service' || actor.id !== `service:${source}`) throw sourceMismatch(source)
+  if (!isOwn(source, call.context)) throw sourceMismatch(source)
   const intent = prepareIntent(source, request.intent)
   if (isRefusal(intent)) {
     if (intent.kind === 'malformed') throw intentInvalid(intent.reason)
@@ -46,7 +49,8 @@ export async function handleAppend(
     tools.submit({
       intent,
       ...(request.expectedHead !== undefined && { expectedHead: request.expectedHead }),
-      // A caller that asks again must get its first place, and not be told that its own entry moved the head.
+      // A caller that asks again must get its first place, and not be told that its own entry moved
+      // the head.
       mayBeKnown: true,
       submittedMs,
       deadlineMs: submittedMs + (call.deadline.getTime() - Date.now()),
@@ -54,6 +58,16 @@ export async function handleAppend(
     })
   })
   return entryOf(tools, intent, outcome)
+}
+
+/**
+ * Whether a service that may call the ledger at all acts for itself, and not for whoever holds a
+ * token.
+ */
+function isOwn(source: string, { actor, tokenId }: CallContext): boolean {
+  const mayCall = RIGHTS[source]?.calls.includes('audit-ledger') === true
+  const isItself = actor.kind === 'service' && actor.id === `service:${source}`
+  return mayCall && isItself && tokenId === undefined
 }
 
 async function entryOf(

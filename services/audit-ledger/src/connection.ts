@@ -22,8 +22,8 @@ interface BoundedQuery extends QueryConfig {
 }
 
 /**
- * Opens a connection that sees every chain. The paths that seal, sign and record drops have one each, so that
- * none waits for another's statement, and a full pool of readers stops none of them.
+ * Opens a connection that sees every chain. The paths that seal, sign and record drops have one
+ * each, so that none waits for another's statement, and a full pool of readers stops none of them.
  */
 export function openConnection(url: string): Connection {
   let current: Client | undefined
@@ -106,13 +106,13 @@ async function readAll(stream: Readable): Promise<Buffer> {
 }
 
 /** The server refused the statement itself: it was rolled back, and the connection goes on. */
-export function isStatementError(error: unknown): boolean {
+function isStatementError(error: unknown): boolean {
   const code = sqlStateOf(error)
   return code !== undefined && !/^(08|57P|58|XX)/.test(code)
 }
 
 /** The five characters of the server's error code; undefined when the error is not the server's. */
-export function sqlStateOf(error: unknown): string | undefined {
+function sqlStateOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') {
     return undefined
   }

@@ -10,7 +10,8 @@ import type { Announcer } from './sealing/announcer.ts'
 import type { Sealer } from './sealing/sealer.ts'
 import type { Checkpointer } from './signing/checkpointer.ts'
 
-// Below the contract's 2 s, so that a dependency that hangs is reported and does not hang the report.
+// Below the contract's 2 s, so that a dependency that hangs is reported and does not hang the
+// report.
 const CHECK_MS_MAX = 1_500
 
 export interface Parts {
@@ -52,7 +53,9 @@ export async function readHealth(parts: Parts): Promise<ServiceHealth> {
       waiting: sealer.figures().waiting,
       collisions: sealer.figures().collisions,
       intakeIntents: parts.intake.pending().intents,
+      intakeFailures: parts.intake.failures(),
       unannounced: parts.announcer.lag(),
+      misfitsWaiting: misfits.figures().waiting,
       misfitFailures: misfits.figures().failures,
       relayPublished: relay.figures().published,
       relayFailures: relay.figures().failures,

@@ -20,21 +20,19 @@ import { handleGetReceipt } from './receipts/get-receipt.ts'
 import { startAnnouncer } from './sealing/announcer.ts'
 import { traceGrowth } from './sealing/seal-spans.ts'
 import { startSealer } from './sealing/sealer.ts'
-import { checkpointCopyAt } from './signing/checkpoint-copy.ts'
 import { startCheckpointer } from './signing/checkpointer.ts'
 import { readLogKey, type LogKey } from './signing/log-key.ts'
+import { openThreadedSigner, type SignerSettings } from './signing/threaded-signer.ts'
 
 const NAME = 'audit-ledger'
 
 /**
- * Loads the log's head, verifies what was committed since the last checkpoint, then seals what the stream holds and
- * answers the ledger's subjects until `stop()` resolves.
+ * Loads the log's head, verifies what was committed since the last checkpoint, then seals what the
+ * stream holds and answers the ledger's subjects until `stop()` resolves.
  */
 export async function start(config: Config): Promise<{ stop: () => Promise<void> }> {
-  const clock = scaledClock({
-    scale: config.MUMEGA_TIME_SCALE,
-    originMs: config.MUMEGA_TIME_ORIGIN_MS,
-  })
+  const settings = signerSettings(config)
+  const clock = scaledClock(settings.clock)
   const key = await readLogKey(config.LEDGER_KEY_FILE, config.LEDGER_ORIGIN)
   const bus = await connectBus({
     natsUrl: config.NATS_URL,
@@ -43,9 +41,10 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
     clock,
   })
   await checkTopology(bus.connection, NAME)
-  // Sealing, signing, drops and readers have connections of their own: none can hold up another.
+  // Sealing, announcing, signing, drops and readers have connections of their own: none can hold up
+  // another.
   const sealing = openConnection(config.DATABASE_URL)
-  const signing = openConnection(config.DATABASE_URL)
+  const announcing = openConnection(config.DATABASE_URL)
   const dropsDb = openDatabase(config.DATABASE_URL, { poolMax: 1 })
   const db = openDatabase(config.DATABASE_URL)
   const misfits = openMisfits(dropsDb, clock)
@@ -53,11 +52,9 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
   const relay = startRelay(bus, outbox)
   const sealer = startSealer(sealing)
   await sealer.load()
-  const announcer = await startAnnouncer({ connection: signing, nats: bus.connection, sealer })
-  const copy = checkpointCopyAt(
-    config.LEDGER_CHECKPOINT_FILE ?? `${config.LEDGER_KEY_FILE}.checkpoint`,
-  )
-  const checkpointer = await startCheckpointer(sealer, { connection: signing, key, copy, clock })
+  const announcer = await startAnnouncer({ connection: announcing, nats: bus.connection, sealer })
+  const signer = openThreadedSigner(settings)
+  const checkpointer = await startCheckpointer(sealer, signer)
   const resolving = startResolving(misfits)
   sealer.onGrowth(() => {
     resolving.look()
@@ -76,8 +73,19 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
       await resolving.stop()
       await relay.stop()
       await bus.drain()
-      await Promise.all([sealing.close(), signing.close(), dropsDb.destroy(), db.destroy()])
+      await signer.close()
+      await Promise.all([sealing.close(), announcing.close(), dropsDb.destroy(), db.destroy()])
     },
+  }
+}
+
+function signerSettings(config: Config): SignerSettings {
+  return {
+    databaseUrl: config.DATABASE_URL,
+    keyFile: config.LEDGER_KEY_FILE,
+    origin: config.LEDGER_ORIGIN,
+    checkpointFile: config.LEDGER_CHECKPOINT_FILE ?? `${config.LEDGER_KEY_FILE}.checkpoint`,
+    clock: { scale: config.MUMEGA_TIME_SCALE, originMs: config.MUMEGA_TIME_ORIGIN_MS },
   }
 }
 

@@ -112,6 +112,10 @@ test.each<[string, CallContext]>([
   ['another service', { ...BRIDGE, actor: { id: 'service:gateway', kind: 'service' } }],
   ['an agent of that name', { ...BRIDGE, actor: { id: 'service:bridge', kind: 'agent' } }],
   ['an operator', OPERATOR],
+  [
+    'the service for who holds a token',
+    { ...BRIDGE, tokenId: '019a0000-0000-7000-8000-000000000001' },
+  ],
 ])('%s cannot append in the name of a service', async (_name, context) => {
   const intent = anIntent({ chain: 'forged' })
 
@@ -120,6 +124,25 @@ test.each<[string, CallContext]>([
   await expect(refused).rejects.toMatchObject({ code: 'audit-ledger.source-mismatch', status: 403 })
   expect((await sealedKeys(ledger)).filter(({ chain }) => chain === 'forged')).toEqual([])
 })
+
+test.each(['checkout', 'audit-ledger'])(
+  'nobody appends as %s, which may not call the ledger',
+  async (source) => {
+    const context = {
+      tenantId: 'acme',
+      actor: { id: `service:${source}`, kind: 'service' },
+    } as const
+    const intent = anIntent({ chain: 'stranger' })
+
+    const refused = bridge.request(append, { source, intent }, { context })
+
+    await expect(refused).rejects.toMatchObject({
+      code: 'audit-ledger.source-mismatch',
+      status: 403,
+    })
+    expect((await sealedKeys(ledger)).filter(({ chain }) => chain === 'stranger')).toEqual([])
+  },
+)
 
 test('what cannot be sealed is refused before anything is written', async () => {
   const large = anIntent({ chain: 'refused', payload: { text: 'x'.repeat(65_536) } })

@@ -68,7 +68,8 @@ test('a ledger that is killed between its commit and its acknowledgement seals n
   const { suite } = log
   const bridge = await suite.bus('bridge')
   const intents = Array.from({ length: 40 }, () => anIntent())
-  // Held before its commit, then cut off from the bus, so that the commit succeeds and no acknowledgement arrives.
+  // Held before its commit, then cut off from the bus, so that the commit succeeds and no
+  // acknowledgement arrives.
   await log.admin.query('begin; select from log_head for update')
   await jetstream(bridge.connection).publish('aud.bridge.v1.append', JSON.stringify({ intents }))
   await untilCommitWaits(log)
@@ -96,7 +97,8 @@ test('a ledger that is killed between its commit and its acknowledgement seals n
     },
     { what: 'the ledger to go on' },
   )
-  // The first message comes again only after the consumer's ack wait; its redelivery must leave no trace.
+  // The first message comes again only after the consumer's ack wait; its redelivery must leave no
+  // trace.
   await eventually(async () => (await log.unacknowledged()) === 0, {
     what: 'the redelivery to be acknowledged',
     timeoutMs: 45_000,

@@ -37,6 +37,98 @@ async function untilDropped(count: number) {
 
 const TOO_LARGE = { text: 'x'.repeat(65_536) }
 
+const DEEP = '['.repeat(8_000) + ']'.repeat(8_000)
+
+test.each<[string, string, string]>([
+  ['an intent', DEEP, JSON.stringify(anIntent())],
+  [
+    'a payload',
+    JSON.stringify(anIntent({ payload: { deep: 0 } })).replace('"deep":0', `"deep":${DEEP}`),
+    '1',
+  ],
+])(
+  'LOCK-MON-6: %s that is nested 8,000 deep becomes a drop-record, and the ledger goes on',
+  async (_name, deep, neighbour) => {
+    const bytes = `{"intents":[${deep},${neighbour}]}`
+    await publishBytes(bridge, bytes)
+
+    const drops = await untilDropped(1)
+
+    expect(drops).toContainEqual(
+      expect.objectContaining({
+        source: 'bridge',
+        payloadHash: hash('sha256', bytes, 'hex'),
+      }),
+    )
+    const after = anIntent()
+    await publishIntents(bridge, [after])
+    const keys = await untilSealed(ledger, neighbour === '1' ? 1 : 2)
+    expect(keys.at(-1)?.id).toBe(after.id)
+  },
+)
+
+test('LOCK-MON-6: the intents of a message that have no readable id are one drop-record together', async () => {
+  const good = anIntent()
+  const bytes = JSON.stringify({ intents: [1, good, 2, { id: 'x' }] })
+
+  await publishBytes(bridge, bytes)
+
+  await untilSealed(ledger, 1)
+  const drops = await untilDropped(1)
+  expect(drops).toMatchObject([
+    { reason: expect.stringContaining('3 intents'), payloadHash: hash('sha256', bytes, 'hex') },
+  ])
+})
+
+test('LOCK-MON-6: a flood of bad intents waits within its bound, holds up no other producer, and is all on record', async () => {
+  const blocker = new Client({ connectionString: ledger.adminUrl })
+  await blocker.connect()
+  await blocker.query('begin; lock table audit_ledger.audit_chain_drops in share mode')
+  const bad = Array.from({ length: 40 }, () =>
+    Array.from({ length: 64 }, () => ({ ...anIntent(), action: 1 })),
+  )
+  for (const intents of bad) await publishIntents(bridge, intents)
+  const gateway = await ledger.bus('gateway')
+  const good = anIntent()
+
+  await publishIntents(gateway, [good])
+
+  expect(await untilSealed(ledger, 1)).toMatchObject([{ source: 'gateway', id: good.id }])
+  const waiting = Number((await healthOfLedger(gateway)).figures['misfitsWaiting'])
+  expect(waiting).toBeGreaterThan(1_000)
+  expect(waiting).toBeLessThanOrEqual(2_048)
+  await blocker.query('rollback')
+  await blocker.end()
+  await eventually(
+    async () => {
+      const [row] = await ledger.sql<{ count: string }>('select count(*) from audit_chain_drops')
+      return Number(row?.count) === 40 * 64
+    },
+    { what: 'all drops on record', timeoutMs: 20_000 },
+  )
+})
+
+test('LOCK-MON-6: a drop is not resolved by an entry of the same id that stood before it with other content', async () => {
+  const [sealed, other] = [anIntent(), anIntent({ payload: TOO_LARGE })]
+  await publishIntents(bridge, [sealed])
+  await untilSealed(ledger, 1)
+  await publishIntents(bridge, [{ ...sealed, payload: TOO_LARGE }, other])
+  await untilDropped(2)
+
+  await publishIntents(bridge, [{ ...other, payload: { text: 'short' } }])
+
+  const drops = await eventually(
+    async () => {
+      const found = await untilDropped(2)
+      return found.some(({ resolvedIndex }) => resolvedIndex !== undefined) && found
+    },
+    { what: 'a drop to be resolved' },
+  )
+  const resolved = new Map(drops.map(({ id, resolvedIndex }) => [id, resolvedIndex]))
+  expect(resolved.get(other.id)).toBe(1)
+  expect(resolved.get(sealed.id)).toBeUndefined()
+})
+
 test.each<[string, unknown, RegExp]>([
   [
     'a payload over 64 KiB',

@@ -31,7 +31,9 @@ export interface TestLedger {
   /** Ends the ledger, and leaves what it wrote. */
   rest(): Promise<void>
   pool(): Knex
-  /** As the cluster's administrator, with every guard of the owner and none of row-level security. */
+  /**
+   * As the cluster's administrator, with every guard of the owner and none of row-level security.
+   */
   sql<Row extends QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>
   killNats(): Promise<void>
   restartNats(): Promise<void>
@@ -131,7 +133,10 @@ export async function publishBytes(bus: Bus, bytes: string | Uint8Array): Promis
   await jetstream(bus.connection).publish(`aud.${bus.service}.v1.append`, bytes)
 }
 
-/** Entries in the order of the log, as the database holds them; from its own rows, not from the ledger's answers. */
+/**
+ * Entries in the order of the log, as the database holds them; from its own rows, not from the
+ * ledger's answers.
+ */
 export async function sealedKeys(
   ledger: TestLedger,
 ): Promise<{ source: string; id: string; chain: string; seq: number; index: number }[]> {

@@ -100,7 +100,8 @@ test("another tenant's chain looks empty, and its drops are nobody's but the ope
 
 test('an entry that no checkpoint covers yet has a receipt that says so, and then one that proves it', async () => {
   const intent = anIntent()
-  // Checkpoints cannot be stored for now, so that the entry stays uncovered as long as it is looked at.
+  // Checkpoints cannot be stored for now, so that the entry stays uncovered as long as it is looked
+  // at.
   await ledger.sql('revoke insert on checkpoints from mumega_audit_ledger')
   await publishIntents(bridge, [intent])
   await untilSealed(ledger, intents.length + 1)

@@ -220,6 +220,44 @@ async function countAll(): Promise<{ checkpoints: number; keys: number }> {
   return { checkpoints: checkpoints.length, keys: (await sealedKeys(ledger)).length }
 }
 
+test('LOCK-MON-4: an anchor is not signed over an entry that changed after a checkpoint had covered it', async () => {
+  ledger = await givenLedger()
+  const bridge = await ledger.bus('bridge')
+  await publishSizes(bridge, [64, 64, 64, 63])
+  await untilSigned(bridge, 255)
+  await tamper(
+    'event_batches',
+    `update event_batches set entries = ${CHANGED} where first_index = 0`,
+  )
+
+  await publishSizes(bridge, [1])
+
+  expect(await untilHalted(bridge)).toMatch(/entry 0 does not have the leaf hash/)
+  expect(await ledger.sql('select from audit_chain_anchors')).toEqual([])
+  expect(await ledger.sql('select from checkpoints where size > 255')).toEqual([])
+})
+
+test.each([
+  ['a sequence', 'seq = seq + 7'],
+  ['a head', `head = sha256('h')`],
+])(
+  'LOCK-MON-3: %s of a chain that is not its last entry is not built upon',
+  async (_name, change) => {
+    ledger = await givenLedger()
+    const bridge = await ledger.bus('bridge')
+    await publishSizes(bridge, [3])
+    await untilSigned(bridge, 3)
+    await ledger.rest()
+    await ledger.sql(`update chains set ${change} where chain = 'acme'`)
+    await ledger.run()
+
+    await publishSizes(bridge, [1])
+
+    expect(await untilHalted(bridge)).toMatch(/the head of the chain acme is not its last entry/)
+    expect(await sealedKeys(ledger)).toHaveLength(3)
+  },
+)
+
 test('a database that was set back behind a signed checkpoint is noticed by the copy outside of it', async () => {
   const bridge = await givenUnsignedTail()
   await ledger.run()
@@ -237,6 +275,11 @@ test.each<[string, string, RegExp]>([
     'the root',
     `update checkpoints set root = sha256('') where size = 64`,
     /not what its signature/,
+  ],
+  [
+    'the frontier',
+    'update checkpoints set frontier = substring(frontier for 9) where size = 64',
+    /the frontier of the checkpoint over 64 entries is torn/,
   ],
   ['the note', `update checkpoints set note = 'x' where size = 64`, /not signed by this key/],
 ])('a last checkpoint of which %s was changed is not built upon', async (_name, change, reason) => {

@@ -52,8 +52,8 @@ export function checkAccess(app: App, gateway: Gateway): void {
   })
 
   app.addHook('preValidation', async (request) => {
-    // A body may take its time, in which the token can end. Most requests come in one piece and need
-    // no second look.
+    // A body may take its time, in which the token can end. Most requests come in one piece and
+    // need no second look.
     if (request.session !== undefined && !request.isWholeAtFirst) {
       await readLiveToken(gateway, request.session.tokenHash)
     }

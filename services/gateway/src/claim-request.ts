@@ -5,8 +5,9 @@ import { checkActingToken } from './acting-token.ts'
 
 /**
  * Takes an operator's request id for one command and content before another service is asked, so
- * that a key that was used for something else is refused while nothing is done yet. The same request
- * takes it again, as often as it comes: what broke off half-way is finished by making it again.
+ * that a key that was used for something else is refused while nothing is done yet. The same
+ * request takes it again, as often as it comes: what broke off half-way is finished by making it
+ * again.
  *
  * @throws db.request-id-reused, and as `checkActingToken`
  */

@@ -54,8 +54,8 @@ export async function buildServer(gateway: Gateway): Promise<App> {
   return app
 
   /**
-   * A path that cannot be decoded goes the way of one that leads nowhere: through the rate limit and
-   * every other hook, which the router passes by.
+   * A path that cannot be decoded goes the way of one that leads nowhere: through the rate limit
+   * and every other hook, which the router passes by.
    */
   function routeUnroutable(_error: unknown, { raw }: FastifyRequest, reply: FastifyReply): void {
     raw.url = UNROUTABLE

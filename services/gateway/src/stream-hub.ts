@@ -26,7 +26,10 @@ export interface OpenWait {
   stop(): void
 }
 
-/** The event streams of this process, and its long waits: wakes them when mail comes or their token is revoked. */
+/**
+ * The event streams of this process, and its long waits: wakes them when mail comes or their token
+ * is revoked.
+ */
 export interface StreamHub {
   /**
    * Takes a stream in until the returned function is called.

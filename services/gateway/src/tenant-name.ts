@@ -1,7 +1,9 @@
 const NAME_CODE_POINTS_MAX = 200
 const HALF_PAIR = /[\ud800-\udfff]/u
 
-/** Whether a tenant may have this name. A schema counts what a reader sees; the table code points. */
+/**
+ * Whether a tenant may have this name. A schema counts what a reader sees; the table code points.
+ */
 export function isTenantName(name: string): boolean {
   const length = [...name].length
   if (length < 1 || length > NAME_CODE_POINTS_MAX) return false

@@ -27,8 +27,9 @@ const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$/
 /**
  * Opens one server span per request and names it in `Trace-Id` and `traceparent` of every response.
  * The trace is always a new one, because its id is sealed into the ledger and a caller could name
- * another tenant's; the caller's own `traceparent` is a link of the span. Where nothing records spans the ids are made all
- * the same: they lead from a problem to the log lines and the ledger's entry.
+ * another tenant's; the caller's own `traceparent` is a link of the span. Where nothing records
+ * spans the ids are made all the same: they lead from a problem to the log lines and the ledger's
+ * entry.
  */
 export function traceRequests(app: App): void {
   app.decorateRequest('trace')

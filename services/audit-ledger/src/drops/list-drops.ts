@@ -5,7 +5,9 @@ import type { Knex } from '@mumega/db'
 import { readAs } from '@mumega/db/act'
 import { listDrops as readDrops } from './misfit-repository.ts'
 
-/** Answers the operators with the newest drops. A drop has no tenant, so that a tenant sees none. */
+/**
+ * Answers the operators with the newest drops. A drop has no tenant, so that a tenant sees none.
+ */
 export async function handleListDrops(
   db: Knex,
   { limit }: RequestOf<typeof listDrops>,

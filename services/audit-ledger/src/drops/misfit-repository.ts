@@ -23,28 +23,50 @@ export interface RecordedDrop extends Drop {
 const REASON_CHARACTERS_MAX = 500
 const RESOLVED_MAX = 1_000
 
-/** Records a drop; one that is known adds its attempts. Says whether it is new. */
-export async function upsertDrop(
+type NewDrop = Drop & { readonly dropId: string; readonly occurredAt: Date }
+
+/**
+ * Records drops in one statement; one that is known adds its attempts. Returns those that are new.
+ */
+export async function upsertDrops(
   trx: Knex.Transaction,
-  drop: Drop & { dropId: string; occurredAt: Date },
-): Promise<boolean> {
-  const answer = await trx.raw<{ rows: { is_new: boolean }[] }>(
-    `insert into audit_chain_drops (drop_id, source, id, reason, attempts, payload_hash, occurred_at)
-     values (?, ?, ?, ?, ?, ?, ?)
+  drops: readonly NewDrop[],
+): Promise<NewDrop[]> {
+  if (drops.length === 0) return []
+  const merged = mergeRepeated(drops)
+  const answer = await trx.raw<{ rows: { drop_id: string; is_new: boolean }[] }>(
+    `insert into audit_chain_drops
+            (drop_id, source, id, reason, attempts, payload_hash, occurred_at, log_size)
+     select drop_id, source, nullif(id, '')::uuid, reason, attempts, payload_hash, occurred_at, log_head.size
+       from log_head, unnest(?::uuid[], ?::text[], ?::text[], ?::text[], ?::int[], ?::bytea[],
+                             ?::timestamptz[])
+            as made (drop_id, source, id, reason, attempts, payload_hash, occurred_at)
      on conflict (source, id, payload_hash)
        do update set attempts = audit_chain_drops.attempts + excluded.attempts
-     returning xmax = 0 as is_new`,
+     returning audit_chain_drops.drop_id, xmax = 0 as is_new`,
     [
-      drop.dropId,
-      drop.source,
-      drop.id ?? null,
-      drop.reason.slice(0, REASON_CHARACTERS_MAX),
-      drop.attempts,
-      drop.payloadHash,
-      drop.occurredAt,
+      merged.map(({ dropId }) => dropId),
+      merged.map(({ source }) => source),
+      merged.map(({ id }) => id ?? ''),
+      merged.map(({ reason }) => reason.slice(0, REASON_CHARACTERS_MAX)),
+      merged.map(({ attempts }) => attempts),
+      merged.map(({ payloadHash }) => payloadHash),
+      merged.map(({ occurredAt }) => occurredAt),
     ],
   )
-  return answer.rows[0]?.is_new === true
+  const created = new Set(answer.rows.filter((row) => row.is_new).map((row) => row.drop_id))
+  return merged.filter(({ dropId }) => created.has(dropId))
+}
+
+/** One statement may not touch a row twice. */
+function mergeRepeated(drops: readonly NewDrop[]): NewDrop[] {
+  const merged = new Map<string, NewDrop>()
+  for (const drop of drops) {
+    const key = `${drop.source} ${drop.id ?? ''} ${drop.payloadHash.toString('hex')}`
+    const attempts = (merged.get(key)?.attempts ?? 0) + drop.attempts
+    merged.set(key, { ...(merged.get(key) ?? drop), attempts })
+  }
+  return [...merged.values()]
 }
 
 /** Records a conflict. False when it is on record already. */
@@ -60,13 +82,19 @@ export async function insertConflict(
   return answer.rowCount === 1
 }
 
-/** Marks the open drops whose event was sealed after all, at most 1,000 of them. */
+/**
+ * Marks the open drops whose event was sealed after all, at most 1,000 of them: with the content
+ * that was dropped, or with a better one since. What stood in the log before with other content
+ * resolves nothing.
+ */
 export async function resolveDrops(trx: Knex.Transaction, resolvedAt: Date): Promise<void> {
   await trx.raw(
     `update audit_chain_drops set resolved_at = ?, resolved_index = sealed.log_index
        from (select open.drop_id, key.log_index from audit_chain_drops open
                join event_keys key on key.source = open.source and key.id = open.id
-              where open.resolved_at is null limit ?) sealed
+              where open.resolved_at is null
+                and (key.log_index >= open.log_size or key.intent_hash = open.payload_hash)
+              limit ?) sealed
       where audit_chain_drops.drop_id = sealed.drop_id`,
     [resolvedAt, RESOLVED_MAX],
   )

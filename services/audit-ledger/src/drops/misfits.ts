@@ -4,7 +4,7 @@ import { conflictRecorded, dropRecorded } from '@mumega/contracts/audit-ledger'
 import { SUBSTRATE } from '@mumega/contracts/scalars'
 import type { Knex } from '@mumega/db'
 import { act, outgoing, unchanged, type AuditRecord, type OutgoingEvent } from '@mumega/db/act'
-import { countOpenDrops, insertConflict, resolveDrops, upsertDrop } from './misfit-repository.ts'
+import { countOpenDrops, insertConflict, resolveDrops, upsertDrops } from './misfit-repository.ts'
 
 /** An intent that could not be chained. */
 export interface Drop {
@@ -27,9 +27,15 @@ export interface Conflict {
 
 /** Where everything is put on record that does not become an entry. */
 export interface Misfits {
-  /** Resolves when the record is committed; a repeated one counts up its attempts. Throws what the database throws. */
+  /**
+   * Resolves when the record is committed; a repeated one counts up its attempts. Throws what the
+   * database throws, and MisfitsFull at once when too many wait.
+   */
   recordDrop(drop: Drop): Promise<void>
-  /** Resolves when it is committed; a repeated one changes nothing. It becomes an entry itself, by the outbox. */
+  /**
+   * Resolves when it is committed; a repeated one changes nothing. It becomes an entry itself, by
+   * the outbox.
+   */
   recordConflict(conflict: Conflict): Promise<void>
   /** Marks the drops whose event is in the log by now. Returns how many are still open. */
   resolve(): Promise<number>
@@ -41,10 +47,21 @@ export interface MisfitFigures {
   records: number
   /** Records that failed to be written since the start; their messages were handed back. */
   failures: number
+  /** Records that wait to be written. */
+  waiting: number
+}
+
+/** Too much waits to be put on record: whoever asks hands back what it has, and comes again. */
+class MisfitsFull extends Error {
+  constructor() {
+    super(`${WAITING_MAX} records wait to be written`)
+    this.name = 'MisfitsFull'
+  }
 }
 
 // Of one transaction; the rest waits for the next.
-const RECORDS_MAX = 100
+const RECORDS_MAX = 500
+const WAITING_MAX = 2_048
 
 interface Waiting {
   readonly misfit: { drop: Drop } | { conflict: Conflict }
@@ -53,8 +70,9 @@ interface Waiting {
 }
 
 /**
- * LOCK-MON-6: nothing is dropped in silence. The path to the record shares nothing with the chain: its own pool, its
- * own transaction, no lock of the log. Its events and the audit of conflicts go through the outbox like any service's.
+ * LOCK-MON-6: nothing is dropped in silence. The path to the record shares nothing with the chain:
+ * its own pool, its own transaction, no lock of the log. Its events and the audit of conflicts go
+ * through the outbox like any service's.
  *
  * @param db a pool that nothing else uses
  */
@@ -73,12 +91,12 @@ export function openMisfits(db: Knex, clock: Clock): Misfits {
     await act(db, { context, clock }, async (trx) => {
       const audit: AuditRecord[] = []
       const events: OutgoingEvent[] = []
+      const drops = batch.flatMap(({ misfit }) => ('drop' in misfit ? [misfit.drop] : []))
+      const named = drops.map((drop) => ({ ...drop, dropId: uuidv7(), occurredAt }))
+      for (const drop of await upsertDrops(trx, named)) events.push(dropEvent(drop, drop.dropId))
       for (const { misfit } of batch) {
-        if ('drop' in misfit) {
-          const dropId = uuidv7()
-          const isNew = await upsertDrop(trx, { ...misfit.drop, dropId, occurredAt })
-          if (isNew) events.push(dropEvent(misfit.drop, dropId))
-        } else if (await insertConflict(trx, { ...misfit.conflict, occurredAt })) {
+        if ('drop' in misfit) continue
+        if (await insertConflict(trx, { ...misfit.conflict, occurredAt })) {
           audit.push(conflictAudit(misfit.conflict))
           events.push(outgoing(conflictRecorded, conflictPayload(misfit.conflict)))
         }
@@ -106,6 +124,7 @@ export function openMisfits(db: Knex, clock: Clock): Misfits {
 
   function enqueue(misfit: Waiting['misfit']): Promise<void> {
     return new Promise((resolve, reject) => {
+      if (queue.length >= WAITING_MAX) throw new MisfitsFull()
       queue.push({ misfit, resolve, reject })
       if (!isRunning) void run()
     })
@@ -119,7 +138,7 @@ export function openMisfits(db: Knex, clock: Clock): Misfits {
         await resolveDrops(trx, clock.now())
         return unchanged(await countOpenDrops(trx))
       }),
-    figures: () => ({ records, failures }),
+    figures: () => ({ records, failures, waiting: queue.length }),
   }
 }
 

@@ -9,7 +9,10 @@ export interface Resolving {
 
 const EVERY_MS = 1_000
 
-/** Marks drops as resolved, within about a second of the entry that resolves them, while there are any. */
+/**
+ * Marks drops as resolved, within about a second of the entry that resolves them, while there are
+ * any.
+ */
 export function startResolving(misfits: Misfits): Resolving {
   const log = logger('audit-ledger')
   // Until it was looked, there may be some.

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Bus } from '@mumega/bus'
 import { RIGHTS } from '@mumega/contracts/topology'
+import { logger } from '@mumega/telemetry'
 import type { Misfits } from '../drops/misfits.ts'
 import { GROUP_ENTRIES_MAX } from '../sealing/seal-queue.ts'
 import type { Sealer } from '../sealing/sealer.ts'
@@ -28,6 +29,8 @@ export function startIntake(
   const consumer = RIGHTS[bus.service]?.consumers[0]
   if (consumer === undefined) throw new Error(`${bus.service} has no consumer`)
   const intake = openIntake({ submit: sealer.submit, misfits, onDone: () => pull.look() })
+  const log = logger('audit-ledger')
+  let failures = 0
   const pull = startPull(bus.connection, {
     service: bus.service,
     stream: consumer.stream,
@@ -39,10 +42,15 @@ export function startIntake(
       return intents < INTENTS_HELD_MAX && bytes < BYTES_HELD_MAX
     },
     onMessage: intake.onMessage,
+    onFailure(error) {
+      failures += 1
+      log.error({ error }, 'message-not-taken')
+    },
   })
   bus.onReconnect(pull.restart)
   return {
     ...intake,
+    failures: () => intake.failures() + failures,
     async stop() {
       await pull.stop()
       const deadline = performance.now() + STOP_MS_MAX

@@ -12,6 +12,11 @@ export interface Intake {
   onMessage(message: Pulled): void
   /** What was taken from the stream and is not acknowledged yet. */
   pending(): { intents: number; bytes: number }
+  /**
+   * Messages whose handling failed in a way that nobody foresaw; each was handed back and is on
+   * record.
+   */
+  failures(): number
 }
 
 export interface IntakeOptions {
@@ -25,7 +30,10 @@ const INTENTS_MAX = 64
 const RETRY_MS_MIN = 1_000
 const RETRY_MS_MAX = 60_000
 
-/** One message on its way: acknowledged once each of its intents is in the log or on record as refused. */
+/**
+ * One message on its way: acknowledged once each of its intents is in the log or on record as
+ * refused.
+ */
 interface Course {
   readonly message: Pulled
   readonly source: string
@@ -33,53 +41,115 @@ interface Course {
   /** Intents and records still under way. */
   open: number
   isHandedBack: boolean
+  /** Whether something in it could not be put on record. */
+  isUnrecorded: boolean
 }
 
 interface Taking extends IntakeOptions {
   readonly log: ReturnType<typeof logger>
   readonly held: { intents: number; bytes: number }
+  failures: number
 }
 
 /**
- * Takes `aud.<source>.v1.append`. The source is the subject's: the server lets only the service itself publish
- * there, whatever the body says. What is good in a message is sealed, what is not becomes a drop-record (LOCK-MON-6);
- * acknowledged is only what is committed, and the rest of the message comes again.
+ * Takes `aud.<source>.v1.append`. The source is the subject's: the server lets only the service
+ * itself publish there, whatever the body says. What is good in a message is sealed, what is not
+ * becomes a drop-record (LOCK-MON-6); acknowledged is only what is committed, and the rest of the
+ * message comes again.
  */
 export function openIntake(options: IntakeOptions): Intake {
   const taking: Taking = {
     ...options,
     log: logger('audit-ledger'),
     held: { intents: 0, bytes: 0 },
+    failures: 0,
   }
   return {
     onMessage(message) {
       const source = domainOf(message.subject)
       const takenMs = performance.now()
-      // Counted as open while the intents are handed over, so that none of them ends the message before the last.
-      const course: Course = { message, source, takenMs, open: 1, isHandedBack: false }
+      // Counted as open while the intents are handed over, so that none of them ends the message
+      // before the last.
+      const course: Course = {
+        message,
+        source,
+        takenMs,
+        open: 1,
+        isHandedBack: false,
+        isUnrecorded: false,
+      }
       taking.held.bytes += message.bytes.length
-      const candidates = intentsOf(message.bytes)
-      if (typeof candidates === 'string') {
-        drop(taking, course, {
-          reason: candidates,
-          payloadHash: hash('sha256', message.bytes, 'buffer'),
-        })
-      } else {
-        for (const candidate of candidates) take(taking, course, candidate)
+      try {
+        takeAll(taking, course)
+      } catch (error) {
+        onUnforeseen(taking, course, error)
       }
       finish(taking, course)
     },
     pending: () => ({ ...taking.held }),
+    failures: () => taking.failures,
   }
 }
 
-function take(taking: Taking, course: Course, candidate: unknown): void {
-  const intent = prepareIntent(course.source, candidate)
-  if (isRefusal(intent)) {
-    const payloadHash = hash('sha256', JSON.stringify(candidate), 'buffer')
-    drop(taking, course, { ...idOf(candidate), reason: reasonOf(intent), payloadHash })
+/**
+ * Seals what is good; what is refused goes on record, by its id where it has one, otherwise
+ * together.
+ */
+function takeAll(taking: Taking, course: Course): void {
+  const candidates = intentsOf(course.message.bytes)
+  if (typeof candidates === 'string') {
+    drop(taking, course, { reason: candidates, payloadHash: hashOfMessage(course) })
     return
   }
+  const nameless: Dropped[] = []
+  for (const candidate of candidates) {
+    const intent = prepareIntent(course.source, candidate)
+    if (!isRefusal(intent)) {
+      submit(taking, course, intent)
+      continue
+    }
+    const payloadHash = hashOf(candidate) ?? hashOfMessage(course)
+    const dropped = { ...idOf(candidate), reason: reasonOf(intent), payloadHash }
+    if (dropped.id === undefined) nameless.push(dropped)
+    else drop(taking, course, dropped)
+  }
+  const [first] = nameless
+  if (first === undefined) return
+  if (nameless.length === 1) {
+    drop(taking, course, first)
+    return
+  }
+  const reason = `${nameless.length} intents without a readable id, the first: ${first.reason}`
+  drop(taking, course, { reason, payloadHash: hashOfMessage(course) })
+}
+
+/**
+ * Nothing that is in a message may end the reader: the message goes on record and is tried again
+ * later.
+ */
+function onUnforeseen(taking: Taking, course: Course, error: unknown): void {
+  taking.failures += 1
+  taking.log.error({ error, subject: course.message.subject }, 'message-not-handled')
+  course.isHandedBack = true
+  const reason = 'the message could not be handled'
+  drop(taking, course, { reason, payloadHash: hashOfMessage(course) })
+}
+
+function hashOfMessage({ message }: Course): Buffer {
+  return hash('sha256', message.bytes, 'buffer')
+}
+
+/** Undefined where the value is nested so deeply that it cannot be written as JSON. */
+function hashOf(candidate: unknown): Buffer | undefined {
+  try {
+    return hash('sha256', JSON.stringify(candidate), 'buffer')
+  } catch (error) {
+    if (error instanceof RangeError) return undefined
+    throw error
+  }
+}
+
+function submit(taking: Taking, course: Course, intent: PreparedIntent): void {
   course.open += 1
   taking.held.intents += 1
   taking.submit({
@@ -106,8 +176,8 @@ function onRefused(
     record(taking, course, taking.misfits.recordConflict({ source, id, sealed, refused }))
     return
   }
-  // It stays in the stream and is tried again, so that nothing is lost; a drop-record says that it waits, and is
-  // resolved when the entry is sealed at last.
+  // It stays in the stream and is tried again, so that nothing is lost; a drop-record says that it
+  // waits, and is resolved when the entry is sealed at last.
   course.isHandedBack = true
   if (outcome.kind !== 'collision') return
   const { attempts } = outcome
@@ -127,12 +197,18 @@ function drop(taking: Taking, course: Course, dropped: Dropped): void {
   record(taking, course, taking.misfits.recordDrop({ source, attempts: 1, ...dropped }))
 }
 
-/** Waits for what is being put on record; when even that fails, the message is handed back, never forgotten. */
+/**
+ * Waits for what is being put on record; when even that fails, the message is handed back, never
+ * forgotten.
+ */
 function record(taking: Taking, course: Course, work: Promise<void>): void {
   course.open += 1
   work
     .catch((error: unknown) => {
-      taking.log.error({ error, subject: course.message.subject }, 'misfit-not-recorded')
+      // Once for each message: a flood of bad intents must not become a flood of log lines.
+      const { subject } = course.message
+      if (!course.isUnrecorded) taking.log.error({ error, subject }, 'misfit-not-recorded')
+      course.isUnrecorded = true
       course.isHandedBack = true
     })
     .finally(() => {

@@ -23,6 +23,8 @@ export interface PullOptions {
   /** Whether another request's worth of messages can be taken. */
   hasRoom(): boolean
   onMessage(message: Pulled): void
+  /** A message could not even be handed over; it was handed back. Must not throw. */
+  onFailure(error: unknown): void
 }
 
 export interface Pull {
@@ -38,13 +40,14 @@ export interface Pull {
 const EXPIRES_MS = 30_000
 const HEARTBEAT_MS = 5_000
 const SILENCE_MS_MAX = 12_000
+const RETRY_MS = 10_000
 const NANOS_PER_MS = 1_000_000
 const ACK = Buffer.from('+ACK')
 
 /**
- * Pulls from a durable consumer, one request at a time (NATS ADR-15, ADR-9 for the heartbeats). By hand, because the
- * client's own `consume` bounds either messages or bytes, and asks for more when messages arrive, not when they
- * were dealt with: 4,096 messages of 512 KiB would be in memory.
+ * Pulls from a durable consumer, one request at a time (NATS ADR-15, ADR-9 for the heartbeats). By
+ * hand, because the client's own `consume` bounds either messages or bytes, and asks for more when
+ * messages arrive, not when they were dealt with: 4,096 messages of 512 KiB would be in memory.
  */
 export function startPull(connection: NatsConnection, options: PullOptions): Pull {
   // The only inboxes that the server lets this service subscribe.
@@ -72,14 +75,25 @@ export function startPull(connection: NatsConnection, options: PullOptions): Pul
   function onMessage(message: Msg): void {
     heardAtMs = performance.now()
     if (message.subject.startsWith(inbox)) {
-      // Of an earlier request, which was given up; or a heartbeat; otherwise the end of this request.
+      // Of an earlier request, which was given up; or a heartbeat; otherwise the end of this
+      // request.
       const isCurrent = message.subject === `${inbox}.${serial}`
       if (isCurrent && message.headers?.code !== 100) missing = 0
     } else {
       missing = Math.max(0, missing - 1)
-      options.onMessage(pulledOf(message))
+      handOver(message)
     }
     look()
+  }
+
+  // The client ends a subscription whose callback throws: the ledger would go deaf for ever.
+  function handOver(message: Msg): void {
+    try {
+      options.onMessage(pulledOf(message))
+    } catch (error) {
+      options.onFailure(error)
+      if (!connection.isClosed()) handBack(message, RETRY_MS)
+    }
   }
 
   const subscription = connection.subscribe(`${inbox}.*`, {
@@ -114,12 +128,18 @@ function pulledOf(message: Msg): Pulled {
     bytes: message.data,
     deliveries: deliveriesOf(message.reply ?? ''),
     ack: () => void message.respond(ACK),
-    nak: (delayMs) =>
-      void message.respond(`-NAK ${JSON.stringify({ delay: delayMs * NANOS_PER_MS })}`),
+    nak: (delayMs) => {
+      handBack(message, delayMs)
+    },
   }
 }
 
-// $JS.ACK.<stream>.<consumer>.<deliveries>.…, or with <domain>.<account> before the stream (NATS ADR-15).
+function handBack(message: Msg, delayMs: number): void {
+  message.respond(`-NAK ${JSON.stringify({ delay: delayMs * NANOS_PER_MS })}`)
+}
+
+// $JS.ACK.<stream>.<consumer>.<deliveries>.…, or with <domain>.<account> before the stream (NATS
+// ADR-15).
 function deliveriesOf(reply: string): number {
   const tokens = reply.split('.')
   const deliveries = Number(tokens.length === 9 ? tokens[4] : tokens[6])

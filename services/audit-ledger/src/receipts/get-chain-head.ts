@@ -5,7 +5,10 @@ import type { Knex } from '@mumega/db'
 import { readAs } from '@mumega/db/act'
 import { EMPTY_CHAIN } from '../sealing/entry-batch.ts'
 
-/** Answers with the head of a chain; to another tenant every chain looks empty, as one that does not exist does. */
+/**
+ * Answers with the head of a chain; to another tenant every chain looks empty, as one that does not
+ * exist does.
+ */
 export async function handleGetChainHead(
   db: Knex,
   { chain }: RequestOf<typeof getChainHead>,

@@ -3,7 +3,10 @@ import type { ReplyOf } from '@mumega/contracts/define'
 import type { Checkpointer } from '../signing/checkpointer.ts'
 import type { LogKey } from '../signing/log-key.ts'
 
-/** Answers with the newest signed checkpoint and the key that verifies it. Public: it names no tenant. */
+/**
+ * Answers with the newest signed checkpoint and the key that verifies it. Public: it names no
+ * tenant.
+ */
 export function handleGetCheckpoint(
   checkpointer: Checkpointer,
   key: LogKey,

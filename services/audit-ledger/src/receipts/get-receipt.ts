@@ -18,8 +18,9 @@ export interface ReceiptTools {
 }
 
 /**
- * Answers with the receipt of one entry of the caller's tenant; the operators' tenant sees every chain. Waits up to
- * `waitMs` for a checkpoint that covers it. A proof is checked against the signed root before it leaves.
+ * Answers with the receipt of one entry of the caller's tenant; the operators' tenant sees every
+ * chain. Waits up to `waitMs` for a checkpoint that covers it. A proof is checked against the
+ * signed root before it leaves.
  *
  * @throws audit-ledger.entry-not-found, the same for an absent entry and for another tenant's
  */

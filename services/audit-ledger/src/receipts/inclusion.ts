@@ -9,8 +9,8 @@ const TILE_WIDTH = 256
 export type ReadHashes = (ranges: readonly NodeRange[]) => Promise<Buffer[][]>
 
 /**
- * The inclusion proof of leaf `index` in the tree of `size` leaves. The nodes it needs stand in at most two tiles of
- * 256 for each level of 256: six of them in a log of sixteen million entries.
+ * The inclusion proof of leaf `index` in the tree of `size` leaves. The nodes it needs stand in at
+ * most two tiles of 256 for each level of 256: six of them in a log of sixteen million entries.
  */
 export async function proveInclusion(
   size: number,

@@ -67,7 +67,10 @@ export interface NodeRange {
   readonly end: number
 }
 
-/** The hashes of each range, which must be full and at most 256 wide. One query for leaves, one for the others. */
+/**
+ * The hashes of each range, which must be full and at most 256 wide. One query for leaves, one for
+ * the others.
+ */
 export async function getHashes(db: Knex, ranges: readonly NodeRange[]): Promise<Buffer[][]> {
   const found = await Promise.all([readLeaves(db, ranges), readSubtrees(db, ranges)])
   return ranges.map((range, nth) => {

@@ -11,7 +11,9 @@ export async function readAnnounced(connection: Connection): Promise<number> {
   return Number(answer.rows[0]?.announced_size)
 }
 
-/** Not waited for on disk: a cursor that lags after a crash repeats announcements, which is allowed. */
+/**
+ * Not waited for on disk: a cursor that lags after a crash repeats announcements, which is allowed.
+ */
 export async function writeAnnounced(connection: Connection, size: number): Promise<void> {
   await connection.query({
     text: `with lazily as (select set_config('synchronous_commit', 'off', true))

@@ -28,8 +28,9 @@ const ACK_MS_MAX = 5_000
 const RETRY_MS = 500
 
 /**
- * Tells the producers what was sealed, at least once and in order. From memory while it keeps up; what it missed,
- * after a crash for instance, is read from the log from where the stored cursor stands.
+ * Tells the producers what was sealed, at least once and in order. From memory while it keeps up;
+ * what it missed, after a crash for instance, is read from the log from where the stored cursor
+ * stands.
  */
 export async function startAnnouncer(options: AnnouncerOptions): Promise<Announcer> {
   const { connection, sealer } = options
@@ -92,7 +93,9 @@ export async function startAnnouncer(options: AnnouncerOptions): Promise<Announc
   }
 }
 
-/** How far the announcements have come; stored now and then, as repeating some of them does no harm. */
+/**
+ * How far the announcements have come; stored now and then, as repeating some of them does no harm.
+ */
 function openCursor(connection: Connection, start: number) {
   let at = start
   let stored = start

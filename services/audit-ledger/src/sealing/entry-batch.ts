@@ -18,11 +18,16 @@ export const EMPTY_CHAIN: ChainHead = { seq: 0, head: GENESIS }
 export interface LogTip {
   readonly frontier: Frontier
   readonly epoch: number
-  /** Heads of at least the chains that the batch touches; a chain without entries may be missing. */
+  /**
+   * Heads of at least the chains that the batch touches; a chain without entries may be missing.
+   */
   readonly chains: ReadonlyMap<string, ChainHead>
 }
 
-/** One group commit: bytes as they are stored, valid until the builder's next batch, and what follows from them. */
+/**
+ * One group commit: bytes as they are stored, valid until the builder's next batch, and what
+ * follows from them.
+ */
 export interface EntryBatch {
   readonly intents: readonly PreparedIntent[]
   readonly sealed: readonly SealedEntry[]
@@ -44,8 +49,8 @@ export type BuildBatch = (tip: LogTip, intents: readonly PreparedIntent[]) => En
 const LENGTH_BYTES = 2
 
 /**
- * Makes the builder of one sealer's batches. It writes every batch into the same memory: new megabytes for each
- * commit kept the garbage collector busier than all the hashing.
+ * Makes the builder of one sealer's batches. It writes every batch into the same memory: new
+ * megabytes for each commit kept the garbage collector busier than all the hashing.
  */
 export function openBatchBuilder(): BuildBatch {
   const [entryRoom, payloadRoom, saltRoom, leafRoom] = [room(), room(), room(), room()]
@@ -88,7 +93,10 @@ export function openBatchBuilder(): BuildBatch {
 
 const ENTRY_OVERHEAD_MAX = LENGTH_BYTES + PLACE_BYTES_MAX
 
-/** Hashes the entry where it stands. The byte before it, which is still free, makes it RFC 6962's leaf. */
+/**
+ * Hashes the entry where it stands. The byte before it, which is still free, makes it RFC 6962's
+ * leaf.
+ */
 function hashEntry(
   entries: Buffer,
   begin: number,

@@ -20,8 +20,8 @@ export interface GrowingTree {
 const BITS_PER_LEVEL = 8
 
 /**
- * Grows from `start`. Hashes are kept as latin1 strings: Node gives a digest as a string in half the time that it
- * takes to make a Buffer of it, and each event is hashed seven times on its way.
+ * Grows from `start`. Hashes are kept as latin1 strings: Node gives a digest as a string in half
+ * the time that it takes to make a Buffer of it, and each event is hashed seven times on its way.
  */
 export function growFrom(start: Frontier): GrowingTree {
   const nodes = start.nodes.map((node) => node.toString('latin1'))
@@ -32,7 +32,8 @@ export function growFrom(start: Frontier): GrowingTree {
     append(leafHash) {
       let node = leafHash
       let bits = 0
-      // Adding one to `size` carries through its trailing ones; each carry joins two equal subtrees.
+      // Adding one to `size` carries through its trailing ones; each carry joins two equal
+      // subtrees.
       for (let carry = size; carry % 2 === 1; carry = (carry - 1) / 2) {
         const left = nodes.pop()
         if (left === undefined)

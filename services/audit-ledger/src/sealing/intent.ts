@@ -4,7 +4,10 @@ import { AuditIntent } from '@mumega/contracts/audit'
 import { canonicalJson } from '@mumega/tlog/canonical'
 import { ENTRY_BYTES_MAX, PAYLOAD_BYTES_MAX, SALT_BYTES } from '@mumega/tlog/entry'
 
-/** An intent that was checked and can be sealed, with every byte of it that does not depend on its place. */
+/**
+ * An intent that was checked and can be sealed, with every byte of it that does not depend on its
+ * place.
+ */
 export interface PreparedIntent {
   readonly source: string
   readonly id: string
@@ -14,8 +17,9 @@ export interface PreparedIntent {
   /** SHA-256 over the canonical intent, in latin1. */
   readonly intentHash: string
   /**
-   * Salt, canonical payload, the entry up to its `prev`, the entry behind its `seq`. One piece of memory, because
-   * intents live through a commit or two, and whatever lives so long is copied by the garbage collector.
+   * Salt, canonical payload, the entry up to its `prev`, the entry behind its `seq`. One piece of
+   * memory, because intents live through a commit or two, and whatever lives so long is copied by
+   * the garbage collector.
    */
   readonly material: Buffer
   readonly payloadEnd: number
@@ -34,14 +38,18 @@ const BEFORE_SEQ = '","seq":'
 /** What `writeEntry` adds to the prepared bytes, at most. */
 export const PLACE_BYTES_MAX = HASH_DIGITS + BEFORE_SEQ.length + SEQ_DIGITS_MAX
 
-/** Checks one intent of `source`. What it cannot seal it refuses with the reason; it never throws. */
+/**
+ * Checks one intent of `source`. What it cannot seal it refuses with the reason; it never throws.
+ */
 export function prepareIntent(source: string, candidate: unknown): PreparedIntent | Refusal {
-  if (!intentCheck.Check(candidate)) {
-    return { kind: 'malformed', reason: firstComplaint(candidate) }
-  }
   try {
+    if (!intentCheck.Check(candidate)) {
+      return { kind: 'malformed', reason: firstComplaint(candidate) }
+    }
     return prepare(source, candidate)
   } catch (error) {
+    // The stack's end: whatever walks a value calls itself once for each level.
+    if (error instanceof RangeError) return { kind: 'malformed', reason: 'it is nested too deeply' }
     if (!(error instanceof TypeError)) throw error
     return { kind: 'malformed', reason: error.message }
   }
@@ -73,7 +81,8 @@ function prepare(source: string, intent: AuditIntent): PreparedIntent | Refusal 
   }
 }
 
-// Written here first, as a text's length in bytes is known only then. Everything before the return is synchronous.
+// Written here first, as a text's length in bytes is known only then. Everything before the return
+// is synchronous.
 const draft = Buffer.alloc(SALT_BYTES + PAYLOAD_BYTES_MAX + 3 * ENTRY_BYTES_MAX)
 
 function assemble(payload: string, { beforeCommitment, beforePrev, afterSeq }: IntentTexts) {
@@ -93,7 +102,10 @@ function assemble(payload: string, { beforeCommitment, beforePrev, afterSeq }: I
 const salts = Buffer.alloc(256 * SALT_BYTES)
 let saltAt = salts.length
 
-/** Fills the beginning of `target`. Random bytes are fetched for many salts at a time: a call costs a microsecond. */
+/**
+ * Fills the beginning of `target`. Random bytes are fetched for many salts at a time: a call costs
+ * a microsecond.
+ */
 function takeSalt(target: Buffer): void {
   if (saltAt === salts.length) {
     randomFillSync(salts)
@@ -105,7 +117,10 @@ function takeSalt(target: Buffer): void {
 
 let lastGoodTime = ''
 
-/** Whether the text, which has the form of a time, names one. Remembers the last, as intents come in bursts. */
+/**
+ * Whether the text, which has the form of a time, names one. Remembers the last, as intents come in
+ * bursts.
+ */
 function isTime(text: string): boolean {
   if (text === lastGoodTime) return true
   const time = new Date(text)
@@ -124,8 +139,9 @@ interface IntentTexts {
 }
 
 /**
- * The entry and the intent in canonical form, written by hand: the keys' order is known, and sorting them for each
- * event measured as the most expensive step of sealing. A test compares both with the general encoder.
+ * The entry and the intent in canonical form, written by hand: the keys' order is known, and
+ * sorting them for each event measured as the most expensive step of sealing. A test compares both
+ * with the general encoder.
  */
 function textsOf(source: string, intent: AuditIntent, payload: string): IntentTexts {
   const target = canonicalJson(intent.target)

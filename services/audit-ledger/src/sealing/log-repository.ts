@@ -1,3 +1,4 @@
+import { decodeEntry, entryHash, type LeafEntry } from '@mumega/tlog/entry'
 import { decodeFrontier, encodeFrontier, type Frontier } from '@mumega/tlog/merkle'
 import type { Connection } from '../connection.ts'
 import { bigintArray, byteaArray, textArray, uuidArray } from './pg-array.ts'
@@ -7,6 +8,14 @@ export interface LogHead {
   readonly frontier: Frontier
   readonly epoch: number
 }
+
+// The entry's bytes stand between two neighbouring offsets, behind their length in two bytes.
+const entryPlaceAt = (join: 'join' | 'left join', index: string) => `
+        ${join} lateral (select * from event_batches where first_index <= ${index}
+                       order by first_index desc limit 1) batch on true
+        ${join} lateral (select substring(batch.offsets from (4 * (${index} - batch.first_index) + 1)::int for 8)
+                        as pair) slice on true
+        ${join} lateral (select offset_at(pair, 0) as begins, offset_at(pair, 1) as ends) place on true`
 
 /** Where an event that was sealed before stands. */
 export interface KnownKey {
@@ -21,8 +30,9 @@ export interface KnownKey {
   readonly hash: string
 }
 
-// One statement is one transaction and one round trip. Its first part takes the lock of the head row and compares size
-// and epoch; when either is another's, every part finds `head` empty and nothing is written.
+// One statement is one transaction and one round trip. Its first part takes the lock of the head
+// row and compares size and epoch; when either is another's, every part finds `head` empty and
+// nothing is written.
 const COMMIT = `
   with head as (
     update log_head set size = $1, frontier = $2 where size = $3 and epoch = $4 returning 1),
@@ -44,8 +54,9 @@ const COMMIT = `
   select count(*)::int as committed from head`
 
 /**
- * Commits one batch behind `tip`, or nothing. False when the log does not stand at `tip` any more. Throws the unique
- * violation of `event_keys_once` or `event_keys_in_sequence`; after an error of the connection the outcome is unknown.
+ * Commits one batch behind `tip`, or nothing. False when the log does not stand at `tip` any more.
+ * Throws the unique violation of `event_keys_once` or `event_keys_in_sequence`; after an error of
+ * the connection the outcome is unknown.
  */
 export async function commitBatch(
   connection: Connection,
@@ -94,19 +105,67 @@ export async function readHead(connection: Connection): Promise<LogHead> {
   return { frontier, epoch: Number(row.epoch) }
 }
 
-/** Reads the heads of those of `chains` that have entries. */
+/**
+ * A chain's row is not what the chain's last entry says: whatever followed it would be linked to
+ * nothing.
+ */
+export class ChainMisstated extends Error {
+  constructor(chain: string) {
+    super(`the head of the chain ${chain} is not its last entry`)
+    this.name = 'ChainMisstated'
+  }
+}
+
+interface ChainRow {
+  chain: string
+  seq: string
+  head: Buffer
+  last_seq: string | null
+  entry: Buffer | null
+}
+
+/**
+ * Reads the heads of those of `chains` that have entries, each beside the bytes of the chain's last
+ * entry, as nobody but this process is believed (LOCK-MON-3).
+ *
+ * @throws ChainMisstated when a row and its chain's last entry disagree
+ */
 export async function readChains(
   connection: Connection,
   chains: readonly string[],
 ): Promise<Map<string, ChainHead>> {
-  const answer = await connection.query<{ chain: string; seq: string; head: Buffer }>({
+  const answer = await connection.query<ChainRow>({
     name: 'read-chains',
-    text: 'select chain, seq, head from chains where chain = any($1::text[])',
+    text: `
+      select chains.chain, chains.seq, chains.head, last.seq as last_seq,
+             substring(batch.entries from place.begins + 3 for place.ends - place.begins - 2) as entry
+        from chains
+        left join lateral (select key.seq, key.log_index from event_keys key
+                            where key.chain = chains.chain order by key.seq desc limit 1) last on true
+        ${entryPlaceAt('left join', 'last.log_index')}
+       where chains.chain = any($1::text[])`,
     values: [textArray(chains)],
   })
-  return new Map(
-    answer.rows.map((row) => [row.chain, { seq: Number(row.seq), head: row.head.toString('hex') }]),
-  )
+  return new Map(answer.rows.map((row) => [row.chain, headOf(row)]))
+}
+
+function headOf({ chain, seq, head, last_seq, entry }: ChainRow): ChainHead {
+  if (last_seq !== seq || entry === null || !entryHash(entry).equals(head)) {
+    throw new ChainMisstated(chain)
+  }
+  // Its hash is the head's: what is inside is what was sealed, if the head is its own chain's.
+  const inside = decodeOwn(entry)
+  if (inside?.chain !== chain || inside.seq !== Number(seq)) throw new ChainMisstated(chain)
+  return { seq: Number(seq), head: head.toString('hex') }
+}
+
+function decodeOwn(entry: Buffer): LeafEntry | undefined {
+  try {
+    return decodeEntry(entry)
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) return undefined
+    throw error
+  }
 }
 
 /** Finds those of these events that were sealed before. */
@@ -124,17 +183,12 @@ export async function findKeys(
     entry_hash: Buffer
   }>({
     name: 'find-keys',
-    // The entry's bytes stand between two neighbouring offsets, behind their length in two bytes.
     text: `
       select key.source, key.id, key.chain, key.seq, key.log_index, key.intent_hash,
              sha256(substring(batch.entries from place.begins + 3 for place.ends - place.begins - 2)) as entry_hash
         from unnest($1::text[], $2::uuid[]) as wanted (source, id)
         join event_keys key on key.source = wanted.source and key.id = wanted.id
-        join lateral (select * from event_batches where first_index <= key.log_index
-                       order by first_index desc limit 1) batch on true
-        join lateral (select substring(batch.offsets from (4 * (key.log_index - batch.first_index) + 1)::int for 8)
-                        as pair) slice on true
-        join lateral (select offset_at(pair, 0) as begins, offset_at(pair, 1) as ends) place on true`,
+        ${entryPlaceAt('join', 'key.log_index')}`,
     values: [
       textArray(events.map((event) => event.source)),
       uuidArray(events.map((event) => event.id)),

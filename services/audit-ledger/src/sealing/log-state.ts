@@ -5,7 +5,11 @@ import { readChains, readHead } from './log-repository.ts'
 
 /** What this process knows of the committed log. */
 export interface LogState {
-  /** The tip, with the heads of at least these chains; read anew after `forget()`. */
+  /**
+   * The tip, with the heads of at least these chains; read anew after `forget()`.
+   *
+   * @throws LogSetBack, ChainMisstated, and what the database throws
+   */
   load(chains: ReadonlySet<string>): Promise<LogTip>
   /** Follows a commit. */
   advance(batch: EntryBatch): void
@@ -14,6 +18,8 @@ export interface LogState {
   /** Of the newest commit that this process has seen; undefined before the first look. */
   committed(): Frontier | undefined
   epoch(): number
+  /** False from `forget()` until the head was read again. */
+  isCurrent(): boolean
 }
 
 // A chain that is not here costs one read when it comes up.
@@ -64,10 +70,14 @@ export function openLogState(connection: Connection): LogState {
     },
     committed: () => committed,
     epoch: () => epoch,
+    isCurrent: () => isCurrent,
   }
 }
 
-/** The database was set back to an earlier state: going on would give a second history to what was promised. */
+/**
+ * The database was set back to an earlier state: going on would give a second history to what was
+ * promised.
+ */
 export class LogSetBack extends Error {
   constructor(committedSize: number, foundSize: number) {
     super(`the database holds ${foundSize} entries, though ${committedSize} were committed`)

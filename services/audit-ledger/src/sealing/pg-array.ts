@@ -1,6 +1,7 @@
-// PostgreSQL's binary form of a one-dimensional array: dimensions, has-nulls, element type, length, lower bound, then
-// each element behind its length (array_recv, src/backend/utils/adt/arrayfuncs.c). The text form of 2,048 rows costs
-// the client and the server about as much as the insert itself.
+// PostgreSQL's binary form of a one-dimensional array: dimensions, has-nulls, element type, length,
+// lower bound, then each element behind its length (array_recv,
+// src/backend/utils/adt/arrayfuncs.c). The text form of 2,048 rows costs the client and the server
+// about as much as the insert itself.
 const HEADER_BYTES = 20
 const OID = { bytea: 17, int8: 20, text: 25, uuid: 2950 } as const
 

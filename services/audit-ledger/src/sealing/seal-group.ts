@@ -5,8 +5,11 @@ import { commitBatch, findKeys, findTakenChains } from './log-repository.ts'
 import type { LogState } from './log-state.ts'
 import type { SealOutcome, SealRequest } from './seal-request.ts'
 
-/** LOCK-S024-F-2: how often an intent's place may be taken by somebody else before its caller is told. */
-export const ATTEMPTS_MAX = 2
+/**
+ * LOCK-S024-F-2: how often an intent's place may be taken by somebody else before its caller is
+ * told.
+ */
+const ATTEMPTS_MAX = 2
 
 /** One request of a group, and how often its place was taken. */
 interface Candidate {
@@ -34,10 +37,12 @@ export function groupOf(requests: readonly SealRequest[]): Group {
 }
 
 /**
- * Tries once to seal what is open in the group, in one commit. Whatever has an outcome is settled and leaves the
- * group; the caller tries again while something is open. Returns the batch when one was committed.
+ * Tries once to seal what is open in the group, in one commit. Whatever has an outcome is settled
+ * and leaves the group; the caller tries again while something is open. Returns the batch when one
+ * was committed.
  *
- * Throws what the database throws, but for unique violations; then everything stays open, and may have been sealed.
+ * Throws what the database throws, but for unique violations; then everything stays open, and may
+ * have been sealed.
  */
 export async function tryGroup(tools: SealingTools, group: Group): Promise<EntryBatch | undefined> {
   await settleKnown(tools.connection, group)
@@ -106,7 +111,10 @@ interface GroupPlan {
   settle(sealed: readonly SealedEntry[]): void
 }
 
-/** Decides who goes into the batch: not a repetition of one before it, and not one that expects another head. */
+/**
+ * Decides who goes into the batch: not a repetition of one before it, and not one that expects
+ * another head.
+ */
 function planGroup(tip: LogTip, candidates: readonly Candidate[]): GroupPlan {
   const chosen: Candidate[] = []
   const places = new Map<string, number>()
@@ -165,7 +173,9 @@ interface CommitTry {
   readonly batch: EntryBatch
 }
 
-/** False when somebody else had written: the group is then ready for another try from a fresh head. */
+/**
+ * False when somebody else had written: the group is then ready for another try from a fresh head.
+ */
 async function commitOrCollide(tools: SealingTools, attempt: CommitTry): Promise<boolean> {
   const { group, chosen, tip, batch } = attempt
   let broken: string | undefined

@@ -8,7 +8,10 @@ export interface SealRequest {
   readonly expectedHead?: string
   /** Whether it may have been sealed before, so that looking first is cheaper than failing. */
   readonly mayBeKnown: boolean
-  /** On the clock of `performance.now()`, as is the deadline: from that on nobody waits for the outcome. */
+  /**
+   * On the clock of `performance.now()`, as is the deadline: from that on nobody waits for the
+   * outcome.
+   */
   readonly submittedMs: number
   readonly deadlineMs?: number
   settle(outcome: SealOutcome): void

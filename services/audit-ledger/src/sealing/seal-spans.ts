@@ -3,7 +3,10 @@ import type { Growth } from './sealer.ts'
 
 const tracer = trace.getTracer('mumega')
 
-/** Ends the trace of each request at its entry: one span `seal` a sealed intent, under the intent's traceparent. */
+/**
+ * Ends the trace of each request at its entry: one span `seal` a sealed intent, under the intent's
+ * traceparent.
+ */
 export function traceGrowth({ sealed = [], intents = [] }: Growth): void {
   intents.forEach(({ traceparent }, nth) => {
     const entry = sealed[nth]

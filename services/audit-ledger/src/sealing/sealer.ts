@@ -5,6 +5,7 @@ import type { Frontier } from '@mumega/tlog/merkle'
 import type { Connection } from '../connection.ts'
 import { openBatchBuilder } from './entry-batch.ts'
 import type { PreparedIntent } from './intent.ts'
+import { ChainMisstated } from './log-repository.ts'
 import { LogSetBack, openLogState } from './log-state.ts'
 import {
   distrust,
@@ -64,6 +65,8 @@ interface Status {
   lastFailure: string | undefined
   isStopping: boolean
   collisions: number
+  /** The committed size that was told of last. */
+  toldSize: number | undefined
 }
 
 interface Sealing {
@@ -85,6 +88,7 @@ export function startSealer(connection: Connection): Sealer {
     lastFailure: undefined,
     isStopping: false,
     collisions: 0,
+    toldSize: undefined,
   }
   const onCollision = () => void (status.collisions += 1)
   const sealing: Sealing = {
@@ -92,6 +96,7 @@ export function startSealer(connection: Connection): Sealer {
     status,
     log,
     tell(growth) {
+      status.toldSize = growth.frontier.size
       for (const listener of listeners) listener(growth)
     },
     halt(reason) {
@@ -108,6 +113,7 @@ export function startSealer(connection: Connection): Sealer {
     while (!status.isStopping || queue.count() > 0) {
       const requests = queue.takeGroup()
       if (requests.length > 0) await sealGroup(sealing, groupOf(requests))
+      else if (status.haltReason === undefined && !state.isCurrent()) await catchUp(sealing)
       else await queue.untilWoken()
     }
   }
@@ -123,7 +129,7 @@ export function startSealer(connection: Connection): Sealer {
     committed: () => state.committed(),
     epoch: () => state.epoch(),
     async load() {
-      await state.load(new Set())
+      status.toldSize = (await state.load(new Set())).frontier.size
     },
     halt: (reason) => {
       sealing.halt(reason)
@@ -143,23 +149,24 @@ export function startSealer(connection: Connection): Sealer {
   }
 }
 
-/** Tries until everything in the group has its outcome; while the database is away, with growing pauses. */
+/**
+ * Tries until everything in the group has its outcome; while the database is away, with growing
+ * pauses.
+ */
 async function sealGroup(sealing: Sealing, group: Group): Promise<void> {
   const { tools, status } = sealing
   for (let failures = 0; group.open.length > 0;) {
-    if (status.haltReason !== undefined || status.isStopping) {
+    if (isOver(status)) {
       settleWhere(group, () => true, refusal(status))
       return
     }
-    const sizeBefore = tools.state.committed()?.size
     try {
       const batch = await tryGroup(tools, group)
       status.lastFailure = undefined
-      const frontier = tools.state.committed()
       if (batch !== undefined) {
         sealing.tell({ frontier: batch.frontier, sealed: batch.sealed, intents: batch.intents })
-      } else if (frontier !== undefined && frontier.size !== sizeBefore) {
-        sealing.tell({ frontier })
+      } else {
+        tellFound(sealing)
       }
     } catch (error) {
       failures += 1
@@ -168,15 +175,45 @@ async function sealGroup(sealing: Sealing, group: Group): Promise<void> {
   }
 }
 
+/**
+ * After a commit whose outcome is unknown, with nothing left to seal: what it added is signed and
+ * announced now.
+ */
+async function catchUp(sealing: Sealing): Promise<void> {
+  const { state } = sealing.tools
+  const nothing = groupOf([])
+  for (let failures = 0; !state.isCurrent() && !isOver(sealing.status);) {
+    try {
+      await state.load(new Set())
+      sealing.status.lastFailure = undefined
+      tellFound(sealing)
+    } catch (error) {
+      failures += 1
+      await onFailure(sealing, nothing, { error, failures })
+    }
+  }
+}
+
+function isOver({ haltReason, isStopping }: Status): boolean {
+  return haltReason !== undefined || isStopping
+}
+
+/** Tells of entries that were found in the database, if there are any. */
+function tellFound({ tools, status, tell }: Sealing): void {
+  const frontier = tools.state.committed()
+  if (frontier !== undefined && frontier.size !== status.toldSize) tell({ frontier })
+}
+
 async function onFailure(
   { tools, status, log, halt }: Sealing,
   group: Group,
   { error, failures }: { error: unknown; failures: number },
 ): Promise<void> {
-  // Whether the commit succeeded is not known: the head is read again, and each intent is looked for.
+  // Whether the commit succeeded is not known: the head is read again, and each intent is looked
+  // for.
   tools.state.forget()
   distrust(group)
-  if (error instanceof LogSetBack) {
+  if (error instanceof LogSetBack || error instanceof ChainMisstated) {
     halt(error.message)
     return
   }

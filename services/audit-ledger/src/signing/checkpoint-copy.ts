@@ -1,7 +1,10 @@
 import { open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-/** The newest signed checkpoint outside the database, so that a database that was set back is noticed. */
+/**
+ * The newest signed checkpoint outside the database, so that a database that was set back is
+ * noticed.
+ */
 export interface CheckpointCopy {
   /** Undefined while there is none. */
   read(): Promise<string | undefined>

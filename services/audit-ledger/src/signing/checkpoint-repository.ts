@@ -1,6 +1,7 @@
 import { decodeFrontier, encodeFrontier, type Frontier } from '@mumega/tlog/merkle'
 import { brokenUniqueOf, type Connection } from '../connection.ts'
 import { copiedRows } from './copied-rows.ts'
+import { Tampered } from './tampered.ts'
 import type { FullSubtree } from '../sealing/growing-tree.ts'
 
 /** A checkpoint as it is stored. */
@@ -38,7 +39,11 @@ export interface Signing {
   readonly signedAt: Date
 }
 
-/** The checkpoint of exactly `size`, or the newest. */
+/**
+ * The checkpoint of exactly `size`, or the newest.
+ *
+ * @throws Tampered when its frontier is torn
+ */
 export async function findCheckpoint(
   connection: Connection,
   size?: number,
@@ -54,7 +59,18 @@ export async function findCheckpoint(
     values: [size ?? null],
   })
   const row = answer.rows[0]
-  return row && { ...row, size: Number(row.size), frontier: decodeFrontier(row.frontier) }
+  if (row === undefined) return undefined
+  const stored = Number(row.size)
+  return { ...row, size: stored, frontier: frontierOf(stored, row.frontier) }
+}
+
+function frontierOf(size: number, bytes: Buffer): Frontier {
+  try {
+    return decodeFrontier(bytes)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new Tampered(`the frontier of the checkpoint over ${size} entries is torn`)
+  }
 }
 
 export async function findLastAnchor(connection: Connection): Promise<Anchor | undefined> {
@@ -81,8 +97,9 @@ export async function findLastAnchor(connection: Connection): Promise<Anchor | u
 }
 
 /**
- * Reads the batches that start at `begin` or behind it, and before `end`. By COPY: a query's answer would bring each
- * byte as two hex digits, which cost both sides more than hashing what they say.
+ * Reads the batches from the one that holds `begin` on, or behind it where none does, that start
+ * before `end`. By COPY: a query's answer would bring each byte as two hex digits, which cost both
+ * sides more than hashing what they say.
  */
 export async function readBatches(
   connection: Connection,
@@ -91,7 +108,9 @@ export async function readBatches(
   const [begin, end] = [BigInt(range.begin), BigInt(range.end)]
   const bytes = await connection.copyOut(
     `copy (select first_index, entries, leaf_hashes from event_batches
-            where first_index >= ${begin} and first_index < ${end} order by first_index)
+            where first_index >= coalesce((select max(first_index) from event_batches
+                                            where first_index <= ${begin}), 0)
+              and first_index < ${end} order by first_index)
        to stdout (format binary)`,
   )
   return copiedRows(bytes).map(([firstIndex, entries, leafHashes]) => {
@@ -102,8 +121,8 @@ export async function readBatches(
   })
 }
 
-// The checkpoint is stored only behind the one that was newest when it was made, under the epoch that sealed its
-// entries; everything else only with it.
+// The checkpoint is stored only behind the one that was newest when it was made, under the epoch
+// that sealed its entries; everything else only with it.
 const INSERT = `
   with signed as (
     insert into checkpoints (size, previous_size, root, frontier, note, epoch, signed_at)

@@ -3,13 +3,16 @@ import { logger } from '@mumega/telemetry'
 import type { Frontier } from '@mumega/tlog/merkle'
 import type { Sealer } from '../sealing/sealer.ts'
 import type { StoredCheckpoint } from './checkpoint-repository.ts'
-import { openSigner, type SignerOptions } from './signer.ts'
-import { Tampered } from './verified-growth.ts'
+import type { Signer } from './signer.ts'
+import { Tampered } from './tampered.ts'
 import { openWaiters } from './waiters.ts'
 
 /** Signs the log as it grows. */
 export interface Checkpointer {
-  /** The newest checkpoint that is stored, copied and may be served; undefined while the log is empty. */
+  /**
+   * The newest checkpoint that is stored, copied and may be served; undefined while the log is
+   * empty.
+   */
   current(): StoredCheckpoint | undefined
   /** Resolves when a checkpoint covers `size` entries, and at the latest after `waitMs`. */
   waitFor(size: number, waitMs: number): Promise<void>
@@ -25,15 +28,12 @@ const GAP_MS = 200
 const RETRY_MS = 300
 
 /**
- * Verifies what was committed since the last checkpoint, signs it, and goes on signing as the log grows. The sealer
- * must have loaded. Where the database was tampered with, the sealer is halted and nothing is signed.
+ * Verifies what was committed since the last checkpoint, signs it, and goes on signing as the log
+ * grows. The sealer must have loaded. Where the database was tampered with, the sealer is halted
+ * and nothing is signed.
  */
-export async function startCheckpointer(
-  sealer: Sealer,
-  options: SignerOptions,
-): Promise<Checkpointer> {
+export async function startCheckpointer(sealer: Sealer, signer: Signer): Promise<Checkpointer> {
   const log = logger('audit-ledger')
-  const signer = openSigner(options)
   const served = openServed()
   let trouble: string | undefined
   let isStopping = false

@@ -1,6 +1,9 @@
 const LENGTH_BYTES = 2
 
-/** The entries of a batch: each stands behind its length in two bytes, big endian. Throws RangeError at a torn one. */
+/**
+ * The entries of a batch: each stands behind its length in two bytes, big endian. Throws RangeError
+ * at a torn one.
+ */
 export function framesOf(entries: Buffer): Buffer[] {
   const frames: Buffer[] = []
   for (let at = 0; at < entries.length;) {

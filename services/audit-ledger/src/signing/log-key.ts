@@ -20,7 +20,8 @@ const OTHERS_ACCESS = 0o077
 /**
  * Reads the log's key from a file with the base64 of its 32-byte seed.
  *
- * @throws audit-ledger.key-unusable when the file is missing, open to others, or holds something else
+ * @throws audit-ledger.key-unusable when the file is missing, open to others, or holds something
+ * else
  */
 export async function readLogKey(path: string, origin: string): Promise<LogKey> {
   const unusable = (why: string, cause?: unknown): AppError =>

@@ -9,7 +9,8 @@ import {
   type StoredCheckpoint,
 } from './checkpoint-repository.ts'
 import { anchorHash, NO_ANCHOR, type LogKey } from './log-key.ts'
-import { ANCHOR_EVENTS, Tampered } from './verified-growth.ts'
+import { Tampered } from './tampered.ts'
+import { ANCHOR_EVENTS } from './verified-growth.ts'
 
 /** What was signed so far, as far as the next signature rests on it. */
 export interface SignedState {
@@ -23,7 +24,8 @@ export interface SignedState {
 /**
  * Reads what was signed last, and trusts none of it further than its signature reaches.
  *
- * @throws Tampered when the database disagrees with the signatures, with itself, or with the copy outside of it
+ * @throws Tampered when the database disagrees with the signatures, with itself, or with the copy
+ * outside of it
  */
 export async function readSignedState(
   connection: Connection,

@@ -18,8 +18,9 @@ export interface SignerOptions {
 /** Signs the log step by step, each from the last signed state. */
 export interface Signer {
   /**
-   * Verifies and signs what follows the last checkpoint, towards the committed `target`. Returns the newest checkpoint,
-   * which is then stored and copied, and so may be served; undefined while there is none.
+   * Verifies and signs what follows the last checkpoint, towards the committed `target`. Returns
+   * the newest checkpoint, which is then stored and copied, and so may be served; undefined while
+   * there is none.
    *
    * @throws Tampered, and whatever the database throws; after that the state is read anew.
    */

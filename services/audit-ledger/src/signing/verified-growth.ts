@@ -3,15 +3,8 @@ import { frontierRoot, type Frontier } from '@mumega/tlog/merkle'
 import type { Connection } from '../connection.ts'
 import { readBatches, type StoredBatch } from './checkpoint-repository.ts'
 import { framesOf } from './frames.ts'
+import { Tampered } from './tampered.ts'
 import { growFrom, type FullSubtree, type GrowingTree } from '../sealing/growing-tree.ts'
-
-/** What the database holds is not what was committed or signed. Nothing may be signed over it. */
-export class Tampered extends Error {
-  constructor(message: string) {
-    super(message)
-    this.name = 'Tampered'
-  }
-}
 
 /** How the tree grew, by the bytes that the database gives back. */
 export interface VerifiedGrowth {
@@ -30,8 +23,9 @@ const READ_ENTRIES_MAX = 2_048
 const GROWTH_ENTRIES_MAX = 65_536
 
 /**
- * Reads the entries behind `from` back from the database and computes every leaf and root anew (LOCK-MON-4): a bit
- * that flipped since must not be signed. Stops at the committed `target`, or before it after 65,536 entries.
+ * Reads the entries behind `from` back from the database, where an anchor is passed all of the
+ * anchor's, and computes every leaf and root anew (LOCK-MON-4): a bit that flipped since must not
+ * be signed. Stops at the committed `target`, or before it after 65,536 entries.
  *
  * @throws Tampered naming where the bytes disagree
  */
@@ -40,16 +34,16 @@ export async function verifyGrowth(
   from: Frontier,
   target: Frontier,
 ): Promise<VerifiedGrowth> {
-  const tree = growFrom(from)
+  const start = startOf(from, target)
+  const tree = growFrom(start)
   const anchors: { anchor: number; root: Buffer }[] = []
-  let size = from.size
+  let size = start.size
   while (size < target.size && size - from.size < GROWTH_ENTRIES_MAX) {
     const end = Math.min(size + READ_ENTRIES_MAX, target.size)
     const batches = await readBatches(connection, { begin: size, end })
     if (batches.length === 0) throw new Tampered(`the entries from ${size} on are missing`)
     for (const batch of batches) {
-      if (batch.firstIndex !== size) throw new Tampered(`the entries from ${size} on are missing`)
-      size += appendBatch(tree, batch, anchors)
+      size = appendBatch(tree, batch, { size, from, anchors })
     }
   }
   const frontier = tree.frontier()
@@ -60,27 +54,57 @@ export async function verifyGrowth(
   return { frontier, root, anchors, subtrees: tree.takeFull() }
 }
 
-function appendBatch(
-  tree: GrowingTree,
-  batch: StoredBatch,
-  anchors: { anchor: number; root: Buffer }[],
-): number {
-  const entries = entriesOf(batch)
-  entries.forEach((entry, nth) => {
-    const index = batch.firstIndex + nth
-    const leaf = hashLeaf(entry)
-    if (leaf !== batch.leafHashes.toString('latin1', 32 * nth, 32 * (nth + 1))) {
-      throw new Tampered(`entry ${index} does not have the leaf hash that was committed`)
-    }
-    tree.append(leaf)
-    if ((index + 1) % ANCHOR_EVENTS === 0) {
-      const root = frontierRoot(tree.frontier())
-      anchors.push({ anchor: (index + 1) / ANCHOR_EVENTS, root })
-    }
-  })
-  return entries.length
+/**
+ * Where reading starts: an anchor is signed only over bytes that were all read again, from its own
+ * first entry on.
+ */
+function startOf(from: Frontier, target: Frontier): Frontier {
+  const anchored = Math.floor(from.size / ANCHOR_EVENTS)
+  if (anchored === Math.floor(target.size / ANCHOR_EVENTS)) return from
+  // The nodes stand for the ones in the size's binary form, the largest in front.
+  const nodes = from.nodes.slice(0, onesOf(anchored))
+  return { size: anchored * ANCHOR_EVENTS, nodes }
 }
 
+function onesOf(number: number): number {
+  return [...number.toString(2)].filter((digit) => digit === '1').length
+}
+
+interface Progress {
+  /** How far the tree has grown. */
+  readonly size: number
+  /** What was signed before. */
+  readonly from: Frontier
+  readonly anchors: { anchor: number; root: Buffer }[]
+}
+
+/** Appends what of the batch is not in the tree yet. Returns how far the tree has grown then. */
+function appendBatch(tree: GrowingTree, batch: StoredBatch, progress: Progress): number {
+  const { from, anchors } = progress
+  const entries = entriesOf(batch)
+  const end = batch.firstIndex + entries.length
+  if (batch.firstIndex > progress.size || end <= progress.size) {
+    throw new Tampered(`the entries from ${progress.size} on are missing`)
+  }
+  for (let size = progress.size; size < end;) {
+    const nth = size - batch.firstIndex
+    const leaf = hashLeaf(entries[nth] ?? NO_ENTRY)
+    if (leaf !== batch.leafHashes.toString('latin1', 32 * nth, 32 * (nth + 1))) {
+      throw new Tampered(`entry ${size} does not have the leaf hash that was committed`)
+    }
+    tree.append(leaf)
+    size += 1
+    if (size === from.size && !frontierRoot(tree.frontier()).equals(frontierRoot(from))) {
+      throw new Tampered(`the root over ${size} entries is not the one that was signed`)
+    }
+    if (size % ANCHOR_EVENTS === 0) {
+      anchors.push({ anchor: size / ANCHOR_EVENTS, root: frontierRoot(tree.frontier()) })
+    }
+  }
+  return end
+}
+
+const NO_ENTRY = Buffer.alloc(0)
 const leafInput = Buffer.alloc(1 + 65_535)
 
 /** SHA-256(0x00 ‖ entry) in latin1, RFC 6962, 2.1. */
