@@ -72,7 +72,7 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'services/audit-ledger/migrations/0004_guard_log.sql',
-        find: 'event_keys, checkpoints, subtrees to mumega_audit_ledger;',
+        find: 'event_keys, checkpoints, subtrees\n  to mumega_audit_ledger;',
         replace: 'event_keys, checkpoints, subtrees to mumega_audit_ledger, public;',
       },
     ],
@@ -83,8 +83,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: GROWTH,
-        find: '(index + 1) % ANCHOR_EVENTS === 0',
-        replace: '(index + 1) % (ANCHOR_EVENTS - 1) === 0',
+        find: 'if (size % ANCHOR_EVENTS === 0) {',
+        replace: 'if (size % (ANCHOR_EVENTS - 1) === 0) {',
       },
     ],
   },

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { Client } from 'pg'
 import type { Bus } from '@mumega/bus'
-import { append, dropRecorded, listDrops } from '@mumega/contracts/audit-ledger'
+import { dropRecorded, listDrops } from '@mumega/contracts/audit-ledger'
 import { eventually } from '@mumega/testkit'
 import {
   anIntent,
@@ -294,27 +294,4 @@ test('LOCK-S024-F-2: an intent of the bus whose place stays taken is on record a
     { what: 'the drop to be resolved', timeoutMs: 20_000 },
   )
   expect(resolved.resolvedIndex).toBe(1)
-})
-
-test('while the database is away intents wait and an append is told so', async () => {
-  const [before, during] = [anIntent(), anIntent()]
-  await publishIntents(bridge, [before])
-  await untilSealed(ledger, 1)
-  // Of this database only: the role belongs to the whole cluster, which other tests share.
-  const [database] = await ledger.sql<{ name: string }>('select current_database() as name')
-  await ledger.sql(`alter database ${database?.name} connection limit 0`)
-  await ledger.sql(
-    `select pg_terminate_backend(pid) from pg_stat_activity
-      where usename = 'mumega_audit_ledger' and datname = current_database()`,
-  )
-
-  await publishIntents(bridge, [during])
-  const context = { tenantId: 'acme', actor: { id: 'service:bridge', kind: 'service' } } as const
-  const request = { source: 'bridge', intent: anIntent() }
-  const refused = bridge.request(append, request, { context, timeoutMs: 1_500 })
-  await expect(refused).rejects.toMatchObject({ kind: 'unavailable' })
-
-  await ledger.sql(`alter database ${database?.name} connection limit -1`)
-  const keys = await untilSealed(ledger, 2)
-  expect(keys.map(({ id }) => id)).toContain(during.id)
 })

@@ -50,7 +50,6 @@ const ACK = Buffer.from('+ACK')
  * messages arrive, not when they were dealt with: 4,096 messages of 512 KiB would be in memory.
  */
 export function startPull(connection: NatsConnection, options: PullOptions): Pull {
-  // The only inboxes that the server lets this service subscribe.
   const inbox = createInbox(`_INBOX_${options.service}`)
   const subject = pullSubjectOf({ stream: options.stream, name: options.consumer })
   const request = JSON.stringify({
