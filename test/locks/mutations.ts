@@ -121,9 +121,7 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: INTAKE,
-        find:
-          'drop(course, { ...idOf(candidate), reason: reasonOf(intent), ' +
-          'hash: hashOfValue(candidate) })',
+        find: '    else drop(taking, course, dropped)\n',
         replace: '',
       },
     ],
@@ -134,8 +132,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: INTAKE,
-        find: "'misfit-not-recorded')\n        course.isHandedBack = true",
-        replace: "'misfit-not-recorded')",
+        find: 'course.isUnrecorded = true\n      course.isHandedBack = true',
+        replace: 'course.isUnrecorded = true',
       },
     ],
   },
@@ -145,8 +143,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: GROUP,
-        find: 'export const ATTEMPTS_MAX = 2',
-        replace: 'export const ATTEMPTS_MAX = 3',
+        find: 'const ATTEMPTS_MAX = 2',
+        replace: 'const ATTEMPTS_MAX = 3',
       },
     ],
   },
