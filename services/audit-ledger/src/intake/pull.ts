@@ -100,13 +100,12 @@ export function startPull(connection: NatsConnection, options: PullOptions): Pul
       if (error === null) onMessage(message)
     },
   })
-  // A request that the server forgot, when it restarted for instance, is never answered.
+  // A request that a restarted server forgot is never answered.
   const watch = setInterval(() => {
     if (performance.now() - heardAtMs > SILENCE_MS_MAX) missing = 0
     look()
   }, HEARTBEAT_MS)
   look()
-
   return {
     look,
     restart() {

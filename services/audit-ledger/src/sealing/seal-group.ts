@@ -26,7 +26,6 @@ export interface Group {
 export interface SealingTools {
   readonly connection: Connection
   readonly state: LogState
-  /** The next of two builders in turn: the bytes of a batch last until the one after the next. */
   readonly build: BuildBatch
   onCollision(): void
 }
@@ -58,7 +57,6 @@ export async function tryGroup(tools: SealingTools, group: Group): Promise<Entry
     const isCommitted = await commitOrCollide(tools, { group, chosen: plan.chosen, tip, batch })
     if (!isCommitted) return undefined
     tools.state.advance(batch)
-    tools.state.confirm(batch)
   }
   group.open = []
   plan.settle(batch.sealed)
@@ -106,7 +104,7 @@ async function settleKnown(connection: Connection, group: Group): Promise<void> 
   }
 }
 
-export interface GroupPlan {
+interface GroupPlan {
   /** What goes into the batch, in order. */
   readonly chosen: readonly Candidate[]
   /** To be called with the committed entries of `chosen`; settles every candidate. */
@@ -117,7 +115,7 @@ export interface GroupPlan {
  * Decides who goes into the batch: not a repetition of one before it, and not one that expects
  * another head.
  */
-export function planGroup(tip: LogTip, candidates: readonly Candidate[]): GroupPlan {
+function planGroup(tip: LogTip, candidates: readonly Candidate[]): GroupPlan {
   const chosen: Candidate[] = []
   const places = new Map<string, number>()
   const touched = new Set<string>()
@@ -168,7 +166,7 @@ function eventKey({ source, id }: { source: string; id: string }): string {
   return id + source
 }
 
-export interface CommitTry {
+interface CommitTry {
   readonly group: Group
   readonly chosen: readonly Candidate[]
   readonly tip: LogTip
@@ -178,7 +176,7 @@ export interface CommitTry {
 /**
  * False when somebody else had written: the group is then ready for another try from a fresh head.
  */
-export async function commitOrCollide(tools: SealingTools, attempt: CommitTry): Promise<boolean> {
+async function commitOrCollide(tools: SealingTools, attempt: CommitTry): Promise<boolean> {
   const { group, chosen, tip, batch } = attempt
   let broken: string | undefined
   try {

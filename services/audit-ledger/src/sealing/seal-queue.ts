@@ -7,10 +7,6 @@ export interface SealQueue {
   takeGroup(): SealRequest[]
   /** Resolves at the next `push()` or `wake()`. */
   untilWoken(): Promise<void>
-  /** Whether as many wait as one commit may hold. */
-  isFull(): boolean
-  /** Resolves when as many wait as one commit may hold, or never. */
-  untilFull(): Promise<void>
   wake(): void
   count(): number
   /** Milliseconds that the oldest has waited; 0 when nothing waits. */
@@ -24,13 +20,11 @@ const GROUP_BYTES_MAX = 4 * 1_048_576
 export function openSealQueue(): SealQueue {
   let waiting: SealRequest[] = []
   let resume: () => void = () => undefined
-  let resumeFull: () => void = () => undefined
 
   return {
     push(request) {
       waiting.push(request)
       resume()
-      if (waiting.length >= GROUP_ENTRIES_MAX) resumeFull()
     },
     takeGroup() {
       let bytes = 0
@@ -47,11 +41,6 @@ export function openSealQueue(): SealQueue {
     untilWoken: () =>
       new Promise((resolve) => {
         resume = resolve
-      }),
-    isFull: () => waiting.length >= GROUP_ENTRIES_MAX,
-    untilFull: () =>
-      new Promise((resolve) => {
-        resumeFull = resolve
       }),
     wake: () => {
       resume()
