@@ -7,7 +7,7 @@ import { percentile, type Bench, type Figure } from './figures.ts'
 import { startGround } from './ground.ts'
 import type { ProducerOrder, ProducerReport } from './ledger-producer.ts'
 
-const EVENTS = 120_000
+const EVENTS = 240_000
 const WARM_UP_EVENTS = 20_000
 const RATE = 1_000
 const RATE_EVENTS = 10_000
@@ -17,7 +17,7 @@ const ONE_BY_ONE_EVENTS = 500
 const VARIANTS = [
   { variant: 'packed-64', packed: 64, inFlight: 32, events: EVENTS },
   { variant: 'packed-16', packed: 16, inFlight: 64, events: EVENTS },
-  { variant: 'single', packed: 1, inFlight: 256, events: EVENTS / 2 },
+  { variant: 'single', packed: 1, inFlight: 256, events: EVENTS / 4 },
 ] as const
 
 /**
@@ -34,7 +34,7 @@ export const bench: Bench = {
       await produce(suite, { events: WARM_UP_EVENTS, packed: 64, inFlight: 32 })
       const entryBytes = await entryBytesOf(suite)
       log(`entries are ${entryBytes} bytes`)
-      const copy = { rows: 60_000, perCommit: 2_000, entryBytes }
+      const copy = { rows: EVENTS / 2, perCommit: 2_048, entryBytes }
       const figures: Figure[] = []
       for (const { variant, ...order } of VARIANTS) {
         // Beside each variant, as the machine's speed changes from minute to minute.

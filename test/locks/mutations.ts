@@ -150,6 +150,11 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     lock: 'LOCK-S024-F-2',
+    guard: 'the fresh head of each attempt',
+    edits: [{ file: GROUP, find: 'tools.state.forget()', replace: '' }],
+  },
+  {
+    lock: 'LOCK-S024-F-2',
     guard: 'the unique sequence of a chain in the database',
     edits: [
       {

@@ -188,7 +188,7 @@ test('LOCK-S024-F-2: a place that stays taken is tried exactly twice, each time 
   await ledger.sql('drop trigger count_try on event_keys')
 })
 
-test('LOCK-MON-3: a commit under a former epoch writes nothing before the head was read again', async () => {
+test('LOCK-MON-3, LOCK-S024-F-2: a commit under a former epoch writes nothing, and the next try starts from a fresh head', async () => {
   const before = await healthOfLedger(bridge)
   await appendAs(BRIDGE, anIntent({ chain: 'fenced' }))
   await ledger.sql('update log_head set epoch = epoch + 1')

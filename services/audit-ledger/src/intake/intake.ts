@@ -13,11 +13,12 @@ export interface RunningIntake extends Intake {
   stop(): Promise<void>
 }
 
-// Two groups: one that is being committed, one that is decoded meanwhile.
-const INTENTS_HELD_MAX = 2 * GROUP_ENTRIES_MAX
-const BYTES_HELD_MAX = 8 * 1_048_576
+// Three groups: one that is being committed, one that is built and waits for it, one that is decoded
+// meanwhile.
+const INTENTS_HELD_MAX = 3 * GROUP_ENTRIES_MAX
+const BYTES_HELD_MAX = 12 * 1_048_576
 const PULL_MESSAGES_MAX = 1_024
-const PULL_BYTES_MAX = 4 * 1_048_576
+const PULL_BYTES_MAX = 1_048_576
 const STOP_MS_MAX = 5_000
 const STOP_LOOK_MS = 20
 

@@ -150,9 +150,7 @@ function hashOf(candidate: unknown): Buffer | undefined {
 }
 
 function submit(taking: Taking, course: Course, intent: PreparedIntent): void {
-  course.open += 1
-  taking.held.intents += 1
-  taking.submit({
+  const request: SealRequest = {
     intent,
     mayBeKnown: course.message.deliveries > 1,
     submittedMs: course.takenMs,
@@ -161,7 +159,17 @@ function submit(taking: Taking, course: Course, intent: PreparedIntent): void {
       if (outcome.kind !== 'sealed') onRefused(taking, course, { intent, outcome })
       finish(taking, course)
     },
-  })
+  }
+  course.open += 1
+  taking.held.intents += 1
+  try {
+    taking.submit(request)
+  } catch (error) {
+    // Nobody will settle it: the message would wait for it for ever.
+    course.open -= 1
+    taking.held.intents -= 1
+    throw error
+  }
 }
 
 function onRefused(

@@ -3,7 +3,7 @@ import type { SealedEntry } from '@mumega/contracts/audit'
 import { GENESIS, SALT_BYTES } from '@mumega/tlog/entry'
 import { HASH_BYTES, type Frontier } from '@mumega/tlog/merkle'
 import { growFrom } from './growing-tree.ts'
-import { PLACE_BYTES_MAX, writeEntry, type PreparedIntent } from './intent.ts'
+import { bytesOf, PLACE_BYTES_MAX, writeEntry, type PreparedIntent } from './intent.ts'
 
 /** A chain's newest sequence and the hex SHA-256 of the entry that has it. */
 export interface ChainHead {
@@ -59,7 +59,7 @@ export function openBatchBuilder(): BuildBatch {
     const tree = growFrom(tip.frontier)
     const chains = new Map<string, ChainHead>()
     const sealed: SealedEntry[] = []
-    const entries = entryRoom(sum(intents, ({ material }) => material.length + ENTRY_OVERHEAD_MAX))
+    const entries = entryRoom(sum(intents, (intent) => bytesOf(intent) + ENTRY_OVERHEAD_MAX))
     const offsets = Buffer.allocUnsafe(4 * (intents.length + 1))
     const leafHashes = leafRoom(intents.length * HASH_BYTES)
     let at = 0
@@ -114,13 +114,15 @@ function gatherPayloads(
   { saltRoom, payloadRoom }: { saltRoom: Room; payloadRoom: Room },
 ): { salts: Buffer; payloads: Buffer; payloadOffsets: Buffer } {
   const salts = saltRoom(intents.length * SALT_BYTES)
-  const payloads = payloadRoom(sum(intents, ({ payloadEnd }) => payloadEnd - SALT_BYTES))
+  const payloads = payloadRoom(
+    sum(intents, ({ begin, payloadEnd }) => payloadEnd - begin - SALT_BYTES),
+  )
   const payloadOffsets = Buffer.allocUnsafe(4 * (intents.length + 1))
   let at = 0
-  intents.forEach(({ material, payloadEnd }, nth) => {
+  intents.forEach(({ memory, begin, payloadEnd }, nth) => {
     payloadOffsets.writeUInt32BE(at, 4 * nth)
-    material.copy(salts, nth * SALT_BYTES, 0, SALT_BYTES)
-    at += material.copy(payloads, at, SALT_BYTES, payloadEnd)
+    memory.copy(salts, nth * SALT_BYTES, begin, begin + SALT_BYTES)
+    at += memory.copy(payloads, at, begin + SALT_BYTES, payloadEnd)
   })
   payloadOffsets.writeUInt32BE(at, 4 * intents.length)
   return { salts, payloads, payloadOffsets }

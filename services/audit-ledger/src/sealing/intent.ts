@@ -17,13 +17,20 @@ export interface PreparedIntent {
   /** SHA-256 over the canonical intent, in latin1. */
   readonly intentHash: string
   /**
-   * Salt, canonical payload, the entry up to its `prev`, the entry behind its `seq`. One piece of
-   * memory, because intents live through a commit or two, and whatever lives so long is copied by
-   * the garbage collector.
+   * From `begin` on: salt, canonical payload, the entry up to its `prev`, the entry behind its
+   * `seq`. Many intents share the memory, because they live through a commit or two, and whatever
+   * lives so long is copied by the garbage collector, object by object.
    */
-  readonly material: Buffer
+  readonly memory: Buffer
+  readonly begin: number
   readonly payloadEnd: number
   readonly prevAt: number
+  readonly end: number
+}
+
+/** Bytes that the intent holds in memory, beside its object. */
+export function bytesOf({ begin, end }: PreparedIntent): number {
+  return end - begin
 }
 
 export type Refusal =
@@ -77,41 +84,54 @@ function prepare(source: string, intent: AuditIntent): PreparedIntent | Refusal 
     number: intent.number,
     traceparent: intent.traceparent,
     intentHash: hash('sha256', texts.intent, 'binary'),
-    ...assemble(payload, texts),
+    ...assemble({ text: payload, bytes: payloadBytes }, texts),
   }
 }
 
-// Written here first, as a text's length in bytes is known only then. Everything before the return
-// is synchronous.
-const draft = Buffer.alloc(SALT_BYTES + PAYLOAD_BYTES_MAX + 3 * ENTRY_BYTES_MAX)
+const MEMORY_BYTES = 1_048_576
+let memory = Buffer.alloc(0)
+let free = 0
 
-function assemble(payload: string, { beforeCommitment, beforePrev, afterSeq }: IntentTexts) {
-  takeSalt(draft)
-  const payloadEnd = SALT_BYTES + draft.write(payload, SALT_BYTES)
-  const commitment = hash('sha256', draft.subarray(0, payloadEnd), 'hex')
-  const prevAt = payloadEnd + draft.write(beforeCommitment + commitment + beforePrev, payloadEnd)
-  const end = prevAt + draft.write(afterSeq, prevAt)
+/** A place for as many bytes, in memory that nobody else writes to. */
+function roomFor(bytes: number): number {
+  if (memory.length - free < bytes) {
+    memory = Buffer.allocUnsafeSlow(Math.max(MEMORY_BYTES, bytes))
+    free = 0
+  }
+  return free
+}
+
+function assemble(
+  payload: { text: string; bytes: number },
+  { beforeCommitment, beforePrev, afterSeq }: IntentTexts,
+) {
+  const begin = roomFor(SALT_BYTES + payload.bytes + 3 * ENTRY_BYTES_MAX)
+  takeSalt(memory, begin)
+  const payloadAt = begin + SALT_BYTES
+  const payloadEnd = payloadAt + memory.write(payload.text, payloadAt)
+  const commitment = hash('sha256', memory.subarray(begin, payloadEnd), 'hex')
+  const prevAt = payloadEnd + memory.write(beforeCommitment + commitment + beforePrev, payloadEnd)
+  const end = prevAt + memory.write(afterSeq, prevAt)
   if (end - payloadEnd + PLACE_BYTES_MAX > ENTRY_BYTES_MAX) {
     throw new Error(`an entry of over ${ENTRY_BYTES_MAX} bytes passed the contract's bounds`)
   }
-  const material = Buffer.allocUnsafe(end)
-  draft.copy(material, 0, 0, end)
-  return { material, payloadEnd, prevAt }
+  free = end
+  return { memory, begin, payloadEnd, prevAt, end }
 }
 
 const salts = Buffer.alloc(256 * SALT_BYTES)
 let saltAt = salts.length
 
 /**
- * Fills the beginning of `target`. Random bytes are fetched for many salts at a time: a call costs
+ * Fills `target` from `begin` on. Random bytes are fetched for many salts at a time: a call costs
  * a microsecond.
  */
-function takeSalt(target: Buffer): void {
+function takeSalt(target: Buffer, begin: number): void {
   if (saltAt === salts.length) {
     randomFillSync(salts)
     saltAt = 0
   }
-  salts.copy(target, 0, saltAt, saltAt + SALT_BYTES)
+  salts.copy(target, begin, saltAt, saltAt + SALT_BYTES)
   saltAt += SALT_BYTES
 }
 
@@ -167,10 +187,10 @@ export function writeEntry(
   at: number,
   { intent, prev, seq }: { intent: PreparedIntent; prev: string; seq: number },
 ): number {
-  const { material, payloadEnd, prevAt } = intent
-  let end = at + material.copy(target, at, payloadEnd, prevAt)
+  const { memory: from, payloadEnd, prevAt } = intent
+  let end = at + from.copy(target, at, payloadEnd, prevAt)
   end += target.write(prev + BEFORE_SEQ + String(seq), end, 'latin1')
-  return end + material.copy(target, end, prevAt)
+  return end + from.copy(target, end, prevAt, intent.end)
 }
 
 // Names the field and the rule, never the value: it may be personal.

@@ -11,8 +11,14 @@ export interface LogState {
    * @throws LogSetBack, ChainMisstated, and what the database throws
    */
   load(chains: ReadonlySet<string>): Promise<LogTip>
-  /** Follows a commit. */
+  /** The tip as it is known. @throws Error before the first load */
+  tip(): LogTip
+  /** Moves the tip behind a batch that is on its way, so that the next can be built on it. */
   advance(batch: EntryBatch): void
+  /** The batch is committed. */
+  confirm(batch: EntryBatch): void
+  /** Whether the tip can be given at once with the heads of these chains. */
+  isReadyFor(chains: Iterable<string>): boolean
   /** After a failure: what is in memory may not be what is in the database. */
   forget(): void
   /** Of the newest commit that this process has seen; undefined before the first look. */
@@ -30,6 +36,7 @@ export function openLogState(connection: Connection): LogState {
   let isCurrent = false
   let epoch = 0
   let committed: Frontier | undefined
+  let tip: Frontier | undefined
   const chains = new Map<string, ChainHead>()
 
   async function reload(): Promise<void> {
@@ -40,7 +47,13 @@ export function openLogState(connection: Connection): LogState {
     chains.clear()
     epoch = head.epoch
     committed = head.frontier
+    tip = head.frontier
     isCurrent = true
+  }
+
+  function tipNow(): LogTip {
+    if (tip === undefined) throw new Error('a loaded log has a frontier')
+    return { frontier: tip, epoch, chains }
   }
 
   return {
@@ -50,11 +63,18 @@ export function openLogState(connection: Connection): LogState {
       if (missing.length > 0) {
         for (const [chain, head] of await readChains(connection, missing)) chains.set(chain, head)
       }
-      if (committed === undefined) throw new Error('a loaded log has a frontier')
-      return { frontier: committed, epoch, chains }
+      return tipNow()
+    },
+    tip: tipNow,
+    confirm(batch) {
+      committed = batch.frontier
+    },
+    isReadyFor(wanted) {
+      for (const chain of wanted) if (!chains.has(chain)) return false
+      return isCurrent
     },
     advance(batch) {
-      committed = batch.frontier
+      tip = batch.frontier
       for (const [chain, head] of batch.chains) {
         // Deleted first, so that the chains that rest stand in front.
         chains.delete(chain)

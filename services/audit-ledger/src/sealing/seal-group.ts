@@ -26,6 +26,7 @@ export interface Group {
 export interface SealingTools {
   readonly connection: Connection
   readonly state: LogState
+  /** The next of two builders in turn: the bytes of a batch last until the one after the next. */
   readonly build: BuildBatch
   onCollision(): void
 }
@@ -57,6 +58,7 @@ export async function tryGroup(tools: SealingTools, group: Group): Promise<Entry
     const isCommitted = await commitOrCollide(tools, { group, chosen: plan.chosen, tip, batch })
     if (!isCommitted) return undefined
     tools.state.advance(batch)
+    tools.state.confirm(batch)
   }
   group.open = []
   plan.settle(batch.sealed)
@@ -104,7 +106,7 @@ async function settleKnown(connection: Connection, group: Group): Promise<void> 
   }
 }
 
-interface GroupPlan {
+export interface GroupPlan {
   /** What goes into the batch, in order. */
   readonly chosen: readonly Candidate[]
   /** To be called with the committed entries of `chosen`; settles every candidate. */
@@ -115,7 +117,7 @@ interface GroupPlan {
  * Decides who goes into the batch: not a repetition of one before it, and not one that expects
  * another head.
  */
-function planGroup(tip: LogTip, candidates: readonly Candidate[]): GroupPlan {
+export function planGroup(tip: LogTip, candidates: readonly Candidate[]): GroupPlan {
   const chosen: Candidate[] = []
   const places = new Map<string, number>()
   const touched = new Set<string>()
@@ -166,7 +168,7 @@ function eventKey({ source, id }: { source: string; id: string }): string {
   return id + source
 }
 
-interface CommitTry {
+export interface CommitTry {
   readonly group: Group
   readonly chosen: readonly Candidate[]
   readonly tip: LogTip
@@ -176,7 +178,7 @@ interface CommitTry {
 /**
  * False when somebody else had written: the group is then ready for another try from a fresh head.
  */
-async function commitOrCollide(tools: SealingTools, attempt: CommitTry): Promise<boolean> {
+export async function commitOrCollide(tools: SealingTools, attempt: CommitTry): Promise<boolean> {
   const { group, chosen, tip, batch } = attempt
   let broken: string | undefined
   try {

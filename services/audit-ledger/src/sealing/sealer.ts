@@ -3,7 +3,8 @@ import type { SealedEntry } from '@mumega/contracts/audit'
 import { logger } from '@mumega/telemetry'
 import type { Frontier } from '@mumega/tlog/merkle'
 import type { Connection } from '../connection.ts'
-import { openBatchBuilder } from './entry-batch.ts'
+import { openBatchBuilder, type BuildBatch } from './entry-batch.ts'
+import { isPlain, launch, type Flight } from './flight.ts'
 import type { PreparedIntent } from './intent.ts'
 import { ChainMisstated } from './log-repository.ts'
 import { LogSetBack, openLogState } from './log-state.ts'
@@ -77,7 +78,10 @@ interface Sealing {
   halt(reason: string): void
 }
 
-/** Starts sealing what is submitted, in groups, one commit after the other. */
+/**
+ * Starts sealing what is submitted, in groups, one commit after the other. While one is committed,
+ * the next is built, once enough waits to fill it.
+ */
 export function startSealer(connection: Connection): Sealer {
   const log = logger('audit-ledger')
   const state = openLogState(connection)
@@ -92,7 +96,12 @@ export function startSealer(connection: Connection): Sealer {
   }
   const onCollision = () => void (status.collisions += 1)
   const sealing: Sealing = {
-    tools: { connection, state, build: openBatchBuilder(), onCollision },
+    tools: {
+      connection,
+      state,
+      build: inTurn(openBatchBuilder(), openBatchBuilder()),
+      onCollision,
+    },
     status,
     log,
     tell(growth) {
@@ -109,10 +118,34 @@ export function startSealer(connection: Connection): Sealer {
     },
   }
 
+  const isPastEnd = () => isOver(status)
+
+  /** Seals the next group, or launches it and leaves its landing to whoever calls. */
+  async function sealNext(): Promise<Flight | undefined> {
+    const group = groupOf(queue.takeGroup())
+    if (isPlain(sealing.tools, group)) return launch(sealing.tools, group, { isOver: isPastEnd })
+    await sealGroup(sealing, group)
+    return undefined
+  }
+
+  /** Lands `before`; returns the flight behind it, which was built meanwhile if enough waited. */
+  async function sealBehind(before: Flight): Promise<Flight | undefined> {
+    const landed = await Promise.race([before.landing, queue.untilFull()])
+    // Nothing can follow a batch that did not arrive: the tip does not stand behind it.
+    const mayFollow = landed === undefined || landed.kind === 'committed'
+    const group = mayFollow && queue.isFull() ? groupOf(queue.takeGroup()) : undefined
+    const isReady = group !== undefined && isPlain(sealing.tools, group)
+    const next = isReady ? launch(sealing.tools, group, { before, isOver: isPastEnd }) : undefined
+    await land(sealing, before)
+    if (group !== undefined && next === undefined) await sealGroup(sealing, group)
+    return next
+  }
+
   async function run(): Promise<void> {
-    while (!status.isStopping || queue.count() > 0) {
-      const requests = queue.takeGroup()
-      if (requests.length > 0) await sealGroup(sealing, groupOf(requests))
+    let flight: Flight | undefined
+    while (!status.isStopping || queue.count() > 0 || flight !== undefined) {
+      if (flight !== undefined) flight = await sealBehind(flight)
+      else if (queue.count() > 0) flight = await sealNext()
       else if (status.haltReason === undefined && !state.isCurrent()) await catchUp(sealing)
       else await queue.untilWoken()
     }
@@ -146,6 +179,35 @@ export function startSealer(connection: Connection): Sealer {
       queue.wake()
       await running
     },
+  }
+}
+
+/** Waits for the flight's commit; what did not succeed is tried until it has its outcome. */
+async function land(sealing: Sealing, { group, plan, batch, landing }: Flight): Promise<void> {
+  const { tools, status, tell } = sealing
+  const landed = await landing
+  if (landed.kind === 'committed') {
+    tools.state.confirm(batch)
+    status.lastFailure = undefined
+    group.open = []
+    plan.settle(batch.sealed)
+    tell({ frontier: batch.frontier, sealed: batch.sealed, intents: batch.intents })
+    return
+  }
+  // The tip stands where this batch would have led.
+  tools.state.forget()
+  if (landed.kind === 'failed') {
+    await onFailure(sealing, group, { error: landed.error, failures: 1 })
+  }
+  await sealGroup(sealing, group)
+}
+
+/** The builders one after the other: each one's batch lasts until its next. */
+function inTurn(one: BuildBatch, other: BuildBatch): BuildBatch {
+  let [next, last] = [one, other]
+  return (tip, intents) => {
+    ;[next, last] = [last, next]
+    return last(tip, intents)
   }
 }
 

@@ -1,0 +1,135 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { Client } from 'pg'
+import type { Bus } from '@mumega/bus'
+import { eventually } from '@mumega/testkit'
+import { openConnection } from '../src/connection.ts'
+import { isRefusal, prepareIntent } from '../src/sealing/intent.ts'
+import type { SealOutcome } from '../src/sealing/seal-request.ts'
+import { GROUP_ENTRIES_MAX } from '../src/sealing/seal-queue.ts'
+import { startSealer } from '../src/sealing/sealer.ts'
+import {
+  anIntent,
+  givenLedger,
+  healthOfLedger,
+  publishIntents,
+  sealedKeys,
+  untilSealed,
+  type TestLedger,
+} from './given.ts'
+
+// More than two commits hold, so that one is built while another is on its way.
+const MESSAGES = 96
+const INTENTS = 64
+
+let ledger: TestLedger
+let bridge: Bus
+let blocker: Client
+
+beforeEach(async () => {
+  ledger = await givenLedger()
+  bridge = await ledger.bus('bridge')
+  blocker = new Client({ connectionString: ledger.adminUrl })
+  await blocker.connect()
+})
+afterEach(async () => {
+  await blocker.end()
+  await ledger.stop()
+})
+
+/** Holds up the first commit of many until the ledger has taken all that it holds. */
+async function givenHeldCommit(): Promise<string[]> {
+  // The chain's head is at hand then: nothing has to be read before the next batch is built.
+  const first = anIntent()
+  await publishIntents(bridge, [first])
+  await untilSealed(ledger, 1)
+  await blocker.query('begin; select from audit_ledger.log_head for update')
+  const messages = Array.from({ length: MESSAGES }, () =>
+    Array.from({ length: INTENTS }, () => anIntent()),
+  )
+  for (const intents of messages) await publishIntents(bridge, intents)
+  await eventually(
+    async () =>
+      Number((await healthOfLedger(bridge)).figures['intakeIntents']) === MESSAGES * INTENTS,
+    { what: 'all intents to be taken' },
+  )
+  return [first, ...messages.flat()].map(({ id }) => id)
+}
+
+async function expectAllOnceInOrder(ids: readonly string[]): Promise<void> {
+  await untilSealed(ledger, ids.length)
+  const keys = await sealedKeys(ledger)
+  expect(keys.map(({ id }) => id)).toEqual(ids)
+  expect(keys.map(({ seq }) => seq)).toEqual(ids.map((_, nth) => nth + 1))
+  await eventually(
+    async () => Number((await healthOfLedger(bridge)).figures['intakeIntents']) === 0,
+    { what: 'all messages to be acknowledged' },
+  )
+}
+
+test('a batch that was built behind one that somebody else overtook is not sent, and built anew', async () => {
+  const before = await healthOfLedger(bridge)
+  const ids = await givenHeldCommit()
+
+  await blocker.query('update audit_ledger.log_head set epoch = epoch + 1; commit')
+
+  await expectAllOnceInOrder(ids)
+  const after = await healthOfLedger(bridge)
+  expect(Number(after.figures['collisions']) - Number(before.figures['collisions'])).toBe(1)
+})
+
+test('a batch that was built behind one whose connection broke is not sent before that one is sealed', async () => {
+  const ids = await givenHeldCommit()
+
+  const ended = await ledger.sql<{ pid: number }>(
+    `select pid, pg_terminate_backend(pid) from pg_stat_activity
+      where wait_event_type = 'Lock' and datname = current_database()`,
+  )
+  await blocker.query('rollback')
+
+  expect(ended).toHaveLength(1)
+  await expectAllOnceInOrder(ids)
+})
+
+test('two batches on their way leave nothing behind when the ledger is stopped', async () => {
+  const ids = await givenHeldCommit()
+
+  const resting = ledger.rest()
+  await blocker.query('rollback')
+  await resting
+  await ledger.run()
+
+  await expectAllOnceInOrder(ids)
+})
+
+test('a batch that was built before sealing was halted is not sent after it', async () => {
+  await ledger.rest()
+  const connection = openConnection(ledger.config.DATABASE_URL)
+  const sealer = startSealer(connection)
+  await sealer.load()
+  const outcomes: SealOutcome[] = []
+  const submit = (count: number) => {
+    for (let nth = 0; nth < count; nth += 1) {
+      const intent = prepareIntent('bridge', anIntent())
+      if (isRefusal(intent)) throw new Error(intent.kind)
+      const settle = (outcome: SealOutcome) => void outcomes.push(outcome)
+      sealer.submit({ intent, mayBeKnown: false, submittedMs: performance.now(), settle })
+    }
+  }
+  submit(1)
+  await untilSealed(ledger, 1)
+  await blocker.query('begin; select from audit_ledger.log_head for update')
+  submit(2 * GROUP_ENTRIES_MAX)
+  await eventually(() => Promise.resolve(sealer.figures().waiting === 0), { what: 'both batches' })
+
+  sealer.halt('the test says so')
+  await blocker.query('rollback')
+
+  await eventually(() => Promise.resolve(outcomes.length === 1 + 2 * GROUP_ENTRIES_MAX), {
+    what: 'every outcome',
+  })
+  const refused = outcomes.filter(({ kind }) => kind === 'not-sealing')
+  expect(refused).toHaveLength(GROUP_ENTRIES_MAX)
+  expect(await sealedKeys(ledger)).toHaveLength(1 + GROUP_ENTRIES_MAX)
+  await sealer.stop()
+  await connection.close()
+})
