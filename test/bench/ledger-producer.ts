@@ -25,7 +25,7 @@ export interface ProducerReport {
   readonly seconds: number
   /**
    * Milliseconds from the publication of each message until the sealing of its last event was
-   * heard.
+   * heard; empty when published as fast as possible.
    */
   readonly latencies: number[]
 }
@@ -53,8 +53,11 @@ async function produce(order: ProducerOrder): Promise<ProducerReport> {
     admin.subscribe('live.evt.audit-ledger.v1.entries-sealed', {
       callback(_error, message) {
         lastMs = performance.now()
-        const { entries } = message.json<{ entries: SealedEntry[] }>()
-        sealed += entries.length
+        const text = message.string()
+        sealed += countEntries(text)
+        const { entries } = hasLatencies(order)
+          ? (JSON.parse(text) as { entries: SealedEntry[] })
+          : { entries: [] }
         for (const { id } of entries) {
           const sinceMs = publishedAt.get(id)
           if (sinceMs === undefined) continue
@@ -84,6 +87,16 @@ async function produce(order: ProducerOrder): Promise<ProducerReport> {
   }
   await Promise.all([bridge.close(), admin.close()])
   return { seconds: (lastMs - startedMs) / 1_000, latencies }
+}
+
+/** Entries in the text of an announcement, without taking it apart: nobody else's work is measured. */
+function countEntries(text: string): number {
+  return text.split('"index":').length - 1
+}
+
+/** Only when few are published is there time to look at each. */
+function hasLatencies({ rate, isOneAtATime }: ProducerOrder): boolean {
+  return rate !== undefined || isOneAtATime === true
 }
 
 interface Message {
