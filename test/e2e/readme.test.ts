@@ -1,0 +1,114 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { ROOT } from '@mumega/local/paths'
+import { eventually } from '@mumega/testkit'
+import { givenRun, type StartedRun } from './given-run.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'readme-'))
+const receipt = join(folder, 'message.tlog-proof')
+const TEST_MS_MAX = 120_000
+
+const hasTools = ['bash', 'curl'].every((tool) => spawnSync(tool, ['--version']).status === 0)
+const testWithTools = hasTools ? test : test.skip
+
+let run: StartedRun
+let shell: Shell
+
+beforeAll(async () => {
+  run = givenRun(join(folder, 'data'))
+  shell = givenShell({ URL: await run.url(), OPERATOR: run.token() ?? '' })
+}, TEST_MS_MAX)
+
+afterAll(async () => {
+  await run.clear()
+  rmSync(folder, { recursive: true, force: true })
+}, TEST_MS_MAX)
+
+/** What the README tells a newcomer to type, command by command, without what they are to fill in. */
+function commands(): string[] {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
+  const block = /## A message and its receipt[^]*?```sh\n([^]*?)```/.exec(readme)?.[1] ?? ''
+  return block
+    .replaceAll('\\\n', ' ')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#') && !/^(URL|\w+=\S*…)/.test(line))
+    .map((line) => line.replaceAll('message.tlog-proof', receipt))
+}
+
+interface Shell {
+  env: Record<string, string>
+  /** Runs a command and remembers the variables that it sets. */
+  type(command: string): string
+}
+
+function givenShell(variables: Record<string, string>): Shell {
+  // `npx` and `node` are those of the Node that runs this test.
+  const path = [dirname(process.execPath), process.env['PATH'] ?? ''].join(delimiter)
+  const env: Record<string, string> = {
+    ...{ PATH: path, HOME: process.env['HOME'] ?? '' },
+    MUMEGA_DATA_DIR: join(folder, 'data'),
+    ...variables,
+  }
+  return {
+    env,
+    type(command) {
+      const name = /^([A-Z]+)=\$\(/.exec(command)?.[1]
+      const script = name === undefined ? command : `${command}; echo "$${name}"`
+      const words = ['-euo', 'pipefail', '-c', script]
+      const ran = spawnSync('bash', words, { cwd: ROOT, env, encoding: 'utf8', timeout: 60_000 })
+      if (ran.status !== 0) throw new Error(`${command}: ${ran.stdout}${ran.stderr}`)
+      if (name !== undefined) env[name] = ran.stdout.trim()
+      return ran.stdout
+    },
+  }
+}
+
+/** Runs a command that does not end by itself until it has printed `text`. */
+async function listen(command: string, text: string): Promise<string> {
+  const child = spawn('bash', ['-c', `exec ${command}`], { cwd: ROOT, env: shell.env })
+  let output = ''
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')))
+  try {
+    return await eventually(() => Promise.resolve(output.includes(text) && output), { what: text })
+  } finally {
+    child.kill()
+  }
+}
+
+testWithTools(
+  `what the README says works as it says, from the first tenant to the trace${hasTools ? '' : ' (bash or curl is missing)'}`,
+  async () => {
+    const [tenant = '', kasra = '', athena = '', send = '', inbox = '', stream = '', ...rest] =
+      commands()
+    const [ack = '', fetchReceipt = '', verify = '', trace = '', ...more] = rest
+    expect(more).toEqual([])
+
+    expect(JSON.parse(shell.type(tenant))).toMatchObject({ tenantId: 'acme' })
+    expect(shell.type(kasra)).toMatch(/^mmg_agent_/)
+    expect(shell.type(athena)).toMatch(/^mmg_agent_/)
+    const sent = shell.type(send)
+    expect(sent).toMatch(/^HTTP\/1.1 202/)
+    expect(sent).toContain('"status":"queued"')
+    const messageId = /"messageId":"([^"]+)"/.exec(sent)?.[1] ?? ''
+    shell.env['MESSAGE'] = messageId
+    shell.env['TRACE'] = /^trace-id: (\w+)/im.exec(sent)?.[1] ?? ''
+
+    expect(shell.type(inbox)).toContain(messageId)
+    expect(await listen(stream, messageId)).toContain(`"from":"kasra"`)
+    expect(shell.type(ack)).toContain('acknowledgedAt')
+    shell.type(fetchReceipt)
+    expect(shell.type(verify)).toMatch(/valid/i)
+    const shown = await eventually(
+      () => {
+        const text = shell.type(trace)
+        return Promise.resolve(text.includes('audit-ledger') && text)
+      },
+      { what: 'the trace down to the ledger' },
+    )
+    for (const service of ['gateway', 'bridge', 'audit-ledger']) expect(shown).toContain(service)
+  },
+  TEST_MS_MAX,
+)
