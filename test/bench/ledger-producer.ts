@@ -89,7 +89,9 @@ async function produce(order: ProducerOrder): Promise<ProducerReport> {
   return { seconds: (lastMs - startedMs) / 1_000, latencies }
 }
 
-/** Entries in the text of an announcement, without taking it apart: nobody else's work is measured. */
+/**
+ * Entries in the text of an announcement, without taking it apart: nobody else's work is measured.
+ */
 function countEntries(text: string): number {
   return text.split('"index":').length - 1
 }

@@ -4,15 +4,17 @@ import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { ROOT } from '@mumega/local/paths'
-import { eventually } from '@mumega/testkit'
+import { eventually, skipUnless } from '@mumega/testkit'
 import { givenRun, type StartedRun } from './given-run.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'readme-'))
 const receipt = join(folder, 'message.tlog-proof')
 const TEST_MS_MAX = 120_000
 
-const hasTools = ['bash', 'curl'].every((tool) => spawnSync(tool, ['--version']).status === 0)
-const testWithTools = hasTools ? test : test.skip
+const testWithShell = skipUnless(test, {
+  isPresent: ['bash', 'curl'].every((tool) => spawnSync(tool, ['--version']).status === 0),
+  reason: 'bash or curl is missing',
+})
 
 let run: StartedRun
 let shell: Shell
@@ -27,7 +29,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 }, TEST_MS_MAX)
 
-/** What the README tells a newcomer to type, command by command, without what they are to fill in. */
+/**
+ * What the README tells a newcomer to type, command by command, without what they are to fill in.
+ */
 function commands(): string[] {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
   const block = /## A message and its receipt[^]*?```sh\n([^]*?)```/.exec(readme)?.[1] ?? ''
@@ -78,8 +82,8 @@ async function listen(command: string, text: string): Promise<string> {
   }
 }
 
-testWithTools(
-  `what the README says works as it says, from the first tenant to the trace${hasTools ? '' : ' (bash or curl is missing)'}`,
+testWithShell(
+  'what the README says works as it says, from the first tenant to the trace',
   async () => {
     const [tenant = '', kasra = '', athena = '', send = '', inbox = '', stream = '', ...rest] =
       commands()

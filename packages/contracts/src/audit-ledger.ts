@@ -105,6 +105,31 @@ export const getCheckpoint = defineRequest({
   timeoutMs: 2_000,
 })
 
+/** Bytes of a tile in one reply at most, before they become base64. */
+export const TILE_PART_BYTES_MAX = 600_000
+
+/**
+ * A hash tile or entry bundle of the signed log, as C2SP tlog-tiles names it: `width` hashes or
+ * entries from 256 × `index` on. Entries of every tenant are in it: for auditors. A bundle of large
+ * entries comes in parts, each from `offset` on, until `totalBytes` are there.
+ */
+export const getTile = defineRequest({
+  subject: 'rpc.audit-ledger.v1.get-tile',
+  request: Type.Object({
+    level: Type.Union([Type.Integer({ minimum: 0, maximum: 63 }), Type.Literal('entries')]),
+    index: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+    width: Type.Integer({ minimum: 1, maximum: 256 }),
+    offset: Type.Integer({ minimum: 0 }),
+  }),
+  reply: Type.Object({
+    /** Base64. */
+    part: Type.String(),
+    totalBytes: Type.Integer({ minimum: 0 }),
+  }),
+  errors: ['audit-ledger.tile-not-found'],
+  timeoutMs: 4_000,
+})
+
 /** The head of one chain, to be named as `expectedHead`. */
 export const getChainHead = defineRequest({
   subject: 'rpc.audit-ledger.v1.get-chain-head',

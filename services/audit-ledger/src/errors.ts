@@ -52,3 +52,11 @@ export function notSealing(reason: string): AppError {
 export function entryNotFound(): AppError {
   return new AppError('audit-ledger.entry-not-found', 'not-found', 'There is no such entry.')
 }
+
+export function tileNotFound(): AppError {
+  return new AppError(
+    'audit-ledger.tile-not-found',
+    'not-found',
+    'The signed log does not reach that far.',
+  )
+}

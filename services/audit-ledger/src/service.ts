@@ -23,6 +23,7 @@ import { startSealer } from './sealing/sealer.ts'
 import { startCheckpointer } from './signing/checkpointer.ts'
 import { readLogKey, type LogKey } from './signing/log-key.ts'
 import { openThreadedSigner, type SignerSettings } from './signing/threaded-signer.ts'
+import { handleGetTile } from './tiles/get-tile.ts'
 
 const NAME = 'audit-ledger'
 
@@ -97,6 +98,7 @@ function serveAll(parts: Parts, key: LogKey): void {
     handleGetReceipt({ db, checkpointer }, request, context),
   )
   bus.serve(contracts.getCheckpoint, () => Promise.resolve(handleGetCheckpoint(checkpointer, key)))
+  bus.serve(contracts.getTile, (request) => handleGetTile({ db, checkpointer }, request))
   bus.serve(contracts.getChainHead, (request, { context }) =>
     handleGetChainHead(db, request, context),
   )

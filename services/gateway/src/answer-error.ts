@@ -113,7 +113,8 @@ function clientFailureOf(code: string | undefined): Failure {
 export function listRoutes(app: App): readonly KnownRoute[] {
   const routes: KnownRoute[] = []
   app.addHook('onRoute', ({ method, url }) => {
-    const source = url.replaceAll('.', '\\.').replaceAll(/:[A-Za-z]+/g, '[^/]+')
+    const literal = url.replaceAll('.', '\\.').replaceAll('*', '.+')
+    const source = literal.replaceAll(/:[A-Za-z]+/g, '[^/]+')
     const pattern = new RegExp(`^${source}$`)
     for (const each of [method].flat()) routes.push({ method: each, pattern })
   })

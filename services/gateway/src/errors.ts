@@ -128,6 +128,10 @@ export const receiptPending = () =>
 export const entryNotFound = (source: string, id: string) =>
   new AppError('audit-ledger.entry-not-found', 'not-found', `There is no entry ${source}/${id}.`)
 
+/** The ledger's own words for a tile that nobody can have. */
+export const noTile = () =>
+  new AppError('audit-ledger.tile-not-found', 'not-found', 'There is no tile of this name.')
+
 export const payloadRedacted = () =>
   new AppError(
     'gateway.payload-redacted',

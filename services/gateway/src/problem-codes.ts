@@ -51,6 +51,7 @@ export const PROBLEM_STATUS = {
   'bridge.too-many-asks': 503,
   'bridge.ask-interrupted': 503,
   'audit-ledger.entry-not-found': 404,
+  'audit-ledger.tile-not-found': 404,
   'bus.invalid-request': 400,
   'bus.too-large': 413,
   'bus.no-responders': 503,

@@ -13,8 +13,8 @@ export interface RunningIntake extends Intake {
   stop(): Promise<void>
 }
 
-// Three groups: one that is being committed, one that is built and waits for it, one that is decoded
-// meanwhile.
+// Three groups: one that is being committed, one that is built and waits for it, one that is
+// decoded meanwhile.
 const INTENTS_HELD_MAX = 3 * GROUP_ENTRIES_MAX
 const BYTES_HELD_MAX = 12 * 1_048_576
 const PULL_MESSAGES_MAX = 1_024

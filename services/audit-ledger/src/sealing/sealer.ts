@@ -16,7 +16,7 @@ import {
   type Group,
   type SealingTools,
 } from './seal-group.ts'
-import { openSealQueue } from './seal-queue.ts'
+import { openSealQueue, type SealQueue } from './seal-queue.ts'
 import type { SealOutcome, SealRequest } from './seal-request.ts'
 
 /** What one commit added to the log. */
@@ -71,6 +71,7 @@ interface Status {
 }
 
 interface Sealing {
+  readonly queue: SealQueue
   readonly tools: SealingTools
   readonly status: Status
   readonly log: ReturnType<typeof logger>
@@ -96,6 +97,7 @@ export function startSealer(connection: Connection): Sealer {
   }
   const onCollision = () => void (status.collisions += 1)
   const sealing: Sealing = {
+    queue,
     tools: {
       connection,
       state,
@@ -118,40 +120,7 @@ export function startSealer(connection: Connection): Sealer {
     },
   }
 
-  const isPastEnd = () => isOver(status)
-
-  /** Seals the next group, or launches it and leaves its landing to whoever calls. */
-  async function sealNext(): Promise<Flight | undefined> {
-    const group = groupOf(queue.takeGroup())
-    if (isPlain(sealing.tools, group)) return launch(sealing.tools, group, { isOver: isPastEnd })
-    await sealGroup(sealing, group)
-    return undefined
-  }
-
-  /** Lands `before`; returns the flight behind it, which was built meanwhile if enough waited. */
-  async function sealBehind(before: Flight): Promise<Flight | undefined> {
-    const landed = await Promise.race([before.landing, queue.untilFull()])
-    // Nothing can follow a batch that did not arrive: the tip does not stand behind it.
-    const mayFollow = landed === undefined || landed.kind === 'committed'
-    const group = mayFollow && queue.isFull() ? groupOf(queue.takeGroup()) : undefined
-    const isReady = group !== undefined && isPlain(sealing.tools, group)
-    const next = isReady ? launch(sealing.tools, group, { before, isOver: isPastEnd }) : undefined
-    await land(sealing, before)
-    if (group !== undefined && next === undefined) await sealGroup(sealing, group)
-    return next
-  }
-
-  async function run(): Promise<void> {
-    let flight: Flight | undefined
-    while (!status.isStopping || queue.count() > 0 || flight !== undefined) {
-      if (flight !== undefined) flight = await sealBehind(flight)
-      else if (queue.count() > 0) flight = await sealNext()
-      else if (status.haltReason === undefined && !state.isCurrent()) await catchUp(sealing)
-      else await queue.untilWoken()
-    }
-  }
-
-  const running = run()
+  const running = sealAll(sealing)
 
   return {
     submit(request) {
@@ -180,6 +149,41 @@ export function startSealer(connection: Connection): Sealer {
       await running
     },
   }
+}
+
+/** Until it is stopped and nothing waits. */
+async function sealAll(sealing: Sealing): Promise<void> {
+  const { queue, tools, status } = sealing
+  let flight: Flight | undefined
+  while (!status.isStopping || queue.count() > 0 || flight !== undefined) {
+    if (flight !== undefined) flight = await sealBehind(sealing, flight)
+    else if (queue.count() > 0) flight = await sealNext(sealing)
+    else if (status.haltReason === undefined && !tools.state.isCurrent()) await catchUp(sealing)
+    else await queue.untilWoken()
+  }
+}
+
+/** Seals the next group, or launches it and leaves its landing to the caller. */
+async function sealNext(sealing: Sealing): Promise<Flight | undefined> {
+  const { queue, tools, status } = sealing
+  const group = groupOf(queue.takeGroup())
+  if (isPlain(tools, group)) return launch(tools, group, { isOver: () => isOver(status) })
+  await sealGroup(sealing, group)
+  return undefined
+}
+
+/** Lands `before`; returns the flight behind it, which was built meanwhile if enough waited. */
+async function sealBehind(sealing: Sealing, before: Flight): Promise<Flight | undefined> {
+  const { queue, tools, status } = sealing
+  const landed = await Promise.race([before.landing, queue.untilFull()])
+  // Nothing can follow a batch that did not arrive: the tip does not stand behind it.
+  const mayFollow = landed === undefined || landed.kind === 'committed'
+  const group = mayFollow && queue.isFull() ? groupOf(queue.takeGroup()) : undefined
+  const isReady = group !== undefined && isPlain(tools, group)
+  const next = isReady ? launch(tools, group, { before, isOver: () => isOver(status) }) : undefined
+  await land(sealing, before)
+  if (group !== undefined && next === undefined) await sealGroup(sealing, group)
+  return next
 }
 
 /** Waits for the flight's commit; what did not succeed is tried until it has its outcome. */

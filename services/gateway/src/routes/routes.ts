@@ -4,6 +4,7 @@ import { addAuditRoutes } from './audit.ts'
 import { addDeadLetterRoutes } from './dead-letters.ts'
 import { addInboxRoutes } from './inbox.ts'
 import { addInboxStreamRoute } from './inbox-stream.ts'
+import { addLogRoutes } from './log.ts'
 import { addMessageRoutes } from './messages.ts'
 import { addOperationRoutes } from './operations.ts'
 import { addReceiptRoutes } from './receipts.ts'
@@ -21,6 +22,7 @@ export function addRoutes(app: App, gateway: Gateway): void {
   addInboxStreamRoute(app, gateway)
   addReceiptRoutes(app, gateway)
   addAuditRoutes(app, gateway)
+  addLogRoutes(app, gateway)
   addDeadLetterRoutes(app, gateway)
   addOperationRoutes(app, gateway)
 }

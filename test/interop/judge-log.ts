@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { jetstream } from '@nats-io/jetstream'
+import { Client } from 'pg'
+import { SERVICES } from '@mumega/contracts/topology'
+import type { Bus } from '@mumega/bus'
+import { eventually, startTestSuite, type TestSuite } from '@mumega/testkit'
+import type { Finding } from './finding.ts'
+import { buildGo, requiredVersion } from './go-module.ts'
+import { lastLine, runCommand } from './run-command.ts'
+
+const MODULE = 'github.com/transparency-dev/tessera'
+// Around the edge of a tile, no power of two, and three levels of tiles.
+const SIZES = [256, 257, 1_003, 70_000] as const
+const PACKED = 64
+// Its exit code is 0 also when it has failed.
+const SUCCESS = "Successfully fsck'd log"
+const FSCK_MS_MAX = 120_000
+
+interface Ground {
+  suite: TestSuite
+  bus: Bus
+  admin: Client
+  /** Runs fsck over the log as it is served now; what it says. */
+  fsck(): Promise<string>
+}
+
+/**
+ * Tessera's fsck reads our tiles and bundles over HTTP, builds the tree anew and compares it with
+ * the signed checkpoint, at several sizes; then one byte of the log is altered, and it must notice.
+ */
+export async function judgeLog(): Promise<Finding[]> {
+  const program = await buildGo('tessera', `${MODULE}/cmd/fsck`)
+  const version = requiredVersion('tessera', MODULE)
+  const env = { gateway: { MUMEGA_RATE_LIMIT_PER_MINUTE: '1000000' } }
+  const suite = await startTestSuite({ services: SERVICES, env })
+  const folder = mkdtempSync(join(tmpdir(), 'mumega-fsck-'))
+  const admin = new Client({ connectionString: suite.database.adminUrl })
+  try {
+    await admin.connect()
+    const fsck = await givenFsck(suite, { program, folder })
+    const ground = { suite, admin, fsck, bus: await suite.bus('bridge') }
+    const findings: Finding[] = []
+    for (const size of SIZES) {
+      await growTo(ground, size)
+      const output = await fsck()
+      const isPassed = output.includes(`${SUCCESS} with size ${size} `)
+      findings.push(findingOf(version, { checked: `a log of ${size}`, isPassed, output }))
+    }
+    await alterOldEntry(admin)
+    const output = await fsck()
+    const checked = 'a log with one altered byte is refused'
+    const isPassed = output.includes('fsck failed') && !output.includes(SUCCESS)
+    findings.push(findingOf(version, { checked, isPassed, output }))
+    return findings
+  } finally {
+    await admin.end()
+    rmSync(folder, { recursive: true, force: true })
+    await suite.stop()
+  }
+}
+
+function findingOf(
+  version: string,
+  { checked, isPassed, output }: { checked: string; isPassed: boolean; output: string },
+): Finding {
+  // It prints whole tiles in hex where two disagree.
+  const said = output.replaceAll(/[0-9a-f]{65,}/g, (hex) => `${hex.slice(0, 16)}…`)
+  if (!isPassed) process.stderr.write(`${said}\n`)
+  const result = isPassed ? 'passed' : 'failed'
+  const reason = said.split('\n').find((line) => line.includes('failed:')) ?? lastLine(said)
+  return { tool: 'Tessera fsck', version, checked, result, reason: reason.replace(/^.*\] /, '') }
+}
+
+/** With the token of an auditor, as a stranger would have it. */
+async function givenFsck(
+  suite: TestSuite,
+  { program, folder }: { program: string; folder: string },
+): Promise<Ground['fsck']> {
+  const operator = await suite.operatorToken()
+  const made = await fetch(`${suite.gatewayUrl}/v1/tokens`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${operator}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ kind: 'operator', scopes: ['log:read'] }),
+  })
+  const { secret } = (await made.json()) as { secret: string }
+  const key = await fetch(`${suite.gatewayUrl}/v1/audit/key`)
+  const keyFile = join(folder, 'vkey')
+  writeFileSync(keyFile, await key.text())
+  const words = [
+    `--storage_url=${suite.gatewayUrl}/log/`,
+    `--public_key=${keyFile}`,
+    `--bearer_token=${secret}`,
+    ...['--ui=false', '--N=4'],
+  ]
+  return async () => (await runCommand(program, words, { timeoutMs: FSCK_MS_MAX })).output
+}
+
+/**
+ * Waits until nothing is on its way, then adds what is missing to exactly `size` signed entries.
+ */
+async function growTo({ admin, bus }: Ground, size: number): Promise<void> {
+  const before = await eventually(() => sizeAtRest(admin), { what: 'the log is at rest' })
+  const stream = jetstream(bus.connection)
+  for (let at = before; at < size; at += PACKED) {
+    const intents = Array.from({ length: Math.min(PACKED, size - at) }, (_, nth) =>
+      intentOf(at + nth),
+    )
+    await stream.publish('aud.bridge.v1.append', JSON.stringify({ intents }))
+  }
+  await eventually(async () => (await sizeAtRest(admin)) === size, {
+    what: `${size} signed entries`,
+    timeoutMs: 60_000,
+  })
+}
+
+/** The size of the log where all of it is signed and no service has more to say. */
+async function sizeAtRest(admin: Client): Promise<number | undefined> {
+  const answer = await admin.query<{ size: string }>(
+    `select size from audit_ledger.log_head
+      where size = (select max(size) from audit_ledger.checkpoints)
+        and not exists (select from gateway.outbox) and not exists (select from bridge.outbox)`,
+  )
+  const [row] = answer.rows
+  return row && Number(row.size)
+}
+
+function intentOf(number: number) {
+  return {
+    id: randomUUID(),
+    number: number + 1,
+    chain: `tenant-${number % 7}`,
+    time: '2026-11-21T08:00:00.000Z',
+    actor: { id: 'agent:writer', kind: 'agent' },
+    action: 'message.accepted',
+    target: `message:${randomUUID()}`,
+    phase: 'fact',
+    payload: { number },
+  }
+}
+
+/** Flips one bit of the text of an entry that was signed long ago, past every guard. */
+async function alterOldEntry(admin: Client): Promise<void> {
+  await admin.query('alter table audit_ledger.event_batches disable trigger all')
+  await admin.query(
+    `update audit_ledger.event_batches set entries = set_byte(entries, 40, get_byte(entries, 40) # 1)
+      where first_index = (select max(first_index) from audit_ledger.event_batches
+                            where first_index < 1000)`,
+  )
+}
