@@ -236,6 +236,59 @@ test('LOCK-MON-6: a drop is resolved by the sequence of the entry that came afte
   expect((await healthOfLedger(bridge)).figures['drops']).toBe(0)
 })
 
+test('LOCK-MON-6: more drops than one statement marks are resolved, and nothing else has to happen', async () => {
+  const good = Array.from({ length: 1_088 }, () => anIntent())
+  const inMessages = (intents: readonly unknown[]) =>
+    Array.from({ length: intents.length / 64 }, (_, nth) => intents.slice(64 * nth, 64 * (nth + 1)))
+  for (const some of inMessages(good.map((intent) => ({ ...intent, action: 1 })))) {
+    await publishIntents(bridge, some)
+  }
+  await eventually(async () => (await healthOfLedger(bridge)).figures['drops'] === good.length, {
+    what: 'all drops on record',
+  })
+
+  // Sealed in one commit, so that nothing grows behind it.
+  const blocker = new Client({ connectionString: ledger.adminUrl })
+  await blocker.connect()
+  await blocker.query('begin; select from audit_ledger.log_head for update')
+  for (const some of inMessages(good)) await publishIntents(bridge, some)
+  await eventually(
+    async () => (await healthOfLedger(bridge)).figures['intakeIntents'] === good.length,
+    { what: 'all intents to be taken' },
+  )
+  await blocker.query('rollback')
+  await blocker.end()
+
+  await untilSealed(ledger, good.length)
+  await eventually(async () => (await healthOfLedger(bridge)).figures['drops'] === 0, {
+    what: 'no drop to be open',
+  })
+})
+
+test('LOCK-MON-6: a drop whose record was held up is resolved by what was sealed meanwhile', async () => {
+  const blocker = new Client({ connectionString: ledger.adminUrl })
+  await blocker.connect()
+  await blocker.query('begin; lock table audit_ledger.audit_chain_drops in share mode')
+  const bad = anIntent({ payload: TOO_LARGE })
+  await publishIntents(bridge, [bad])
+  await publishIntents(bridge, [{ ...bad, payload: { text: 'short' } }])
+  await untilSealed(ledger, 1)
+
+  await blocker.query('rollback')
+  await blocker.end()
+
+  await untilDropped(1)
+  await publishIntents(bridge, [anIntent()])
+  const drop = await eventually(
+    async () => {
+      const [found] = await untilDropped(1)
+      return found?.resolvedIndex !== undefined && found
+    },
+    { what: 'the drop to be resolved' },
+  )
+  expect(drop).toMatchObject({ id: bad.id, resolvedIndex: 0 })
+})
+
 test('LOCK-MON-6: drops are recorded while the chain itself is blocked', async () => {
   const blocker = new Client({ connectionString: ledger.adminUrl })
   await blocker.connect()

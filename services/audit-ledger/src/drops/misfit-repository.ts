@@ -13,7 +13,7 @@ interface DropRow {
   resolved_index: string | null
 }
 
-export interface RecordedDrop extends Drop {
+export interface RecordedDrop extends Omit<Drop, 'logSize'> {
   readonly dropId: string
   readonly occurredAt: Date
   readonly resolvedAt?: Date
@@ -21,7 +21,8 @@ export interface RecordedDrop extends Drop {
 }
 
 const REASON_CHARACTERS_MAX = 500
-const RESOLVED_MAX = 1_000
+/** Drops that one statement resolves at most. */
+export const RESOLVED_MAX = 1_000
 
 type NewDrop = Drop & { readonly dropId: string; readonly occurredAt: Date }
 
@@ -37,10 +38,10 @@ export async function upsertDrops(
   const answer = await trx.raw<{ rows: { drop_id: string; is_new: boolean }[] }>(
     `insert into audit_chain_drops
             (drop_id, source, id, reason, attempts, payload_hash, occurred_at, log_size)
-     select drop_id, source, nullif(id, '')::uuid, reason, attempts, payload_hash, occurred_at, log_head.size
-       from log_head, unnest(?::uuid[], ?::text[], ?::text[], ?::text[], ?::int[], ?::bytea[],
-                             ?::timestamptz[])
-            as made (drop_id, source, id, reason, attempts, payload_hash, occurred_at)
+     select drop_id, source, nullif(id, '')::uuid, reason, attempts, payload_hash, occurred_at, log_size
+       from unnest(?::uuid[], ?::text[], ?::text[], ?::text[], ?::int[], ?::bytea[],
+                   ?::timestamptz[], ?::bigint[])
+            as made (drop_id, source, id, reason, attempts, payload_hash, occurred_at, log_size)
      on conflict (source, id, payload_hash)
        do update set attempts = audit_chain_drops.attempts + excluded.attempts
      returning audit_chain_drops.drop_id, xmax = 0 as is_new`,
@@ -52,6 +53,7 @@ export async function upsertDrops(
       merged.map(({ attempts }) => attempts),
       merged.map(({ payloadHash }) => payloadHash),
       merged.map(({ occurredAt }) => occurredAt),
+      merged.map(({ logSize }) => logSize),
     ],
   )
   const created = new Set(answer.rows.filter((row) => row.is_new).map((row) => row.drop_id))
@@ -85,10 +87,10 @@ export async function insertConflict(
 /**
  * Marks the open drops whose event was sealed after all, at most 1,000 of them: with the content
  * that was dropped, or with a better one since. What stood in the log before with other content
- * resolves nothing.
+ * resolves nothing. Returns how many it marked.
  */
-export async function resolveDrops(trx: Knex.Transaction, resolvedAt: Date): Promise<void> {
-  await trx.raw(
+export async function resolveDrops(trx: Knex.Transaction, resolvedAt: Date): Promise<number> {
+  const answer = await trx.raw<{ rowCount: number }>(
     `update audit_chain_drops set resolved_at = ?, resolved_index = sealed.log_index
        from (select open.drop_id, key.log_index from audit_chain_drops open
                join event_keys key on key.source = open.source and key.id = open.id
@@ -98,6 +100,7 @@ export async function resolveDrops(trx: Knex.Transaction, resolvedAt: Date): Pro
       where audit_chain_drops.drop_id = sealed.drop_id`,
     [resolvedAt, RESOLVED_MAX],
   )
+  return answer.rowCount
 }
 
 export async function countOpenDrops(db: Knex): Promise<number> {

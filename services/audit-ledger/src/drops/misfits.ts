@@ -4,7 +4,13 @@ import { conflictRecorded, dropRecorded } from '@mumega/contracts/audit-ledger'
 import { SUBSTRATE } from '@mumega/contracts/scalars'
 import type { Knex } from '@mumega/db'
 import { act, outgoing, unchanged, type AuditRecord, type OutgoingEvent } from '@mumega/db/act'
-import { countOpenDrops, insertConflict, resolveDrops, upsertDrops } from './misfit-repository.ts'
+import {
+  countOpenDrops,
+  insertConflict,
+  RESOLVED_MAX,
+  resolveDrops,
+  upsertDrops,
+} from './misfit-repository.ts'
 
 /** An intent that could not be chained. */
 export interface Drop {
@@ -15,6 +21,8 @@ export interface Drop {
   readonly attempts: number
   /** SHA-256 over what was refused. */
   readonly payloadHash: Buffer
+  /** Entries of the log when it was refused: what is sealed later may resolve it. */
+  readonly logSize: number
 }
 
 /** The same (source, id) with other content than was sealed; hashes over the canonical intents. */
@@ -133,11 +141,15 @@ export function openMisfits(db: Knex, clock: Clock): Misfits {
   return {
     recordDrop: (drop) => enqueue({ drop }),
     recordConflict: (conflict) => enqueue({ conflict }),
-    resolve: () =>
-      act(db, { context, clock }, async (trx) => {
-        await resolveDrops(trx, clock.now())
-        return unchanged(await countOpenDrops(trx))
-      }),
+    async resolve() {
+      for (;;) {
+        const { resolved, open } = await act(db, { context, clock }, async (trx) => {
+          const marked = await resolveDrops(trx, clock.now())
+          return unchanged({ resolved: marked, open: await countOpenDrops(trx) })
+        })
+        if (resolved < RESOLVED_MAX) return open
+      }
+    },
     figures: () => ({ records, failures, waiting: queue.length }),
   }
 }

@@ -29,7 +29,12 @@ export function startIntake(
 ): RunningIntake {
   const consumer = RIGHTS[bus.service]?.consumers[0]
   if (consumer === undefined) throw new Error(`${bus.service} has no consumer`)
-  const intake = openIntake({ submit: sealer.submit, misfits, onDone: () => pull.look() })
+  const intake = openIntake({
+    submit: sealer.submit,
+    misfits,
+    logSize: () => sealer.committed()?.size ?? 0,
+    onDone: () => pull.look(),
+  })
   const log = logger('audit-ledger')
   let failures = 0
   const pull = startPull(bus.connection, {

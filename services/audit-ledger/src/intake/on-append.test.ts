@@ -28,6 +28,7 @@ async function handOver(submit: (request: SealRequest) => void) {
           resolve: () => Promise.resolve(0),
           figures: () => ({ records: 0, failures: 0, waiting: 0 }),
         },
+        logSize: () => 0,
         onDone: () => undefined,
       })
       const end = (how: string) => () => {

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto'
 import { domainOf } from '@mumega/contracts/define'
 import { PAYLOAD_BYTES_MAX } from '@mumega/tlog/entry'
 import { logger } from '@mumega/telemetry'
-import type { Misfits } from '../drops/misfits.ts'
+import type { Drop, Misfits } from '../drops/misfits.ts'
 import { isRefusal, prepareIntent, type PreparedIntent, type Refusal } from '../sealing/intent.ts'
 import type { SealOutcome, SealRequest } from '../sealing/seal-request.ts'
 import type { Pulled } from './pull.ts'
@@ -22,6 +22,8 @@ export interface Intake {
 export interface IntakeOptions {
   readonly submit: (request: SealRequest) => void
   readonly misfits: Misfits
+  /** Entries in the log, as far as is known. */
+  readonly logSize: () => number
   /** Called when a message was acknowledged or handed back. */
   readonly onDone: () => void
 }
@@ -193,16 +195,15 @@ function onRefused(
   drop(taking, course, { id, reason, attempts, payloadHash: refused })
 }
 
-interface Dropped {
-  id?: string
-  reason: string
-  attempts?: number
-  payloadHash: Buffer
-}
+type Dropped = Pick<Drop, 'reason' | 'payloadHash'> & Partial<Pick<Drop, 'id' | 'attempts'>>
 
 function drop(taking: Taking, course: Course, dropped: Dropped): void {
   const { source } = course
-  record(taking, course, taking.misfits.recordDrop({ source, attempts: 1, ...dropped }))
+  record(
+    taking,
+    course,
+    taking.misfits.recordDrop({ source, attempts: 1, logSize: taking.logSize(), ...dropped }),
+  )
 }
 
 /**
