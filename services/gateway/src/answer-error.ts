@@ -50,7 +50,8 @@ export function answerUnmatched(routes: readonly KnownRoute[]) {
       return sendFailure(reply, request, failure('gateway.malformed-request', detail))
     }
     const allowed = routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method)
-    if (allowed.length === 0) {
+    // A route that is there may itself find nothing, as the one for files does.
+    if (allowed.length === 0 || allowed.includes(request.method)) {
       return sendFailure(reply, request, failure('gateway.route-not-found', 'Nothing is here.'))
     }
     void reply.header('Allow', [...new Set(allowed)].join(', '))
