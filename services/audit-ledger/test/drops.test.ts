@@ -2,16 +2,16 @@ import { hash } from 'node:crypto'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { Client } from 'pg'
 import type { Bus } from '@mumega/bus'
-import { dropRecorded, listDrops } from '@mumega/contracts/audit-ledger'
+import { dropRecorded } from '@mumega/contracts/audit-ledger'
 import { eventually } from '@mumega/testkit'
 import {
   anIntent,
   givenLedger,
   healthOfLedger,
-  OPERATOR,
   publishBytes,
   publishIntents,
   sealedKeys,
+  untilDropped,
   untilSealed,
   type TestLedger,
 } from './given.ts'
@@ -24,16 +24,6 @@ beforeEach(async () => {
   bridge = await ledger.bus('bridge')
 })
 afterEach(() => ledger.stop())
-
-async function untilDropped(count: number) {
-  return eventually(
-    async () => {
-      const { drops } = await bridge.request(listDrops, { limit: 200 }, { context: OPERATOR })
-      return drops.length >= count && drops
-    },
-    { what: `${count} drop-records`, timeoutMs: 20_000 },
-  )
-}
 
 const TOO_LARGE = { text: 'x'.repeat(65_536) }
 
@@ -52,7 +42,7 @@ test.each<[string, string, string]>([
     const bytes = `{"intents":[${deep},${neighbour}]}`
     await publishBytes(bridge, bytes)
 
-    const drops = await untilDropped(1)
+    const drops = await untilDropped(bridge, 1)
 
     expect(drops).toContainEqual(
       expect.objectContaining({
@@ -74,7 +64,7 @@ test('LOCK-MON-6: the intents of a message that have no readable id are one drop
   await publishBytes(bridge, bytes)
 
   await untilSealed(ledger, 1)
-  const drops = await untilDropped(1)
+  const drops = await untilDropped(bridge, 1)
   expect(drops).toMatchObject([
     { reason: expect.stringContaining('3 intents'), payloadHash: hash('sha256', bytes, 'hex') },
   ])
@@ -108,27 +98,6 @@ test('LOCK-MON-6: a flood of bad intents waits within its bound, holds up no oth
   )
 })
 
-test('LOCK-MON-6: a drop is not resolved by an entry of the same id that stood before it with other content', async () => {
-  const [sealed, other] = [anIntent(), anIntent({ payload: TOO_LARGE })]
-  await publishIntents(bridge, [sealed])
-  await untilSealed(ledger, 1)
-  await publishIntents(bridge, [{ ...sealed, payload: TOO_LARGE }, other])
-  await untilDropped(2)
-
-  await publishIntents(bridge, [{ ...other, payload: { text: 'short' } }])
-
-  const drops = await eventually(
-    async () => {
-      const found = await untilDropped(2)
-      return found.some(({ resolvedIndex }) => resolvedIndex !== undefined) && found
-    },
-    { what: 'a drop to be resolved' },
-  )
-  const resolved = new Map(drops.map(({ id, resolvedIndex }) => [id, resolvedIndex]))
-  expect(resolved.get(other.id)).toBe(1)
-  expect(resolved.get(sealed.id)).toBeUndefined()
-})
-
 test.each<[string, unknown, RegExp]>([
   [
     'a payload over 64 KiB',
@@ -146,7 +115,7 @@ test.each<[string, unknown, RegExp]>([
 
     await publishIntents(bridge, [first, bad, last])
 
-    const [drop, ...others] = await untilDropped(1)
+    const [drop, ...others] = await untilDropped(bridge, 1)
     await untilSealed(ledger, 2)
     expect(others).toEqual([])
     const { id } = bad as { id: string }
@@ -176,7 +145,7 @@ test.each<[string, string | Uint8Array, RegExp]>([
   async (_name, bytes, reason) => {
     await publishBytes(bridge, bytes)
 
-    const [drop] = await untilDropped(1)
+    const [drop] = await untilDropped(bridge, 1)
 
     expect(drop).toMatchObject({ source: 'bridge', reason: expect.stringMatching(reason) })
     expect(drop?.payloadHash).toBe(hash('sha256', bytes, 'hex'))
@@ -202,13 +171,13 @@ test('a drop is announced once, and counts up when the same comes again', async 
   })
   const bad = anIntent({ payload: TOO_LARGE })
   await publishIntents(bridge, [bad])
-  await untilDropped(1)
+  await untilDropped(bridge, 1)
 
   await publishIntents(bridge, [bad])
 
   const drop = await eventually(
     async () => {
-      const [found] = await untilDropped(1)
+      const [found] = await untilDropped(bridge, 1)
       return found?.attempts === 2 && found
     },
     { what: 'a second attempt' },
@@ -216,77 +185,6 @@ test('a drop is announced once, and counts up when the same comes again', async 
   expect(drop.id).toBe(bad.id)
   await eventually(() => Promise.resolve(heard.length > 0), { what: 'the announcement' })
   expect(heard).toHaveLength(1)
-})
-
-test('LOCK-MON-6: a drop is resolved by the sequence of the entry that came after all', async () => {
-  const bad = anIntent({ payload: TOO_LARGE })
-  await publishIntents(bridge, [bad])
-  await untilDropped(1)
-
-  await publishIntents(bridge, [anIntent(), { ...bad, payload: { text: 'short' } }])
-
-  const drop = await eventually(
-    async () => {
-      const [found] = await untilDropped(1)
-      return found?.resolvedIndex !== undefined && found
-    },
-    { what: 'the drop to be resolved' },
-  )
-  expect(drop).toMatchObject({ id: bad.id, resolvedIndex: 1 })
-  expect((await healthOfLedger(bridge)).figures['drops']).toBe(0)
-})
-
-test('LOCK-MON-6: more drops than one statement marks are resolved, and nothing else has to happen', async () => {
-  const good = Array.from({ length: 1_088 }, () => anIntent())
-  const inMessages = (intents: readonly unknown[]) =>
-    Array.from({ length: intents.length / 64 }, (_, nth) => intents.slice(64 * nth, 64 * (nth + 1)))
-  for (const some of inMessages(good.map((intent) => ({ ...intent, action: 1 })))) {
-    await publishIntents(bridge, some)
-  }
-  await eventually(async () => (await healthOfLedger(bridge)).figures['drops'] === good.length, {
-    what: 'all drops on record',
-  })
-
-  // Sealed in one commit, so that nothing grows behind it.
-  const blocker = new Client({ connectionString: ledger.adminUrl })
-  await blocker.connect()
-  await blocker.query('begin; select from audit_ledger.log_head for update')
-  for (const some of inMessages(good)) await publishIntents(bridge, some)
-  await eventually(
-    async () => (await healthOfLedger(bridge)).figures['intakeIntents'] === good.length,
-    { what: 'all intents to be taken' },
-  )
-  await blocker.query('rollback')
-  await blocker.end()
-
-  await untilSealed(ledger, good.length)
-  await eventually(async () => (await healthOfLedger(bridge)).figures['drops'] === 0, {
-    what: 'no drop to be open',
-  })
-})
-
-test('LOCK-MON-6: a drop whose record was held up is resolved by what was sealed meanwhile', async () => {
-  const blocker = new Client({ connectionString: ledger.adminUrl })
-  await blocker.connect()
-  await blocker.query('begin; lock table audit_ledger.audit_chain_drops in share mode')
-  const bad = anIntent({ payload: TOO_LARGE })
-  await publishIntents(bridge, [bad])
-  await publishIntents(bridge, [{ ...bad, payload: { text: 'short' } }])
-  await untilSealed(ledger, 1)
-
-  await blocker.query('rollback')
-  await blocker.end()
-
-  await untilDropped(1)
-  await publishIntents(bridge, [anIntent()])
-  const drop = await eventually(
-    async () => {
-      const [found] = await untilDropped(1)
-      return found?.resolvedIndex !== undefined && found
-    },
-    { what: 'the drop to be resolved' },
-  )
-  expect(drop).toMatchObject({ id: bad.id, resolvedIndex: 0 })
 })
 
 test('LOCK-MON-6: drops are recorded while the chain itself is blocked', async () => {
@@ -298,7 +196,7 @@ test('LOCK-MON-6: drops are recorded while the chain itself is blocked', async (
 
   await publishIntents(bridge, [anIntent({ payload: TOO_LARGE })])
 
-  await untilDropped(1)
+  await untilDropped(bridge, 1)
   expect(await sealedKeys(ledger)).toEqual([])
   await blocker.query('rollback')
   await blocker.end()
@@ -316,35 +214,5 @@ test('LOCK-MON-6: what cannot even be put on record is handed back, counted, and
 
   await ledger.sql('grant insert on audit_chain_drops to mumega_audit_ledger')
 
-  expect(await untilDropped(1)).toMatchObject([{ id: bad.id }])
-})
-
-test('LOCK-S024-F-2: an intent of the bus whose place stays taken is on record after two tries, and sealed when it is free', async () => {
-  await ledger.sql(
-    `insert into event_keys (id, log_index, seq, number, source, chain, intent_hash)
-     values ('019a0000-0000-7000-8000-000000000001', 9999999, 1, 1, 'nobody', 'taken', sha256(''))`,
-  )
-  const [taken, free] = [anIntent({ chain: 'taken' }), anIntent({ chain: 'free' })]
-
-  await publishIntents(bridge, [taken, free])
-
-  const [drop] = await untilDropped(1)
-  expect(drop).toMatchObject({
-    id: taken.id,
-    attempts: 2,
-    reason: expect.stringContaining('taken'),
-  })
-  const sealed = await sealedKeys(ledger)
-  expect(sealed.filter(({ source }) => source === 'bridge')).toMatchObject([{ id: free.id }])
-
-  await ledger.sql('alter table event_keys disable trigger written_once')
-  await ledger.sql(`delete from event_keys where source = 'nobody'`)
-  const resolved = await eventually(
-    async () => {
-      const [found] = await untilDropped(1)
-      return found?.resolvedIndex !== undefined && found
-    },
-    { what: 'the drop to be resolved', timeoutMs: 20_000 },
-  )
-  expect(resolved.resolvedIndex).toBe(1)
+  expect(await untilDropped(bridge, 1)).toMatchObject([{ id: bad.id }])
 })

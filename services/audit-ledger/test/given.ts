@@ -8,7 +8,7 @@ import { v7 as uuidv7 } from 'uuid'
 import { connectBus, type Bus } from '@mumega/bus'
 import { systemClock } from '@mumega/config/clock'
 import type { AuditIntent, SealedEntry } from '@mumega/contracts/audit'
-import { entriesSealed, getReceipt, getCheckpoint } from '@mumega/contracts/audit-ledger'
+import { entriesSealed, getCheckpoint, getReceipt, listDrops } from '@mumega/contracts/audit-ledger'
 import { healthOf, type ServiceHealth } from '@mumega/contracts/health'
 import type { ReplyOf } from '@mumega/contracts/define'
 import { SUBSTRATE, type CallContext } from '@mumega/contracts/scalars'
@@ -162,6 +162,17 @@ export async function untilSealed(ledger: TestLedger, count: number) {
       return keys.length >= count && keys
     },
     { what: `${count} sealed entries`, timeoutMs: 20_000 },
+  )
+}
+
+/** The drop-records, once there are as many. */
+export async function untilDropped(bus: Bus, count: number) {
+  return eventually(
+    async () => {
+      const { drops } = await bus.request(listDrops, { limit: 200 }, { context: OPERATOR })
+      return drops.length >= count && drops
+    },
+    { what: `${count} drop-records`, timeoutMs: 20_000 },
   )
 }
 
