@@ -153,7 +153,7 @@ describe('docker-compose.yml', () => {
     for (const [name, one] of ours) {
       const secrets = mountsOf(one).filter((mount) => mount.name.startsWith('secrets-'))
       if (name === 'secrets' || name === 'provision') continue
-      const owner = name === 'operator' ? 'gateway' : name
+      const owner = name === 'operator' ? 'gateway' : name.replace(/-standby$/, '')
       expect(secrets).toEqual([{ name: `secrets-${owner}`, target: '/run/mumega', mode: 'ro' }])
     }
   })

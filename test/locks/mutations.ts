@@ -57,6 +57,17 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     lock: 'LOCK-MON-3',
+    guard: 'the epoch that every commit compares',
+    edits: [
+      {
+        file: 'services/audit-ledger/src/sealing/log-repository.ts',
+        find: 'where size = $3 and epoch = $4 returning 1',
+        replace: 'where size = $3 and $4::bigint > 0 returning 1',
+      },
+    ],
+  },
+  {
+    lock: 'LOCK-MON-3',
     guard: 'the permission to publish under the own name only',
     edits: [
       {

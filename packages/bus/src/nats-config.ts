@@ -30,6 +30,8 @@ export interface ClusterOptions {
 }
 
 const STREAMS_ACCOUNT = 'STREAMS'
+const PING_INTERVAL = '2s'
+const PINGS_UNANSWERED_MAX = 2
 const CONNECTIONS_MAX = 256
 const FILE_STORE_BYTES_MAX = 20 * 1_073_741_824
 const MEMORY_STORE_BYTES_MAX = 64 * 1_048_576
@@ -63,6 +65,9 @@ export function natsConfig(options: NatsConfigOptions): string {
     listen: `${options.host}:${options.port}`,
     max_payload: SERVER_PAYLOAD_BYTES_MAX,
     max_connections: CONNECTIONS_MAX,
+    // A process that stands still would go on getting its share of its service's requests.
+    ping_interval: PING_INTERVAL,
+    ping_max: PINGS_UNANSWERED_MAX,
     ...(options.pidFile && { pid_file: options.pidFile }),
     ...(options.portsFileDir && { ports_file_dir: options.portsFileDir }),
     jetstream: {

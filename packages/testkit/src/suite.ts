@@ -33,6 +33,8 @@ export interface TestSuite {
   kill(service: string): Promise<void>
   /** Starts a service again after `kill()`, with the same environment. */
   restart(service: string): Promise<void>
+  /** Starts one more process of a service, with the same environment; ended by `stop()`. */
+  another(service: string): Promise<ServiceProcess>
   /** A connection to the bus as this service's user; closed by `stop()`. */
   bus(service: string): Promise<Bus>
   stop(): Promise<void>
@@ -52,14 +54,19 @@ export async function startTestSuite(options: TestSuiteOptions): Promise<TestSui
   const ground = { options, nats, database, ledgerKeyFile, gatewayPort: await freePort() }
 
   const processes = new Map<string, ServiceProcess>()
+  const others: ServiceProcess[] = []
   const buses: Bus[] = []
-  const launch = async (service: string) => {
+  const begin = (service: string) => {
     const onLine = (line: string) => options.onLine?.(`${service} ${line}`)
     const environment = environmentOf(service, ground)
-    processes.set(service, await startService({ service, environment, onLine }))
+    return startService({ service, environment, onLine })
+  }
+  const launch = async (service: string) => {
+    processes.set(service, await begin(service))
   }
   const stop = async () => {
     await Promise.all(buses.splice(0).map((bus) => bus.drain()))
+    await Promise.all(others.splice(0).map((process) => process.stop()))
     for (const process of [...processes.values()].reverse()) await process.stop()
     await nats.stop()
     await database.drop()
@@ -89,6 +96,11 @@ export async function startTestSuite(options: TestSuiteOptions): Promise<TestSui
     },
     kill: (service) => processOf(service).kill(),
     restart: launch,
+    async another(service) {
+      const process = await begin(service)
+      others.push(process)
+      return process
+    },
     async bus(service) {
       const nkeySeed = nats.seedOf(service)
       const bus = await connectBus({ natsUrl: nats.url, nkeySeed, service, clock: systemClock })

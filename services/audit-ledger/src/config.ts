@@ -12,6 +12,11 @@ export const configSchema = Type.Object({
   LEDGER_KEY_FILE: Type.String({ minLength: 1 }),
   /** Where the newest checkpoint is kept outside the database; beside the key when absent. */
   LEDGER_CHECKPOINT_FILE: Type.Optional(Type.String({ minLength: 1 })),
+  /**
+   * Milliseconds after which a leader that does not renew its lease is replaced by another ledger
+   * on the same database. A failover takes as long, and half a second.
+   */
+  LEDGER_LEASE_MS: Type.Integer({ default: 2_000, minimum: 500, maximum: 60_000 }),
   OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String()),
   LOG_LEVEL: Type.String({ default: 'info' }),
   MUMEGA_TIME_SCALE: Type.Number({ default: 1, exclusiveMinimum: 0 }),

@@ -48,6 +48,7 @@ export async function readHealth(parts: Parts): Promise<ServiceHealth> {
     figures: {
       ...counted,
       size: sealer.committed()?.size ?? 0,
+      epoch: sealer.epoch,
       ...checkpointer.figures(),
       sealingLagMs: sealer.figures().lagMs,
       waiting: sealer.figures().waiting,

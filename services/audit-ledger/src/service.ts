@@ -1,107 +1,115 @@
-import { connectBus } from '@mumega/bus'
-import { startRelay } from '@mumega/bus/relay'
-import { checkTopology } from '@mumega/bus/streams'
-import { scaledClock } from '@mumega/config/clock'
-import * as contracts from '@mumega/contracts/audit-ledger'
-import { healthOf } from '@mumega/contracts/health'
-import { openDatabase } from '@mumega/db'
-import { openOutbox } from '@mumega/db/outbox'
-import { handleAppend } from './append.ts'
+import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import { logger } from '@mumega/telemetry'
 import type { Config } from './config.ts'
 import { openConnection } from './connection.ts'
-import { handleListDrops } from './drops/list-drops.ts'
-import { openMisfits } from './drops/misfits.ts'
-import { startResolving } from './drops/resolving.ts'
-import { readHealth, type Parts } from './health.ts'
-import { startIntake } from './intake/intake.ts'
-import { handleGetChainHead } from './receipts/get-chain-head.ts'
-import { handleGetCheckpoint } from './receipts/get-checkpoint.ts'
-import { handleGetReceipt } from './receipts/get-receipt.ts'
-import { startAnnouncer } from './sealing/announcer.ts'
-import { traceGrowth } from './sealing/seal-spans.ts'
-import { startSealer } from './sealing/sealer.ts'
-import { startCheckpointer } from './signing/checkpointer.ts'
+import { lead } from './leading/lead.ts'
+import { openCandidate, type Term } from './leading/lease.ts'
 import { readLogKey, type LogKey } from './signing/log-key.ts'
-import { openThreadedSigner, type SignerSettings } from './signing/threaded-signer.ts'
-import { handleGetTile } from './tiles/get-tile.ts'
 
-const NAME = 'audit-ledger'
+const LOOK_MS = 250
+const RETRY_MS = 1_000
 
 /**
- * Loads the log's head, verifies what was committed since the last checkpoint, then seals what the
- * stream holds and answers the ledger's subjects until `stop()` resolves.
+ * Stands for leader of the log, leads while it holds the lease, and stands again, until `stop()`
+ * resolves. Resolves itself once this ledger leads, or has seen that another does.
+ *
+ * @throws what kept the first attempt from leading
  */
 export async function start(config: Config): Promise<{ stop: () => Promise<void> }> {
-  const settings = signerSettings(config)
-  const clock = scaledClock(settings.clock)
   const key = await readLogKey(config.LEDGER_KEY_FILE, config.LEDGER_ORIGIN)
-  const bus = await connectBus({
-    natsUrl: config.NATS_URL,
-    nkeySeed: config.NATS_NKEY_SEED,
-    service: NAME,
-    clock,
-  })
-  await checkTopology(bus.connection, NAME)
-  // Sealing, announcing, signing, drops and readers have connections of their own: none can hold up
-  // another.
-  const sealing = openConnection(config.DATABASE_URL)
-  const announcing = openConnection(config.DATABASE_URL)
-  const dropsDb = openDatabase(config.DATABASE_URL, { poolMax: 1 })
-  const db = openDatabase(config.DATABASE_URL)
-  const misfits = openMisfits(dropsDb, clock)
-  const outbox = openOutbox(dropsDb, NAME)
-  const relay = startRelay(bus, outbox)
-  const sealer = startSealer(sealing)
-  await sealer.load()
-  const announcer = await startAnnouncer({ connection: announcing, nats: bus.connection, sealer })
-  const signer = openThreadedSigner(settings)
-  const checkpointer = await startCheckpointer(sealer, signer)
-  const resolving = startResolving(misfits)
-  sealer.onGrowth(() => {
-    resolving.look()
-  })
-  if (config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined) sealer.onGrowth(traceGrowth)
-  const intake = startIntake(bus, { sealer, misfits })
-  serveAll({ bus, db, relay, sealer, checkpointer, announcer, misfits, intake }, key)
+  const log = logger('audit-ledger')
+  const connection = openConnection(config.DATABASE_URL)
+  const instanceId = randomUUID()
+  const candidate = openCandidate({ connection, instanceId, leaseMs: config.LEDGER_LEASE_MS })
+  const stopping = new AbortController()
+  const { signal } = stopping
+
+  async function step(onReady: () => void): Promise<void> {
+    const found = await candidate.look()
+    if (typeof found === 'object') {
+      await leadFor(found, { config, key, signal, onReady })
+      return
+    }
+    if (found === 'held-by-another') onReady()
+    await pause(LOOK_MS, undefined, { signal }).catch(() => undefined)
+  }
+
+  async function stand(onReady: () => void): Promise<void> {
+    let isReady = false
+    while (!signal.aborted) {
+      try {
+        await step(() => {
+          isReady = true
+          onReady()
+        })
+      } catch (error) {
+        if (!isReady) throw error
+        log.error({ error }, 'standing-failed')
+        await pause(RETRY_MS, undefined, { signal }).catch(() => undefined)
+      }
+    }
+  }
+
+  let standing = Promise.resolve()
+  try {
+    await new Promise<void>((onReady, onFailure) => {
+      standing = stand(onReady)
+      standing.catch(onFailure)
+    })
+  } catch (error) {
+    await connection.close()
+    throw error
+  }
 
   return {
     async stop() {
-      // From the stream inwards: what is taken is sealed, then announced and signed.
-      await intake.stop()
-      await sealer.stop()
-      await announcer.stop()
-      await checkpointer.stop()
-      await resolving.stop()
-      await relay.stop()
-      await bus.drain()
-      await signer.close()
-      await Promise.all([sealing.close(), announcing.close(), dropsDb.destroy(), db.destroy()])
+      stopping.abort()
+      await standing
+      await connection.close()
     },
   }
 }
 
-function signerSettings(config: Config): SignerSettings {
-  return {
-    databaseUrl: config.DATABASE_URL,
-    keyFile: config.LEDGER_KEY_FILE,
-    origin: config.LEDGER_ORIGIN,
-    checkpointFile: config.LEDGER_CHECKPOINT_FILE ?? `${config.LEDGER_KEY_FILE}.checkpoint`,
-    clock: { scale: config.MUMEGA_TIME_SCALE, originMs: config.MUMEGA_TIME_ORIGIN_MS },
+interface TermOptions {
+  readonly config: Config
+  readonly key: LogKey
+  /** Aborts when this process is to end. */
+  readonly signal: AbortSignal
+  readonly onReady: () => void
+}
+
+/** Leads until the term ends or the process does; the lease is given back in any case. */
+async function leadFor(term: Term, { config, key, signal, onReady }: TermOptions): Promise<void> {
+  const log = logger('audit-ledger')
+  const { epoch } = term
+  try {
+    const leadership = await lead(config, { epoch, key })
+    log.info({ epoch }, 'leading')
+    onReady()
+    const reason = await Promise.race([term.lost, untilAborted(signal)])
+    if (reason !== undefined) {
+      log.warn({ reason, epoch }, 'leadership-lost')
+      leadership.retire()
+    }
+    await leadership.stop()
+  } finally {
+    await term.release().catch((error: unknown) => {
+      log.warn({ error, epoch }, 'lease-not-given-back')
+    })
   }
 }
 
-function serveAll(parts: Parts, key: LogKey): void {
-  const { bus, db, sealer, checkpointer, misfits } = parts
-  const submit = sealer.submit
-  bus.serve(contracts.append, (request, call) => handleAppend({ submit, misfits }, request, call))
-  bus.serve(contracts.getReceipt, (request, { context }) =>
-    handleGetReceipt({ db, checkpointer }, request, context),
-  )
-  bus.serve(contracts.getCheckpoint, () => Promise.resolve(handleGetCheckpoint(checkpointer, key)))
-  bus.serve(contracts.getTile, (request) => handleGetTile({ db, checkpointer }, request))
-  bus.serve(contracts.getChainHead, (request, { context }) =>
-    handleGetChainHead(db, request, context),
-  )
-  bus.serve(contracts.listDrops, (request, { context }) => handleListDrops(db, request, context))
-  bus.serve(healthOf(NAME), () => readHealth(parts))
+function untilAborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined)
+    else
+      signal.addEventListener(
+        'abort',
+        () => {
+          resolve(undefined)
+        },
+        { once: true },
+      )
+  })
 }

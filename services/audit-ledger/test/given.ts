@@ -15,6 +15,10 @@ import { SUBSTRATE, type CallContext } from '@mumega/contracts/scalars'
 import type { Knex } from '@mumega/db'
 import { eventually, startTestDatabase, startTestNats } from '@mumega/testkit'
 import type { Config } from '../src/config.ts'
+import { openConnection } from '../src/connection.ts'
+import { isRefusal, prepareIntent } from '../src/sealing/intent.ts'
+import type { SealOutcome } from '../src/sealing/seal-request.ts'
+import { startSealer, type Sealer } from '../src/sealing/sealer.ts'
 import { start } from '../src/service.ts'
 
 /** A ledger of its own on a fresh database and its own nats-server. */
@@ -57,6 +61,8 @@ export async function givenLedger({ isRunning = true } = {}): Promise<TestLedger
     NATS_NKEY_SEED: nats.seedOf('audit-ledger'),
     LEDGER_ORIGIN: 'localhost/test',
     LEDGER_KEY_FILE: keyFile,
+    // Tests hold the head's row for seconds, and with it the lease.
+    LEDGER_LEASE_MS: 60_000,
     LOG_LEVEL: 'silent',
     MUMEGA_TIME_SCALE: 1,
     MUMEGA_TIME_ORIGIN_MS: 0,
@@ -191,6 +197,45 @@ export async function checkpointOf(bus: Bus): Promise<ReplyOf<typeof getCheckpoi
 
 export async function healthOfLedger(bus: Bus): Promise<ServiceHealth> {
   return bus.request(healthOf('audit-ledger'), {}, { context: OPERATOR })
+}
+
+/** Another sealer over the same log, under the epoch that holds when it is made. */
+export async function givenSealer(ledger: TestLedger): Promise<{
+  sealer: Sealer
+  seal(intent: AuditIntent): Promise<SealOutcome>
+  close(): Promise<void>
+}> {
+  const [head] = await ledger.sql<{ epoch: string }>('select epoch from log_head')
+  const connection = openConnection(ledger.config.DATABASE_URL)
+  const sealer = startSealer(connection, Number(head?.epoch))
+  await sealer.load()
+  return {
+    sealer,
+    seal(asked) {
+      const intent = prepareIntent('bridge', asked)
+      if (isRefusal(intent)) throw new Error(intent.kind)
+      return new Promise((settle) => {
+        sealer.submit({ intent, mayBeKnown: false, submittedMs: performance.now(), settle })
+      })
+    },
+    async close() {
+      await sealer.stop()
+      await connection.close()
+    },
+  }
+}
+
+/** Resolves when a statement waits for a lock in the ledger's database. */
+export async function untilOneWaits(ledger: TestLedger): Promise<void> {
+  await eventually(
+    async () => {
+      const waiting = await ledger.sql(
+        `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+      )
+      return waiting.length > 0
+    },
+    { what: 'a statement that waits for a lock' },
+  )
 }
 
 /** Hears what is announced from now on. */

@@ -25,7 +25,7 @@ const STOP_LOOK_MS = 20
 /** Takes audit intents from their stream as fast as they are sealed, and no faster. */
 export function startIntake(
   bus: Bus,
-  { sealer, misfits }: { sealer: Sealer; misfits: Misfits },
+  { sealer, misfits, leaseMs }: { sealer: Sealer; misfits: Misfits; leaseMs: number },
 ): RunningIntake {
   const consumer = RIGHTS[bus.service]?.consumers[0]
   if (consumer === undefined) throw new Error(`${bus.service} has no consumer`)
@@ -43,6 +43,8 @@ export function startIntake(
     consumer: consumer.name,
     messagesMax: PULL_MESSAGES_MAX,
     bytesMax: PULL_BYTES_MAX,
+    // When another ledger leads, nothing is sent to this one any more.
+    expiresMs: leaseMs,
     hasRoom() {
       const { intents, bytes } = intake.pending()
       return intents < INTENTS_HELD_MAX && bytes < BYTES_HELD_MAX

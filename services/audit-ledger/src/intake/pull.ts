@@ -20,6 +20,11 @@ export interface PullOptions {
   /** Of one request. */
   readonly messagesMax: number
   readonly bytesMax: number
+  /**
+   * Milliseconds after which the server forgets a request, and is asked again; at most 30 s. What
+   * it sends to a process that stands still comes back only after the consumer's `ackWaitMs`.
+   */
+  readonly expiresMs: number
   /** Whether another request's worth of messages can be taken. */
   hasRoom(): boolean
   onMessage(message: Pulled): void
@@ -36,9 +41,9 @@ export interface Pull {
   stop(): Promise<void>
 }
 
-// The server ends a request after this time, and shows before then that it is still there.
-const EXPIRES_MS = 30_000
-const HEARTBEAT_MS = 5_000
+const EXPIRES_MS_MAX = 30_000
+// The server shows so often that it is still there.
+const HEARTBEAT_MS_MAX = 5_000
 const SILENCE_MS_MAX = 12_000
 const RETRY_MS = 10_000
 const NANOS_PER_MS = 1_000_000
@@ -52,12 +57,7 @@ const ACK = Buffer.from('+ACK')
 export function startPull(connection: NatsConnection, options: PullOptions): Pull {
   const inbox = createInbox(`_INBOX_${options.service}`)
   const subject = pullSubjectOf({ stream: options.stream, name: options.consumer })
-  const request = JSON.stringify({
-    batch: options.messagesMax,
-    max_bytes: options.bytesMax,
-    expires: EXPIRES_MS * NANOS_PER_MS,
-    idle_heartbeat: HEARTBEAT_MS * NANOS_PER_MS,
-  })
+  const { request, heartbeatMs } = requestOf(options)
   let serial = 0
   let missing = 0
   let heardAtMs = 0
@@ -88,10 +88,10 @@ export function startPull(connection: NatsConnection, options: PullOptions): Pul
   // The client ends a subscription whose callback throws: the ledger would go deaf for ever.
   function handOver(message: Msg): void {
     try {
-      options.onMessage(pulledOf(message))
+      options.onMessage(pulledOf(message, connection))
     } catch (error) {
       options.onFailure(error)
-      if (!connection.isClosed()) handBack(message, RETRY_MS)
+      respond(connection, message, notAcknowledged(RETRY_MS))
     }
   }
 
@@ -104,7 +104,7 @@ export function startPull(connection: NatsConnection, options: PullOptions): Pul
   const watch = setInterval(() => {
     if (performance.now() - heardAtMs > SILENCE_MS_MAX) missing = 0
     look()
-  }, HEARTBEAT_MS)
+  }, heartbeatMs)
   look()
   return {
     look,
@@ -120,20 +120,40 @@ export function startPull(connection: NatsConnection, options: PullOptions): Pul
   }
 }
 
-function pulledOf(message: Msg): Pulled {
+function requestOf(options: PullOptions): { request: string; heartbeatMs: number } {
+  const expiresMs = Math.min(EXPIRES_MS_MAX, options.expiresMs)
+  // The server refuses a request that expires before its second heartbeat.
+  const heartbeatMs = Math.min(HEARTBEAT_MS_MAX, Math.floor(expiresMs / 2))
+  const request = JSON.stringify({
+    batch: options.messagesMax,
+    max_bytes: options.bytesMax,
+    expires: expiresMs * NANOS_PER_MS,
+    idle_heartbeat: heartbeatMs * NANOS_PER_MS,
+  })
+  return { request, heartbeatMs }
+}
+
+function pulledOf(message: Msg, connection: NatsConnection): Pulled {
   return {
     subject: message.subject,
     bytes: message.data,
     deliveries: deliveriesOf(message.reply ?? ''),
-    ack: () => void message.respond(ACK),
+    ack: () => {
+      respond(connection, message, ACK)
+    },
     nak: (delayMs) => {
-      handBack(message, delayMs)
+      respond(connection, message, notAcknowledged(delayMs))
     },
   }
 }
 
-function handBack(message: Msg, delayMs: number): void {
-  message.respond(`-NAK ${JSON.stringify({ delay: delayMs * NANOS_PER_MS })}`)
+/** What cannot be said any more needs not be: the message comes again by itself. */
+function respond(connection: NatsConnection, message: Msg, answer: Uint8Array): void {
+  if (!connection.isClosed()) message.respond(answer)
+}
+
+function notAcknowledged(delayMs: number): Uint8Array {
+  return Buffer.from(`-NAK ${JSON.stringify({ delay: delayMs * NANOS_PER_MS })}`)
 }
 
 // $JS.ACK.<stream>.<consumer>.<deliveries>.…, or with <domain>.<account> before the stream (NATS

@@ -5,7 +5,7 @@ import { entriesSealed } from '@mumega/contracts/audit-ledger'
 import { logger } from '@mumega/telemetry'
 import type { Connection } from '../connection.ts'
 import { openBacklog } from './announcement-backlog.ts'
-import { readAnnounced, readSealed, writeAnnounced } from './announcement-repository.ts'
+import { readSealed, writeAnnounced } from './announcement-repository.ts'
 import type { Sealer } from './sealer.ts'
 
 export interface Announcer {
@@ -19,6 +19,8 @@ export interface AnnouncerOptions {
   readonly nats: NatsConnection
   /** Must have loaded. */
   readonly sealer: Sealer
+  /** Entries that were announced before, as they are stored. */
+  readonly announced: number
 }
 
 const EVENT_ENTRIES_MAX = 500
@@ -32,11 +34,11 @@ const RETRY_MS = 500
  * what it missed, after a crash for instance, is read from the log from where the stored cursor
  * stands.
  */
-export async function startAnnouncer(options: AnnouncerOptions): Promise<Announcer> {
+export function startAnnouncer(options: AnnouncerOptions): Announcer {
   const { connection, sealer } = options
   const log = logger('audit-ledger')
   const stream = jetstream(options.nats, { timeout: ACK_MS_MAX })
-  const cursor = openCursor(connection, await readAnnounced(connection))
+  const cursor = openCursor(connection, options.announced)
   const backlog = openBacklog()
   let size = sealer.committed()?.size ?? cursor.at()
   let isStopping = false

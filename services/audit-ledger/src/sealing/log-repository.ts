@@ -3,6 +3,7 @@ import { decodeFrontier, encodeFrontier, type Frontier } from '@mumega/tlog/merk
 import type { Connection } from '../connection.ts'
 import { bigintArray, byteaArray, textArray, uuidArray } from './pg-array.ts'
 import type { ChainHead, EntryBatch, LogTip } from './entry-batch.ts'
+import { FinalFailure } from './final-failure.ts'
 
 export interface LogHead {
   readonly frontier: Frontier
@@ -109,7 +110,7 @@ export async function readHead(connection: Connection): Promise<LogHead> {
  * A chain's row is not what the chain's last entry says: whatever followed it would be linked to
  * nothing.
  */
-export class ChainMisstated extends Error {
+export class ChainMisstated extends FinalFailure {
   constructor(chain: string) {
     super(`the head of the chain ${chain} is not its last entry`)
     this.name = 'ChainMisstated'

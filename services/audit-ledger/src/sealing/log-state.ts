@@ -1,6 +1,8 @@
 import type { Frontier } from '@mumega/tlog/merkle'
 import type { Connection } from '../connection.ts'
+import { LeadershipLost } from '../leading/leadership-lost.ts'
 import type { ChainHead, EntryBatch, LogTip } from './entry-batch.ts'
+import { FinalFailure } from './final-failure.ts'
 import { readChains, readHead } from './log-repository.ts'
 
 /** What this process knows of the committed log. */
@@ -8,7 +10,7 @@ export interface LogState {
   /**
    * The tip, with the heads of at least these chains; read anew after `forget()`.
    *
-   * @throws LogSetBack, ChainMisstated, and what the database throws
+   * @throws LogSetBack, ChainMisstated, LeadershipLost, and what the database throws
    */
   load(chains: ReadonlySet<string>): Promise<LogTip>
   /** The tip as it is known. @throws Error before the first load */
@@ -23,7 +25,6 @@ export interface LogState {
   forget(): void
   /** Of the newest commit that this process has seen; undefined before the first look. */
   committed(): Frontier | undefined
-  epoch(): number
   /** False from `forget()` until the head was read again. */
   isCurrent(): boolean
 }
@@ -31,21 +32,20 @@ export interface LogState {
 // A chain that is not here costs one read when it comes up.
 const CHAINS_MAX = 10_000
 
-/** @throws Error when the database holds less than was committed: it was set back. */
-export function openLogState(connection: Connection): LogState {
+/** The log as the leader of `epoch` may build on it. */
+export function openLogState(connection: Connection, epoch: number): LogState {
   let isCurrent = false
-  let epoch = 0
   let committed: Frontier | undefined
   let tip: Frontier | undefined
   const chains = new Map<string, ChainHead>()
 
   async function reload(): Promise<void> {
     const head = await readHead(connection)
+    if (head.epoch !== epoch) throw new LeadershipLost()
     if (committed !== undefined && head.frontier.size < committed.size) {
       throw new LogSetBack(committed.size, head.frontier.size)
     }
     chains.clear()
-    epoch = head.epoch
     committed = head.frontier
     tip = head.frontier
     isCurrent = true
@@ -89,7 +89,6 @@ export function openLogState(connection: Connection): LogState {
       isCurrent = false
     },
     committed: () => committed,
-    epoch: () => epoch,
     isCurrent: () => isCurrent,
   }
 }
@@ -98,7 +97,7 @@ export function openLogState(connection: Connection): LogState {
  * The database was set back to an earlier state: going on would give a second history to what was
  * promised.
  */
-export class LogSetBack extends Error {
+export class LogSetBack extends FinalFailure {
   constructor(committedSize: number, foundSize: number) {
     super(`the database holds ${foundSize} entries, though ${committedSize} were committed`)
     this.name = 'LogSetBack'

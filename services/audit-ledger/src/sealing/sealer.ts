@@ -3,11 +3,12 @@ import type { SealedEntry } from '@mumega/contracts/audit'
 import { logger } from '@mumega/telemetry'
 import type { Frontier } from '@mumega/tlog/merkle'
 import type { Connection } from '../connection.ts'
+import { LeadershipLost } from '../leading/leadership-lost.ts'
 import { openBatchBuilder, type BuildBatch } from './entry-batch.ts'
+import { FinalFailure } from './final-failure.ts'
 import { isPlain, launch, type Flight } from './flight.ts'
 import type { PreparedIntent } from './intent.ts'
-import { ChainMisstated } from './log-repository.ts'
-import { LogSetBack, openLogState } from './log-state.ts'
+import { openLogState } from './log-state.ts'
 import {
   distrust,
   groupOf,
@@ -36,12 +37,12 @@ export interface Sealer {
   onGrowth(listener: (growth: Growth) => void): void
   /** The committed log as this process knows it; undefined before it was read. */
   committed(): Frontier | undefined
-  /** Of the leadership under which it was committed. */
-  epoch(): number
+  /** The leadership under which everything is committed. */
+  readonly epoch: number
   /** Reads the head, within the bound of one statement. Throws what the database throws. */
   load(): Promise<void>
-  /** Seals nothing more until the process is restarted. */
-  halt(reason: string): void
+  /** Seals nothing more. What waits is settled as `not-sealing`. */
+  halt(cause: Error): void
   isHalted(): boolean
   /** Why nothing is sealed now, halted or for a while; undefined when all is well. */
   trouble(): string | undefined
@@ -76,16 +77,16 @@ interface Sealing {
   readonly status: Status
   readonly log: ReturnType<typeof logger>
   tell(growth: Growth): void
-  halt(reason: string): void
+  halt(cause: Error): void
 }
 
 /**
  * Starts sealing what is submitted, in groups, one commit after the other. While one is committed,
  * the next is built, once enough waits to fill it.
  */
-export function startSealer(connection: Connection): Sealer {
+export function startSealer(connection: Connection, epoch: number): Sealer {
   const log = logger('audit-ledger')
-  const state = openLogState(connection)
+  const state = openLogState(connection, epoch)
   const queue = openSealQueue()
   const listeners: ((growth: Growth) => void)[] = []
   const status: Status = {
@@ -110,10 +111,12 @@ export function startSealer(connection: Connection): Sealer {
       status.toldSize = growth.frontier.size
       for (const listener of listeners) listener(growth)
     },
-    halt(reason) {
+    halt(cause) {
       if (status.haltReason !== undefined) return
+      const reason = cause.message
       status.haltReason = reason
-      log.fatal({ reason }, 'sealing-halted')
+      if (cause instanceof LeadershipLost) log.warn({ reason, epoch }, 'sealing-ended')
+      else log.fatal({ reason }, 'sealing-halted')
       // Who waits for growth has to look again, too.
       const frontier = state.committed()
       if (frontier !== undefined) sealing.tell({ frontier })
@@ -129,12 +132,12 @@ export function startSealer(connection: Connection): Sealer {
     },
     onGrowth: (listener) => void listeners.push(listener),
     committed: () => state.committed(),
-    epoch: () => state.epoch(),
+    epoch,
     async load() {
       status.toldSize = (await state.load(new Set())).frontier.size
     },
-    halt: (reason) => {
-      sealing.halt(reason)
+    halt: (cause) => {
+      sealing.halt(cause)
     },
     isHalted: () => status.haltReason !== undefined,
     trouble: () => status.haltReason ?? status.lastFailure,
@@ -279,8 +282,8 @@ async function onFailure(
   // for.
   tools.state.forget()
   distrust(group)
-  if (error instanceof LogSetBack || error instanceof ChainMisstated) {
-    halt(error.message)
+  if (error instanceof FinalFailure) {
+    halt(error)
     return
   }
   status.lastFailure = 'the database does not take the commit'

@@ -1,5 +1,6 @@
 import { open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { threadId } from 'node:worker_threads'
 
 /**
  * The newest signed checkpoint outside the database, so that a database that was set back is
@@ -23,7 +24,8 @@ export function checkpointCopyAt(path: string): CheckpointCopy {
       }
     },
     async write(note) {
-      const draft = `${path}.draft`
+      // Another ledger on this machine may be writing its own.
+      const draft = `${path}.${process.pid}-${threadId}.draft`
       await writeToDisk(draft, note)
       await rename(draft, path)
       await syncFolder(dirname(path))

@@ -39,61 +39,95 @@ export interface Signing {
   readonly signedAt: Date
 }
 
-/**
- * The checkpoint of exactly `size`, or the newest.
- *
- * @throws Tampered when its frontier is torn
- */
-export async function findCheckpoint(
-  connection: Connection,
-  size?: number,
-): Promise<StoredCheckpoint | undefined> {
-  const answer = await connection.query<{
-    size: string
-    root: Buffer
-    frontier: Buffer
-    note: string
-  }>({
-    text: `select size, root, frontier, note from checkpoints where $1::bigint is null or size = $1
-            order by size desc limit 1`,
-    values: [size ?? null],
-  })
-  const row = answer.rows[0]
-  if (row === undefined) return undefined
-  const stored = Number(row.size)
-  return { ...row, size: stored, frontier: frontierOf(stored, row.frontier) }
+/** What the next signature rests on, as it stood at one moment. */
+export interface SignedRows {
+  readonly head: Frontier
+  /** The newest; absent while nothing was signed. */
+  readonly checkpoint?: StoredCheckpoint
+  /** The newest; absent before the first 256 entries were signed. */
+  readonly anchor?: Anchor
 }
 
-function frontierOf(size: number, bytes: Buffer): Frontier {
+interface CheckpointRow {
+  size: string
+  root: Buffer
+  frontier: Buffer
+  note: string
+}
+
+interface AnchorRow {
+  anchor: string
+  anchor_root: Buffer
+  anchor_note: string
+  previous_hash: Buffer
+  hash: Buffer
+}
+
+type Absent<Row> = { [Key in keyof Row]: null }
+
+/**
+ * Reads the head and what was signed last. One statement sees one moment, though another ledger may
+ * be signing.
+ *
+ * @throws Tampered when a frontier is torn
+ */
+export async function readSignedRows(connection: Connection): Promise<SignedRows> {
+  type Row = { head: Buffer } & (CheckpointRow | Absent<CheckpointRow>) &
+    (AnchorRow | Absent<AnchorRow>)
+  const answer = await connection.query<Row>({
+    text: `
+      select log_head.frontier as head, newest.size, newest.root, newest.frontier, newest.note,
+             last.anchor, last.root as anchor_root, last.note as anchor_note, last.previous_hash,
+             last.hash
+        from log_head
+        left join lateral (select * from checkpoints order by size desc limit 1) newest on true
+        left join lateral (select * from audit_chain_anchors order by anchor desc limit 1) last
+               on true`,
+  })
+  const row = answer.rows[0]
+  if (row === undefined) throw new Error('log_head has no row')
+  return {
+    head: frontierOf('the head', row.head),
+    ...(row.size !== null && { checkpoint: checkpointOf(row) }),
+    ...(row.anchor !== null && { anchor: anchorOf(row) }),
+  }
+}
+
+/** The checkpoint of exactly `size`. @throws Tampered when its frontier is torn */
+export async function findCheckpoint(
+  connection: Connection,
+  size: number,
+): Promise<StoredCheckpoint | undefined> {
+  const answer = await connection.query<CheckpointRow>({
+    text: 'select size, root, frontier, note from checkpoints where size = $1',
+    values: [size],
+  })
+  const row = answer.rows[0]
+  return row && checkpointOf(row)
+}
+
+function checkpointOf({ size, root, frontier, note }: CheckpointRow): StoredCheckpoint {
+  const what = `the checkpoint over ${size} entries`
+  return { size: Number(size), root, frontier: frontierOf(what, frontier), note }
+}
+
+function anchorOf(row: AnchorRow): Anchor {
+  return {
+    anchor: Number(row.anchor),
+    root: row.anchor_root,
+    note: row.anchor_note,
+    previousHash: row.previous_hash,
+    hash: row.hash,
+  }
+}
+
+function frontierOf(what: string, bytes: Buffer): Frontier {
   try {
     return decodeFrontier(bytes)
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
-    throw new Tampered(`the frontier of the checkpoint over ${size} entries is torn`)
+    throw new Tampered(`the frontier of ${what} is torn`)
   }
-}
-
-export async function findLastAnchor(connection: Connection): Promise<Anchor | undefined> {
-  const answer = await connection.query<{
-    anchor: string
-    root: Buffer
-    note: string
-    previous_hash: Buffer
-    hash: Buffer
-  }>({
-    text: `select anchor, root, note, previous_hash, hash from audit_chain_anchors
-            order by anchor desc limit 1`,
-  })
-  const row = answer.rows[0]
-  return (
-    row && {
-      anchor: Number(row.anchor),
-      root: row.root,
-      note: row.note,
-      previousHash: row.previous_hash,
-      hash: row.hash,
-    }
-  )
 }
 
 /**

@@ -40,14 +40,14 @@ export async function startCheckpointer(sealer: Sealer, signer: Signer): Promise
   let wake: () => void = () => undefined
 
   async function sign(target: Frontier): Promise<void> {
-    const checkpoint = await signer.sign(target, sealer.epoch())
+    const checkpoint = await signer.sign(target, sealer.epoch)
     trouble = undefined
     if (checkpoint !== undefined) served.replace(checkpoint)
   }
 
   function onFailure(error: unknown): void {
     if (error instanceof Tampered) {
-      sealer.halt(error.message)
+      sealer.halt(error)
       return
     }
     trouble = 'the last checkpoint could not be signed'

@@ -1,10 +1,9 @@
 import { emptyFrontier, frontierRoot, type Frontier } from '@mumega/tlog/merkle'
 import type { Connection } from '../connection.ts'
-import { readHead } from '../sealing/log-repository.ts'
 import type { CheckpointCopy } from './checkpoint-copy.ts'
 import {
   findCheckpoint,
-  findLastAnchor,
+  readSignedRows,
   type Anchor,
   type StoredCheckpoint,
 } from './checkpoint-repository.ts'
@@ -32,11 +31,16 @@ export async function readSignedState(
   key: LogKey,
   copy: CheckpointCopy,
 ): Promise<SignedState> {
-  const checkpoint = await findCheckpoint(connection)
-  if (checkpoint !== undefined) checkCheckpoint(key, checkpoint)
-  await compareWithHead(connection, checkpoint)
-  await compareWithCopy(connection, { key, copy, size: checkpoint?.size ?? 0 })
-  const anchor = await findLastAnchor(connection)
+  // Before the database, which only grows: the copy cannot be ahead because of the time between.
+  const copied = await copy.read()
+  const { head, checkpoint, anchor } = await readSignedRows(connection)
+  if (checkpoint !== undefined) {
+    checkCheckpoint(key, checkpoint)
+    compareWithHead(head, checkpoint)
+  }
+  if (copied !== undefined) {
+    await compareWithCopy(connection, { key, copied, size: checkpoint?.size ?? 0 })
+  }
   const anchorsDue = Math.floor((checkpoint?.size ?? 0) / ANCHOR_EVENTS)
   if ((anchor?.anchor ?? 0) !== anchorsDue) {
     throw new Tampered(`there are not ${anchorsDue} anchors, as the last checkpoint asks for`)
@@ -70,16 +74,9 @@ function checkAnchor(key: LogKey, anchor: Anchor): void {
   if (!isOwn) throw new Tampered(`anchor ${anchor.anchor} is not what its signature says`)
 }
 
-// Read after the checkpoint, so that a log that grows meanwhile is only longer than was signed.
-async function compareWithHead(
-  connection: Connection,
-  checkpoint: StoredCheckpoint | undefined,
-): Promise<void> {
-  if (checkpoint === undefined) return
-  const { frontier } = await readHead(connection)
-  const isBehind = frontier.size < checkpoint.size
-  const isOther =
-    frontier.size === checkpoint.size && !frontierRoot(frontier).equals(checkpoint.root)
+function compareWithHead(head: Frontier, checkpoint: StoredCheckpoint): void {
+  const isBehind = head.size < checkpoint.size
+  const isOther = head.size === checkpoint.size && !frontierRoot(head).equals(checkpoint.root)
   if (isBehind || isOther) {
     throw new Tampered(`the head of the log is not behind its last checkpoint, ${checkpoint.size}`)
   }
@@ -88,11 +85,9 @@ async function compareWithHead(
 /** The copy may be older by a crash; never newer, and never another tree. */
 async function compareWithCopy(
   connection: Connection,
-  { key, copy, size }: { key: LogKey; copy: CheckpointCopy; size: number },
+  { key, copied, size }: { key: LogKey; copied: string; size: number },
 ): Promise<void> {
-  const note = await copy.read()
-  if (note === undefined) return
-  const kept = key.open(note)
+  const kept = key.open(copied)
   if (kept === undefined) {
     throw new Tampered('the copy of the checkpoint outside the database is not signed by this key')
   }

@@ -45,7 +45,7 @@ export function openSigner({ connection, key, copy, clock }: SignerOptions): Sig
       epoch,
       signedAt: clock.now(),
     })
-    if (!isStored) throw new Error('somebody else has signed since')
+    if (!isStored) throw new Error('another ledger leads, or has signed since')
     return nextState(from, signed)
   }
 

@@ -1,0 +1,158 @@
+import { connectBus } from '@mumega/bus'
+import { startRelay } from '@mumega/bus/relay'
+import { checkTopology } from '@mumega/bus/streams'
+import { scaledClock } from '@mumega/config/clock'
+import * as contracts from '@mumega/contracts/audit-ledger'
+import { healthOf } from '@mumega/contracts/health'
+import { openDatabase } from '@mumega/db'
+import { openOutbox } from '@mumega/db/outbox'
+import { logger } from '@mumega/telemetry'
+import { handleAppend } from '../append.ts'
+import type { Config } from '../config.ts'
+import { openConnection } from '../connection.ts'
+import { handleListDrops } from '../drops/list-drops.ts'
+import { openMisfits } from '../drops/misfits.ts'
+import { startResolving } from '../drops/resolving.ts'
+import { readHealth, type Parts } from '../health.ts'
+import { startIntake } from '../intake/intake.ts'
+import { handleGetChainHead } from '../receipts/get-chain-head.ts'
+import { handleGetCheckpoint } from '../receipts/get-checkpoint.ts'
+import { handleGetReceipt } from '../receipts/get-receipt.ts'
+import { readAnnounced } from '../sealing/announcement-repository.ts'
+import { startAnnouncer } from '../sealing/announcer.ts'
+import { traceGrowth } from '../sealing/seal-spans.ts'
+import { startSealer } from '../sealing/sealer.ts'
+import { startCheckpointer } from '../signing/checkpointer.ts'
+import type { LogKey } from '../signing/log-key.ts'
+import { openThreadedSigner, type SignerSettings } from '../signing/threaded-signer.ts'
+import { handleGetTile } from '../tiles/get-tile.ts'
+import { LeadershipLost } from './leadership-lost.ts'
+
+/** Everything that only the leader does, from the stream to the signature. */
+export interface Leadership {
+  /** Seals and signs nothing more, whatever is under way: another leads. `stop()` must follow. */
+  retire(): void
+  /** Seals, announces and signs what it has taken, then ends. */
+  stop(): Promise<void>
+}
+
+const NAME = 'audit-ledger'
+
+/**
+ * Loads the log's head, verifies what was committed since the last checkpoint, then seals what the
+ * stream holds and answers the ledger's subjects. What it opened is closed when it throws.
+ *
+ * @throws LeadershipLost when the head has another epoch already
+ */
+export async function lead(
+  config: Config,
+  { epoch, key }: { epoch: number; key: LogKey },
+): Promise<Leadership> {
+  const ground = await openGround(config, epoch)
+  const { bus, announcing, db, misfits, relay, sealer, signer } = ground
+  try {
+    await checkTopology(bus.connection, NAME)
+    await sealer.load()
+    const announced = await readAnnounced(announcing)
+    const checkpointer = await startCheckpointer(sealer, signer)
+    const announcer = startAnnouncer({
+      connection: announcing,
+      nats: bus.connection,
+      sealer,
+      announced,
+    })
+    const resolving = startResolving(misfits)
+    sealer.onGrowth(() => {
+      resolving.look()
+    })
+    if (config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined) sealer.onGrowth(traceGrowth)
+    const intake = startIntake(bus, { sealer, misfits, leaseMs: config.LEDGER_LEASE_MS })
+    serveAll({ bus, db, relay, sealer, checkpointer, announcer, misfits, intake }, key)
+    // Whoever hears that this ledger leads may ask it at once: the server has its subscriptions
+    // now, or, where the connection is down, as soon as it is back.
+    await bus.connection.flush().catch(() => undefined)
+    return {
+      retire() {
+        sealer.halt(new LeadershipLost())
+        // Requests go to the new leader at once, though what is under way here may hang.
+        bus.drain().catch((error: unknown) => {
+          logger(NAME).warn({ error }, 'bus-not-drained')
+        })
+      },
+      async stop() {
+        // From the stream inwards: what is taken is sealed, then announced and signed.
+        await intake.stop()
+        await sealer.stop()
+        await announcer.stop()
+        await checkpointer.stop()
+        await resolving.stop()
+        await ground.close()
+      },
+    }
+  } catch (error) {
+    await sealer.stop()
+    await ground.close()
+    throw error
+  }
+}
+
+/** What a leadership stands on; nothing of it fails once it is open. */
+async function openGround(config: Config, epoch: number) {
+  const settings = signerSettings(config)
+  const clock = scaledClock(settings.clock)
+  const bus = await connectBus({
+    natsUrl: config.NATS_URL,
+    nkeySeed: config.NATS_NKEY_SEED,
+    service: NAME,
+    clock,
+  })
+  // Sealing, announcing, signing, drops and readers have connections of their own: none can hold up
+  // another.
+  const sealing = openConnection(config.DATABASE_URL)
+  const announcing = openConnection(config.DATABASE_URL)
+  const dropsDb = openDatabase(config.DATABASE_URL, { poolMax: 1 })
+  const db = openDatabase(config.DATABASE_URL)
+  const relay = startRelay(bus, openOutbox(dropsDb, NAME))
+  const signer = openThreadedSigner(settings)
+  return {
+    bus,
+    announcing,
+    db,
+    relay,
+    signer,
+    misfits: openMisfits(dropsDb, clock),
+    sealer: startSealer(sealing, epoch),
+    async close() {
+      await relay.stop()
+      await bus.drain()
+      await signer.close()
+      await Promise.all([sealing.close(), announcing.close(), dropsDb.destroy(), db.destroy()])
+    },
+  }
+}
+
+function signerSettings(config: Config): SignerSettings {
+  return {
+    databaseUrl: config.DATABASE_URL,
+    keyFile: config.LEDGER_KEY_FILE,
+    origin: config.LEDGER_ORIGIN,
+    checkpointFile: config.LEDGER_CHECKPOINT_FILE ?? `${config.LEDGER_KEY_FILE}.checkpoint`,
+    clock: { scale: config.MUMEGA_TIME_SCALE, originMs: config.MUMEGA_TIME_ORIGIN_MS },
+  }
+}
+
+function serveAll(parts: Parts, key: LogKey): void {
+  const { bus, db, sealer, checkpointer, misfits } = parts
+  const submit = sealer.submit
+  bus.serve(contracts.append, (request, call) => handleAppend({ submit, misfits }, request, call))
+  bus.serve(contracts.getReceipt, (request, { context }) =>
+    handleGetReceipt({ db, checkpointer }, request, context),
+  )
+  bus.serve(contracts.getCheckpoint, () => Promise.resolve(handleGetCheckpoint(checkpointer, key)))
+  bus.serve(contracts.getTile, (request) => handleGetTile({ db, checkpointer }, request))
+  bus.serve(contracts.getChainHead, (request, { context }) =>
+    handleGetChainHead(db, request, context),
+  )
+  bus.serve(contracts.listDrops, (request, { context }) => handleListDrops(db, request, context))
+  bus.serve(healthOf(NAME), () => readHealth(parts))
+}

@@ -1,0 +1,76 @@
+import type { Connection } from '../connection.ts'
+
+/** What the row of the head says of its leader. */
+export interface LeaseRow {
+  readonly epoch: number
+  /** Absent when the lease was given back. */
+  readonly leader?: string
+  /** Another text after each renewal; only good for comparing. */
+  readonly renewal: string
+  readonly isExpired: boolean
+}
+
+export async function readLease(connection: Connection): Promise<LeaseRow> {
+  const answer = await connection.query<{
+    epoch: string
+    leader: string | null
+    renewal: string
+    is_expired: boolean
+  }>({
+    name: 'read-lease',
+    text: `select epoch, leader, lease_expires_at::text as renewal,
+                  lease_expires_at <= clock_timestamp() as is_expired
+             from log_head`,
+  })
+  const row = answer.rows[0]
+  if (row === undefined) throw new Error('log_head has no row')
+  return {
+    epoch: Number(row.epoch),
+    ...(row.leader !== null && { leader: row.leader }),
+    renewal: row.renewal,
+    isExpired: row.is_expired,
+  }
+}
+
+/** Takes the lease as it was seen, under the next epoch. False when it has moved since. */
+export async function takeLease(
+  connection: Connection,
+  taken: { leader: string; leaseMs: number; seen: LeaseRow },
+): Promise<boolean> {
+  const { leader, leaseMs, seen } = taken
+  const answer = await connection.query({
+    name: 'take-lease',
+    text: `update log_head
+              set epoch = epoch + 1, leader = $1,
+                  lease_expires_at = clock_timestamp() + $2 * interval '1 ms'
+            where epoch = $3 and lease_expires_at::text = $4`,
+    values: [leader, leaseMs, seen.epoch, seen.renewal],
+  })
+  return answer.rowCount === 1
+}
+
+/** False when somebody else has taken it. */
+export async function renewLease(
+  connection: Connection,
+  held: { leader: string; leaseMs: number; epoch: number },
+): Promise<boolean> {
+  const answer = await connection.query({
+    name: 'renew-lease',
+    text: `update log_head set lease_expires_at = clock_timestamp() + $2 * interval '1 ms'
+            where leader = $1 and epoch = $3`,
+    values: [held.leader, held.leaseMs, held.epoch],
+  })
+  return answer.rowCount === 1
+}
+
+/** Gives it back, unless somebody else has taken it. */
+export async function releaseLease(
+  connection: Connection,
+  held: { leader: string; epoch: number },
+): Promise<void> {
+  await connection.query({
+    text: `update log_head set leader = null, lease_expires_at = '-infinity'
+            where leader = $1 and epoch = $2`,
+    values: [held.leader, held.epoch],
+  })
+}

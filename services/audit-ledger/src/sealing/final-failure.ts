@@ -1,0 +1,2 @@
+/** What no further try can mend: sealing ends with it. */
+export class FinalFailure extends Error {}
