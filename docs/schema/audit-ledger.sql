@@ -134,6 +134,21 @@ create policy by_ledger on event_keys as permissive for insert to public with ch
 create policy by_tenant on event_keys as permissive for select to public using (((current_setting('mumega.tenant_id'::text, true) = chain) OR (current_setting('mumega.tenant_id'::text, true) = 'substrate'::text)));
 grant insert, select on event_keys to mumega_audit_ledger;
 
+create table ledger_instances (
+  instance_id uuid not null,
+  version text not null,
+  config_hash text not null,
+  schema_version text not null,
+  started_at timestamp with time zone not null default clock_timestamp(),
+  seen_at timestamp with time zone not null default clock_timestamp()
+);  -- owned by mumega_audit_ledger_owner
+alter table ledger_instances add constraint ledger_instances_pkey PRIMARY KEY (instance_id);
+alter table ledger_instances add constraint ledger_instances_config_hash_check CHECK ((length(config_hash) = 64));
+alter table ledger_instances add constraint ledger_instances_schema_version_check CHECK ((length(schema_version) <= 100));
+alter table ledger_instances add constraint ledger_instances_version_check CHECK ((length(version) <= 100));
+grant delete, insert, select on ledger_instances to mumega_audit_ledger;
+grant update (seen_at) on ledger_instances to mumega_audit_ledger;
+
 create table log_head (
   only_row boolean not null default true,
   size bigint not null default 0,

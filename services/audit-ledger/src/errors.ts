@@ -60,3 +60,13 @@ export function tileNotFound(): AppError {
     'The signed log does not reach that far.',
   )
 }
+
+export function schemaDiffers(own: string, found: string): AppError {
+  const remedy = own < found ? 'Update this ledger' : 'Bring the database up to date'
+  return new AppError(
+    'audit-ledger.schema-differs',
+    'invalid',
+    `This ledger is made for the schema ${own}, and the database has ${found}. ${remedy}: until then it does not lead.`,
+    { details: { own, found } },
+  )
+}

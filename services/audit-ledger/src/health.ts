@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import type { Bus } from '@mumega/bus'
 import type { Relay } from '@mumega/bus/relay'
 import type { DependencyHealth, HealthStatus, ServiceHealth } from '@mumega/contracts/health'
@@ -6,6 +5,8 @@ import { checkDatabase, type Knex } from '@mumega/db'
 import { countConflicts, countOpenDrops } from './drops/misfit-repository.ts'
 import type { Misfits } from './drops/misfits.ts'
 import type { Intake } from './intake/on-append.ts'
+import { VERSION } from './leading/instance.ts'
+import { describeDrift, type Pair } from './leading/pair.ts'
 import type { Announcer } from './sealing/announcer.ts'
 import type { Sealer } from './sealing/sealer.ts'
 import type { Checkpointer } from './signing/checkpointer.ts'
@@ -23,6 +24,7 @@ export interface Parts {
   readonly announcer: Announcer
   readonly misfits: Misfits
   readonly intake: Intake
+  readonly pair: Pair
 }
 
 /** How the ledger is: what it depends on, and whether it seals and signs. */
@@ -38,6 +40,7 @@ export async function readHealth(parts: Parts): Promise<ServiceHealth> {
     nats,
     own('sealing', sealer.trouble() && `not-sealing: ${sealer.trouble()}`),
     own('signing', checkpointer.trouble()),
+    own('ha-pair', describeDrift(parts.pair.drift())),
     own('relay', relay.figures().lastError && 'events and audit intents wait in the outbox'),
   ]
   return {
@@ -102,12 +105,4 @@ async function within<Result>(work: Promise<Result>): Promise<Result> {
 
 function worst(dependencies: readonly DependencyHealth[]): HealthStatus {
   return dependencies.some(({ status }) => status === 'failing') ? 'failing' : 'ok'
-}
-
-const VERSION = readVersion()
-
-function readVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  // Our own manifest, which npm refuses without a version.
-  return (JSON.parse(text) as { version: string }).version
 }

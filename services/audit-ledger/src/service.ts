@@ -4,7 +4,9 @@ import { logger } from '@mumega/telemetry'
 import type { Config } from './config.ts'
 import { openConnection } from './connection.ts'
 import { lead } from './leading/lead.ts'
+import { describeInstance } from './leading/instance.ts'
 import { openCandidate, type Term } from './leading/lease.ts'
+import { startPair, type Pair } from './leading/pair.ts'
 import { readLogKey, type LogKey } from './signing/log-key.ts'
 
 const LOOK_MS = 250
@@ -20,15 +22,18 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
   const key = await readLogKey(config.LEDGER_KEY_FILE, config.LEDGER_ORIGIN)
   const log = logger('audit-ledger')
   const connection = openConnection(config.DATABASE_URL)
-  const instanceId = randomUUID()
-  const candidate = openCandidate({ connection, instanceId, leaseMs: config.LEDGER_LEASE_MS })
+  const instance = describeInstance(randomUUID(), config, key)
+  const candidate = openCandidate({ connection, instance, leaseMs: config.LEDGER_LEASE_MS })
+  // Apart from the lease, whose renewal nothing may hold up.
+  const beating = openConnection(config.DATABASE_URL)
+  const pair = startPair(beating, instance)
   const stopping = new AbortController()
   const { signal } = stopping
 
   async function step(onReady: () => void): Promise<void> {
     const found = await candidate.look()
     if (typeof found === 'object') {
-      await leadFor(found, { config, key, signal, onReady })
+      await leadFor(found, { config, key, pair, signal, onReady })
       return
     }
     if (found === 'held-by-another') onReady()
@@ -51,6 +56,11 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
     }
   }
 
+  async function end(): Promise<void> {
+    await pair.stop()
+    await Promise.all([connection.close(), beating.close()])
+  }
+
   let standing = Promise.resolve()
   try {
     await new Promise<void>((onReady, onFailure) => {
@@ -58,7 +68,7 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
       standing.catch(onFailure)
     })
   } catch (error) {
-    await connection.close()
+    await end()
     throw error
   }
 
@@ -66,7 +76,7 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
     async stop() {
       stopping.abort()
       await standing
-      await connection.close()
+      await end()
     },
   }
 }
@@ -74,17 +84,19 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
 interface TermOptions {
   readonly config: Config
   readonly key: LogKey
+  readonly pair: Pair
   /** Aborts when this process is to end. */
   readonly signal: AbortSignal
   readonly onReady: () => void
 }
 
 /** Leads until the term ends or the process does; the lease is given back in any case. */
-async function leadFor(term: Term, { config, key, signal, onReady }: TermOptions): Promise<void> {
+async function leadFor(term: Term, options: TermOptions): Promise<void> {
+  const { config, key, pair, signal, onReady } = options
   const log = logger('audit-ledger')
   const { epoch } = term
   try {
-    const leadership = await lead(config, { epoch, key })
+    const leadership = await lead(config, { epoch, key, pair })
     log.info({ epoch }, 'leading')
     onReady()
     const reason = await Promise.race([term.lost, untilAborted(signal)])

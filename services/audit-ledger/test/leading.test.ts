@@ -187,3 +187,61 @@ test('the tail that a former leader left unsigned is signed by the next before a
   const { note = '' } = await checkpointOf(bridge)
   expect(note.split('\n')[1]).toBe('1')
 })
+
+test('a ledger that is older than the schema does not start to lead, and says which of the two is', async () => {
+  await ledger.sql(`insert into schema_migrations (name, hash) values ('9999_come_later.sql', 'x')`)
+
+  await expect(ledger.run()).rejects.toMatchObject({
+    code: 'audit-ledger.schema-differs',
+    message: expect.stringContaining('Update this ledger'),
+    details: { found: '9999_come_later.sql' },
+  })
+
+  expect(await epochNow()).toBe(1)
+})
+
+test('a standby that is older than the schema does not take over, until the two agree', async () => {
+  const first = await startShort()
+  const standby = await startShort()
+  await publishOne()
+  const epoch = await epochNow()
+  await ledger.sql(`insert into schema_migrations (name, hash) values ('9999_come_later.sql', 'x')`)
+  // What leads goes on: the schema is brought up to date before the programs are.
+  await publishOne()
+
+  await first.stop()
+  await publishIntents(bridge, [anIntent()])
+  await eventually(async () => (await ledger.sql('select from ledger_instances')).length === 1, {
+    what: 'the standby to be alone',
+  })
+  expect(await epochNow()).toBe(epoch)
+
+  await ledger.sql(`delete from schema_migrations where name = '9999_come_later.sql'`)
+  await untilSealed(ledger, 3)
+  expect(await epochNow()).toBe(epoch + 1)
+  await standby.stop()
+})
+
+test('ha-pair-rollout-drift: two ledgers that differ are named with both values, until they agree again', async () => {
+  await ledger.run()
+  const before = await healthOfLedger(bridge)
+  const other = await startShort()
+
+  const drifted = await eventually(
+    async () => {
+      const { status, dependencies } = await healthOfLedger(bridge)
+      return status === 'failing' && dependencies.find(({ name }) => name === 'ha-pair')
+    },
+    { what: 'the drift' },
+  )
+  await other.stop()
+
+  expect(before.status).toBe('ok')
+  const hashes = /^ha-pair-rollout-drift: configuration hash (\w{64}) here, (\w{64}) at /
+  const [, own, others] = hashes.exec(drifted.reason ?? '') ?? []
+  expect(own).not.toBe(others)
+  expect([typeof own, typeof others]).toEqual(['string', 'string'])
+  await eventually(async () => (await healthOfLedger(bridge)).status === 'ok', {
+    what: 'the drift to be over',
+  })
+})

@@ -27,6 +27,7 @@ import type { LogKey } from '../signing/log-key.ts'
 import { openThreadedSigner, type SignerSettings } from '../signing/threaded-signer.ts'
 import { handleGetTile } from '../tiles/get-tile.ts'
 import { LeadershipLost } from './leadership-lost.ts'
+import type { Pair } from './pair.ts'
 
 /** Everything that only the leader does, from the stream to the signature. */
 export interface Leadership {
@@ -46,7 +47,7 @@ const NAME = 'audit-ledger'
  */
 export async function lead(
   config: Config,
-  { epoch, key }: { epoch: number; key: LogKey },
+  { epoch, key, pair }: { epoch: number; key: LogKey; pair: Pair },
 ): Promise<Leadership> {
   const ground = await openGround(config, epoch)
   const { bus, announcing, db, misfits, relay, sealer, signer } = ground
@@ -67,7 +68,7 @@ export async function lead(
     })
     if (config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined) sealer.onGrowth(traceGrowth)
     const intake = startIntake(bus, { sealer, misfits, leaseMs: config.LEDGER_LEASE_MS })
-    serveAll({ bus, db, relay, sealer, checkpointer, announcer, misfits, intake }, key)
+    serveAll({ bus, db, relay, sealer, checkpointer, announcer, misfits, intake, pair }, key)
     // Whoever hears that this ledger leads may ask it at once: the server has its subscriptions
     // now, or, where the connection is down, as soon as it is back.
     await bus.connection.flush().catch(() => undefined)

@@ -8,6 +8,8 @@ export interface LeaseRow {
   /** Another text after each renewal; only good for comparing. */
   readonly renewal: string
   readonly isExpired: boolean
+  /** The newest migration that the database has seen. */
+  readonly schemaVersion: string
 }
 
 export async function readLease(connection: Connection): Promise<LeaseRow> {
@@ -16,10 +18,13 @@ export async function readLease(connection: Connection): Promise<LeaseRow> {
     leader: string | null
     renewal: string
     is_expired: boolean
+    schema_version: string | null
   }>({
     name: 'read-lease',
     text: `select epoch, leader, lease_expires_at::text as renewal,
-                  lease_expires_at <= clock_timestamp() as is_expired
+                  lease_expires_at <= clock_timestamp() as is_expired,
+                  (select max(name) from schema_migrations where name not like 'base/%')
+                    as schema_version
              from log_head`,
   })
   const row = answer.rows[0]
@@ -29,6 +34,7 @@ export async function readLease(connection: Connection): Promise<LeaseRow> {
     ...(row.leader !== null && { leader: row.leader }),
     renewal: row.renewal,
     isExpired: row.is_expired,
+    schemaVersion: row.schema_version ?? 'none',
   }
 }
 

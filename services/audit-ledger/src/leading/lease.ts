@@ -1,6 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { logger } from '@mumega/telemetry'
 import type { Connection } from '../connection.ts'
+import { schemaDiffers } from '../errors.ts'
+import type { Instance } from './instance.ts'
 import {
   readLease,
   releaseLease,
@@ -11,8 +13,7 @@ import {
 
 export interface LeaseOptions {
   readonly connection: Connection
-  /** Of this process. */
-  readonly instanceId: string
+  readonly instance: Pick<Instance, 'instanceId' | 'schemaVersion'>
   /** A leader that has not renewed for so long may be replaced. */
   readonly leaseMs: number
 }
@@ -27,7 +28,12 @@ export interface Term {
 }
 
 export interface Candidate {
-  /** Takes the lease if nobody holds it. Throws what the database throws. */
+  /**
+   * Takes the lease if nobody holds it.
+   *
+   * @throws audit-ledger.schema-differs when it could be taken, and this program is made for
+   * another schema than the database has; and what the database throws
+   */
   look(): Promise<Term | 'held-by-another' | 'unknown'>
 }
 
@@ -40,7 +46,8 @@ const RENEWALS_PER_LEASE = 4
  * that it lives.
  */
 export function openCandidate(options: LeaseOptions): Candidate {
-  const { connection, instanceId: leader, leaseMs } = options
+  const { connection, leaseMs } = options
+  const { instanceId: leader, schemaVersion } = options.instance
   let seen: { row: LeaseRow; sinceMs: number; isMoving: boolean } | undefined
 
   function observe(row: LeaseRow): { sinceMs: number; isMoving: boolean } {
@@ -60,6 +67,7 @@ export function openCandidate(options: LeaseOptions): Candidate {
       if (!isFree) {
         return isMoving ? 'held-by-another' : 'unknown'
       }
+      if (row.schemaVersion !== schemaVersion) throw schemaDiffers(schemaVersion, row.schemaVersion)
       const sentMs = performance.now()
       if (!(await takeLease(connection, { leader, leaseMs, seen: row }))) return 'unknown'
       return holdLease(options, { epoch: row.epoch + 1, sentMs })
@@ -72,7 +80,7 @@ export function openCandidate(options: LeaseOptions): Candidate {
  * sent, on a clock that nobody sets: this process stops leading before another may begin.
  */
 function holdLease(
-  { connection, instanceId: leader, leaseMs }: LeaseOptions,
+  { connection, instance: { instanceId: leader }, leaseMs }: LeaseOptions,
   { epoch, sentMs }: { epoch: number; sentMs: number },
 ): Term {
   const log = logger('audit-ledger')

@@ -1,0 +1,47 @@
+import { hash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import type { Config } from '../config.ts'
+import type { LogKey } from '../signing/log-key.ts'
+
+/** What a ledger is made of, as the others compare it. */
+export interface Instance {
+  readonly instanceId: string
+  readonly version: string
+  /** Hex SHA-256 over what all instances must be told alike. */
+  readonly configHash: string
+  /** The newest migration that its program knows. */
+  readonly schemaVersion: string
+}
+
+const PACKAGE = new URL('../../../', import.meta.url)
+
+export const VERSION = readVersion()
+
+export function describeInstance(instanceId: string, config: Config, key: LogKey): Instance {
+  // Where a ledger finds its parts may differ from machine to machine; what it does may not.
+  const shared = {
+    vkey: key.vkey,
+    leaseMs: config.LEDGER_LEASE_MS,
+    timeScale: config.MUMEGA_TIME_SCALE,
+    timeOriginMs: config.MUMEGA_TIME_ORIGIN_MS,
+  }
+  return {
+    instanceId,
+    version: VERSION,
+    configHash: hash('sha256', JSON.stringify(shared), 'hex'),
+    schemaVersion: newestMigration(),
+  }
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL('package.json', PACKAGE), 'utf8')
+  // Our own manifest, which npm refuses without a version.
+  return (JSON.parse(text) as { version: string }).version
+}
+
+function newestMigration(): string {
+  const names = readdirSync(new URL('migrations/', PACKAGE)).filter((name) => name.endsWith('.sql'))
+  const newest = names.sort().at(-1)
+  if (newest === undefined) throw new Error('the ledger has no migrations')
+  return newest
+}
