@@ -198,6 +198,8 @@ create table payload_batches (
 );  -- owned by mumega_audit_ledger_owner
 alter table payload_batches add constraint payload_batches_pkey PRIMARY KEY (first_index);
 alter table payload_batches add constraint payload_batches_first_index_fkey FOREIGN KEY (first_index) REFERENCES event_batches(first_index);
+CREATE TRIGGER erased_with_redaction BEFORE UPDATE ON audit_ledger.payload_batches FOR EACH ROW EXECUTE FUNCTION refuse_unredacted();  -- enabled always
+CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE ON audit_ledger.payload_batches FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();  -- enabled always
 grant insert, select on payload_batches to mumega_audit_ledger;
 
 create table processed_requests (
@@ -211,6 +213,26 @@ alter table processed_requests add constraint processed_requests_pkey PRIMARY KE
 CREATE INDEX processed_requests_by_age ON audit_ledger.processed_requests USING btree (processed_at);
 grant delete, insert, select on processed_requests to mumega_audit_ledger;
 grant update (reply) on processed_requests to mumega_audit_ledger;
+
+create table redactions (
+  log_index bigint not null,
+  redaction_id uuid not null,
+  reason text not null,
+  legal_basis text not null,
+  redacted_by text not null,
+  redacted_at timestamp with time zone not null,
+  redacted_in xid8 not null default pg_current_xact_id()
+);  -- owned by mumega_audit_ledger_owner
+alter table redactions add constraint redactions_pkey PRIMARY KEY (log_index);
+alter table redactions add constraint redactions_legal_basis_check CHECK (((octet_length(legal_basis) >= 1) AND (octet_length(legal_basis) <= 200)));
+alter table redactions add constraint redactions_log_index_check CHECK ((log_index >= 0));
+alter table redactions add constraint redactions_reason_check CHECK (((octet_length(reason) >= 1) AND (octet_length(reason) <= 500)));
+alter table redactions add constraint redactions_redaction_id_key UNIQUE (redaction_id);
+CREATE TRIGGER mark_change AFTER INSERT OR DELETE OR UPDATE ON audit_ledger.redactions FOR EACH ROW EXECUTE FUNCTION mumega_mark_change();
+CREATE CONSTRAINT TRIGGER require_audit AFTER INSERT OR DELETE OR UPDATE ON audit_ledger.redactions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mumega_require_audit();
+CREATE TRIGGER written_once BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_ledger.redactions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();  -- enabled always
+grant select on redactions to mumega_audit_ledger;
+grant insert (legal_basis, log_index, reason, redacted_at, redacted_by, redaction_id) on redactions to mumega_audit_ledger;
 
 create table schema_migrations (
   name text not null,
@@ -231,6 +253,30 @@ alter table subtrees add constraint subtrees_level_check CHECK (((level >= 1) AN
 alter table subtrees add constraint subtrees_position_check CHECK (("position" >= 0));
 CREATE TRIGGER written_once BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_ledger.subtrees FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();  -- enabled always
 grant insert, select on subtrees to mumega_audit_ledger;
+
+CREATE OR REPLACE FUNCTION audit_ledger.erase_payload(erased bigint)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'audit_ledger', 'pg_temp'
+AS $function$
+    update payload_batches batch
+       set salts = overlay(salts placing decode(repeat('00', 32), 'hex')
+                           from (32 * (erased - first_index) + 1)::int for 32),
+           payloads = overlay(payloads placing ''::bytea
+                              from offset_at(offsets, erased - first_index) + 1
+                              for offset_at(offsets, erased - first_index + 1)
+                                  - offset_at(offsets, erased - first_index)),
+           offsets = (
+             select string_agg(int4send(
+                      offset_at(batch.offsets, nth)
+                      - case when nth > erased - batch.first_index
+                             then offset_at(batch.offsets, erased - batch.first_index + 1)
+                                  - offset_at(batch.offsets, erased - batch.first_index)
+                             else 0 end), ''::bytea order by nth)
+               from generate_series(0, octet_length(batch.offsets) / 4 - 1) as nth)
+     where first_index = (select max(first_index) from payload_batches where first_index <= erased)
+  $function$;  -- owned by mumega_audit_ledger_owner
 
 CREATE OR REPLACE FUNCTION audit_ledger.mumega_audited(audited regclass)
  RETURNS void
@@ -299,6 +345,23 @@ AS $function$
 begin
   raise exception '% of %.% is refused: a drop is resolved, never removed',
     tg_op, tg_table_schema, tg_table_name
+    using errcode = 'MU010';
+end $function$;  -- owned by mumega_audit_ledger_owner
+
+CREATE OR REPLACE FUNCTION audit_ledger.refuse_unredacted()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if exists (select from redactions
+              where redacted_in = pg_current_xact_id()
+                and log_index >= new.first_index
+                and log_index < new.first_index + octet_length(new.offsets) / 4 - 1)
+     and new.first_index = old.first_index then
+    return new;
+  end if;
+  raise exception 'change of %.% is refused: a payload is erased with a redaction, or stays',
+    tg_table_schema, tg_table_name
     using errcode = 'MU010';
 end $function$;  -- owned by mumega_audit_ledger_owner
 

@@ -82,6 +82,8 @@ export const getReceipt = defineRequest({
     entry: SealedEntry,
     anchored: Type.Boolean(),
     text: Type.String(),
+    /** Present when asked for and redacted: the entry of source `audit-ledger` that tells of it. */
+    redactionId: Type.Optional(Uuid),
     /** Present when asked for and not redacted. */
     disclosure: Type.Optional(
       Type.Object({ salt: Sha256Hex, payload: Type.Record(Type.String(), Type.Unknown()) }),
@@ -89,6 +91,53 @@ export const getReceipt = defineRequest({
   }),
   errors: ['audit-ledger.entry-not-found'],
   timeoutMs: 6_000,
+})
+
+/**
+ * Erases the payload and the salt behind an entry of the tenant's, for good. The entry stays; the
+ * chain gets one more, action `payload.redacted`, target `entry:<source>/<id>`. Erased a second
+ * time, it answers with the first. What the ledger itself put on record cannot be erased.
+ */
+export const redactPayload = defineRequest({
+  subject: 'rpc.audit-ledger.v1.redact-payload',
+  request: Type.Object({
+    requestId: Uuid,
+    source: ServiceName,
+    id: Uuid,
+    /** At most 500 bytes of UTF-8. It is on record for ever: no personal data. */
+    reason: Type.String({ minLength: 1 }),
+    /** For instance `GDPR Art. 17(1)(a)`; at most 200 bytes. */
+    legalBasis: Type.String({ minLength: 1 }),
+  }),
+  reply: Type.Object({
+    /** The id of the entry that tells of it; its source is `audit-ledger`. */
+    redactionId: Uuid,
+    source: ServiceName,
+    id: Uuid,
+    index: Type.Integer({ minimum: 0 }),
+    reason: Type.String(),
+    legalBasis: Type.String(),
+    redactedBy: Type.String(),
+    redactedAt: Timestamp,
+  }),
+  errors: [
+    'audit-ledger.entry-not-found',
+    'audit-ledger.not-redactable',
+    'audit-ledger.redaction-invalid',
+  ],
+  timeoutMs: 5_000,
+})
+
+/** The payload behind an entry was erased. */
+export const payloadRedacted = defineEvent({
+  subject: 'evt.audit-ledger.v1.payload-redacted',
+  payload: Type.Object({
+    source: ServiceName,
+    id: Uuid,
+    index: Type.Integer({ minimum: 0 }),
+    chain: TenantId,
+    redactionId: Uuid,
+  }),
 })
 
 /** The newest signed checkpoint, as a C2SP signed note, and the key that verifies it. */

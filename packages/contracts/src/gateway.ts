@@ -16,6 +16,8 @@ export const Scope = Type.Union([
   Type.Literal('messages:read'),
   Type.Literal('heartbeats:write'),
   Type.Literal('audit:read'),
+  /** To erase payloads, for good. */
+  Type.Literal('audit:redact'),
   /** The whole log, with the entries of every tenant: what an auditor's token has. */
   Type.Literal('log:read'),
   Type.Literal('operations:read'),

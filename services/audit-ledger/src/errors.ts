@@ -70,3 +70,17 @@ export function schemaDiffers(own: string, found: string): AppError {
     { details: { own, found } },
   )
 }
+
+export function notRedactable(): AppError {
+  return new AppError(
+    'audit-ledger.not-redactable',
+    'unprocessable',
+    'What the ledger itself put on record stays: it tells who erased what, and why.',
+  )
+}
+
+export function redactionInvalid(field: string, problem: string): AppError {
+  return new AppError('audit-ledger.redaction-invalid', 'invalid', `${field} ${problem}.`, {
+    details: { field },
+  })
+}

@@ -132,13 +132,6 @@ export const entryNotFound = (source: string, id: string) =>
 export const noTile = () =>
   new AppError('audit-ledger.tile-not-found', 'not-found', 'There is no tile of this name.')
 
-export const payloadRedacted = () =>
-  new AppError(
-    'gateway.payload-redacted',
-    'not-found',
-    'The payload behind this entry was redacted. Its receipt still verifies.',
-  )
-
 export const noCheckpoint = () =>
   new AppError('gateway.checkpoint-absent', 'not-found', 'The log is empty: nothing is signed yet.')
 

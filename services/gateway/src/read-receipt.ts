@@ -9,6 +9,7 @@ import { entryNotFound, receiptPending } from './errors.ts'
 export type Receipt = ReplyOf<typeof getReceipt>
 
 const BRIDGE = 'bridge'
+const LEDGER = 'audit-ledger'
 // The log signs within a second of growth, so that who asks at once mostly need not ask again.
 const WAIT_MS = 2_500
 
@@ -46,6 +47,34 @@ export async function readMessageReceipt(
   } catch (error) {
     if (!hasCode(error, 'audit-ledger.entry-not-found')) throw error
     await gateway.bus.request(getMessage, { messageId }, { context })
+    throw receiptPending()
+  }
+}
+
+/**
+ * What stands behind an entry's commitment; after an erasure, the receipt of the entry that tells
+ * of it. In the form that `mumega verify --payload` reads.
+ *
+ * @throws as `readReceipt`; gateway.receipt-pending while that entry is on its way to the ledger
+ */
+export async function readDisclosure(
+  gateway: Gateway,
+  context: CallContext,
+  event: { source: string; id: string },
+): Promise<NonNullable<Receipt['disclosure']> | { redacted: true; receipt: string }> {
+  const { disclosure, redactionId } = await readReceipt(gateway, context, {
+    ...event,
+    disclose: true,
+  })
+  if (disclosure !== undefined) return disclosure
+  if (redactionId === undefined) throw new Error('a payload is there, or was redacted')
+  try {
+    const redaction = { source: LEDGER, id: redactionId }
+    const { text, anchored } = await readReceipt(gateway, context, redaction)
+    if (!anchored) throw receiptPending()
+    return { redacted: true, receipt: text }
+  } catch (error) {
+    if (!hasCode(error, 'audit-ledger.entry-not-found')) throw error
     throw receiptPending()
   }
 }

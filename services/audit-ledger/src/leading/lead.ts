@@ -1,7 +1,7 @@
 import { connectBus } from '@mumega/bus'
 import { startRelay } from '@mumega/bus/relay'
 import { checkTopology } from '@mumega/bus/streams'
-import { scaledClock } from '@mumega/config/clock'
+import { scaledClock, type Clock } from '@mumega/config/clock'
 import * as contracts from '@mumega/contracts/audit-ledger'
 import { healthOf } from '@mumega/contracts/health'
 import { openDatabase } from '@mumega/db'
@@ -25,6 +25,7 @@ import { startSealer } from '../sealing/sealer.ts'
 import { startCheckpointer } from '../signing/checkpointer.ts'
 import type { LogKey } from '../signing/log-key.ts'
 import { openThreadedSigner, type SignerSettings } from '../signing/threaded-signer.ts'
+import { handleRedactPayload } from '../redactions/redact-payload.ts'
 import { handleGetTile } from '../tiles/get-tile.ts'
 import { LeadershipLost } from './leadership-lost.ts'
 import type { Pair } from './pair.ts'
@@ -50,7 +51,7 @@ export async function lead(
   { epoch, key, pair }: { epoch: number; key: LogKey; pair: Pair },
 ): Promise<Leadership> {
   const ground = await openGround(config, epoch)
-  const { bus, announcing, db, misfits, relay, sealer, signer } = ground
+  const { bus, clock, announcing, db, misfits, relay, sealer, signer } = ground
   try {
     await checkTopology(bus.connection, NAME)
     await sealer.load()
@@ -68,7 +69,10 @@ export async function lead(
     })
     if (config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined) sealer.onGrowth(traceGrowth)
     const intake = startIntake(bus, { sealer, misfits, leaseMs: config.LEDGER_LEASE_MS })
-    serveAll({ bus, db, relay, sealer, checkpointer, announcer, misfits, intake, pair }, key)
+    serveAll(
+      { bus, db, relay, sealer, checkpointer, announcer, misfits, intake, pair },
+      { key, clock },
+    )
     // Whoever hears that this ledger leads may ask it at once: the server has its subscriptions
     // now, or, where the connection is down, as soon as it is back.
     await bus.connection.flush().catch(() => undefined)
@@ -117,6 +121,7 @@ async function openGround(config: Config, epoch: number) {
   const signer = openThreadedSigner(settings)
   return {
     bus,
+    clock,
     announcing,
     db,
     relay,
@@ -142,7 +147,7 @@ function signerSettings(config: Config): SignerSettings {
   }
 }
 
-function serveAll(parts: Parts, key: LogKey): void {
+function serveAll(parts: Parts, { key, clock }: { key: LogKey; clock: Clock }): void {
   const { bus, db, sealer, checkpointer, misfits } = parts
   const submit = sealer.submit
   bus.serve(contracts.append, (request, call) => handleAppend({ submit, misfits }, request, call))
@@ -153,6 +158,9 @@ function serveAll(parts: Parts, key: LogKey): void {
   bus.serve(contracts.getTile, (request) => handleGetTile({ db, checkpointer }, request))
   bus.serve(contracts.getChainHead, (request, { context }) =>
     handleGetChainHead(db, request, context),
+  )
+  bus.serve(contracts.redactPayload, (request, { context }) =>
+    handleRedactPayload({ db, clock }, request, context),
   )
   bus.serve(contracts.listDrops, (request, { context }) => handleListDrops(db, request, context))
   bus.serve(healthOf(NAME), () => readHealth(parts))

@@ -10,7 +10,7 @@ import { entryNotFound } from '../errors.ts'
 import type { StoredCheckpoint } from '../signing/checkpoint-repository.ts'
 import type { Checkpointer } from '../signing/checkpointer.ts'
 import { proveInclusion } from './inclusion.ts'
-import { findDisclosure, findEventKey, getEntry, getHashes } from './proof-repository.ts'
+import { getDisclosure, findEventKey, getEntry, getHashes } from './proof-repository.ts'
 
 export interface ReceiptTools {
   readonly db: Knex
@@ -41,12 +41,12 @@ export async function handleGetReceipt(
   await checkpointer.waitFor(index + 1, request.waitMs)
   const checkpoint = checkpointer.current()
   const anchored = checkpoint !== undefined && checkpoint.size > index ? checkpoint : undefined
-  const disclosure = request.disclose ? await disclose(db, index) : undefined
+  const disclosed = request.disclose ? await disclose(db, index) : {}
   return {
     entry: { source, id, ...key, hash: entryHash(bytes).toString('hex') },
     anchored: anchored !== undefined,
     text: await writeProof(db, { bytes, index, anchored }),
-    ...(disclosure !== undefined && { disclosure }),
+    ...disclosed,
   }
 }
 
@@ -80,10 +80,14 @@ async function writeProof(
   return formatProof({ extra, index, hashes, checkpoint: note })
 }
 
-async function disclose(db: Knex, index: number) {
-  const found = await findDisclosure(db, index)
-  if (found === undefined) return undefined
+/** What stands behind the commitment, or the id of the entry that says that it was erased. */
+async function disclose(
+  db: Knex,
+  index: number,
+): Promise<Pick<ReplyOf<typeof getReceipt>, 'disclosure' | 'redactionId'>> {
+  const found = await getDisclosure(db, index)
+  if ('redactionId' in found) return found
   // Written by the ledger itself, from an object.
   const payload = JSON.parse(found.payload) as Record<string, unknown>
-  return { salt: found.salt.toString('hex'), payload }
+  return { disclosure: { salt: found.salt.toString('hex'), payload } }
 }

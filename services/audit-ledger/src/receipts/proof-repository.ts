@@ -40,24 +40,34 @@ export async function getEntry(db: Knex, index: number): Promise<Buffer> {
   return framed.subarray(LENGTH_BYTES)
 }
 
-export interface Disclosure {
-  readonly salt: Buffer
-  /** Canonical JSON. */
-  readonly payload: string
-}
+/**
+ * What stands behind an entry's commitment, or the id of the entry that says that it was erased.
+ */
+export type Disclosure =
+  | {
+      readonly salt: Buffer
+      /** Canonical JSON. */
+      readonly payload: string
+    }
+  | { readonly redactionId: string }
 
-/** What stands behind an entry's commitment; undefined once it was erased. */
-export async function findDisclosure(db: Knex, index: number): Promise<Disclosure | undefined> {
-  const answer = await db.raw<{ rows: { salt: Buffer; payload: Buffer }[] }>(
+/** Both in one statement, which sees one moment. */
+export async function getDisclosure(db: Knex, index: number): Promise<Disclosure> {
+  const answer = await db.raw<{
+    rows: { salt: Buffer; payload: Buffer; redaction_id: string | null }[]
+  }>(
     `select substring(salts from (32 * nth + 1)::int for 32) as salt,
-            substring(payloads from offset_at(pair, 0) + 1 for offset_at(pair, 1) - offset_at(pair, 0)) as payload
+            substring(payloads from offset_at(pair, 0) + 1 for offset_at(pair, 1) - offset_at(pair, 0)) as payload,
+            (select redaction_id from redactions where log_index = ?) as redaction_id
        from (select salts, payloads, ? - first_index as nth,
                     substring(offsets from (4 * (? - first_index) + 1)::int for 8) as pair
                from payload_batches where first_index <= ? order by first_index desc limit 1) batch`,
-    [index, index, index],
+    [index, index, index, index],
   )
   const row = answer.rows[0]
-  return row && { salt: row.salt, payload: row.payload.toString() }
+  if (row === undefined) throw new Error(`the payload behind entry ${index} is missing`)
+  if (row.redaction_id !== null) return { redactionId: row.redaction_id }
+  return { salt: row.salt, payload: row.payload.toString() }
 }
 
 /** Neighbouring nodes of one level of 256^`level`: `begin` inclusive, `end` exclusive. */

@@ -3,8 +3,7 @@ import { getMessage } from '@mumega/contracts/bridge'
 import { getReceipt } from '@mumega/contracts/audit-ledger'
 import { ServiceName, Sha256Hex, TenantId, Uuid } from '@mumega/contracts/scalars'
 import type { App, Gateway } from '../app.ts'
-import { payloadRedacted } from '../errors.ts'
-import { readMessageReceipt, readReceipt, type Receipt } from '../read-receipt.ts'
+import { readDisclosure, readMessageReceipt, readReceipt, type Receipt } from '../read-receipt.ts'
 import { answer, closed, textAnswer } from '../schemas.ts'
 import { contextOf, sessionOf, tenantContextOf } from '../session.ts'
 import type { FastifyReply } from 'fastify'
@@ -66,23 +65,25 @@ export function addReceiptRoutes(app: App, gateway: Gateway): void {
 }
 
 function addDisclosure(app: App, gateway: Gateway): void {
-  const Disclosure = Type.Object({
-    salt: Sha256Hex,
-    payload: Type.Record(Type.String(), Type.Unknown()),
-  })
+  const Disclosure = Type.Union([
+    Type.Object({ salt: Sha256Hex, payload: Type.Record(Type.String(), Type.Unknown()) }),
+    Type.Object({ redacted: Type.Literal(true), receipt: Type.String() }),
+  ])
   app.get(
     '/v1/audit/receipts/:source/:id/disclosure',
     {
       config: {
         access: 'audit:read',
         calls: [getReceipt, getMessage],
-        problems: ['gateway.payload-redacted'],
+        problems: ['gateway.receipt-pending'],
       },
       schema: {
         tags,
         operationId: 'getDisclosure',
         summary: 'The salt and the payload behind an entry’s commitment',
-        description: 'For operators; an agent may have those of the messages it sent.',
+        description:
+          'For operators; an agent may have those of the messages it sent. After an erasure it is ' +
+          'the receipt of the entry that tells of it. `mumega verify --payload` reads both.',
         params: closed({ source: ServiceName, id: Uuid }),
         querystring: closed({ tenantId: Type.Optional(TenantId) }),
         response: { 200: answer('What the entry commits to.', Disclosure) },
@@ -91,12 +92,7 @@ function addDisclosure(app: App, gateway: Gateway): void {
     async (request) => {
       const session = sessionOf(request)
       const context = contextOf(session, request.query.tenantId)
-      const { disclosure } = await readReceipt(gateway, context, {
-        ...request.params,
-        disclose: true,
-      })
-      if (disclosure === undefined) throw payloadRedacted()
-      return disclosure
+      return readDisclosure(gateway, context, request.params)
     },
   )
 }

@@ -8,6 +8,7 @@ import { addLogRoutes } from './log.ts'
 import { addMessageRoutes } from './messages.ts'
 import { addOperationRoutes } from './operations.ts'
 import { addReceiptRoutes } from './receipts.ts'
+import { addRedactionRoutes } from './redactions.ts'
 import { addTenantRoutes } from './tenants.ts'
 import { addTokenRoutes } from './tokens.ts'
 import { addWhoamiRoute } from './whoami.ts'
@@ -22,6 +23,7 @@ export function addRoutes(app: App, gateway: Gateway): void {
   addInboxStreamRoute(app, gateway)
   addReceiptRoutes(app, gateway)
   addAuditRoutes(app, gateway)
+  addRedactionRoutes(app, gateway)
   addLogRoutes(app, gateway)
   addDeadLetterRoutes(app, gateway)
   addOperationRoutes(app, gateway)
