@@ -1,6 +1,8 @@
 import type { App, Gateway } from '../app.ts'
 import { addAgentRoutes } from './agents.ts'
 import { addAuditRoutes } from './audit.ts'
+import { addEntryRoutes } from './entries.ts'
+import { addExportRoute } from './export.ts'
 import { addDeadLetterRoutes } from './dead-letters.ts'
 import { addInboxRoutes } from './inbox.ts'
 import { addInboxStreamRoute } from './inbox-stream.ts'
@@ -22,6 +24,8 @@ export function addRoutes(app: App, gateway: Gateway): void {
   addInboxStreamRoute(app, gateway)
   addReceiptRoutes(app, gateway)
   addAuditRoutes(app, gateway)
+  addEntryRoutes(app, gateway)
+  addExportRoute(app, gateway)
   addLogRoutes(app, gateway)
   addDeadLetterRoutes(app, gateway)
   addOperationRoutes(app, gateway)
