@@ -63,7 +63,9 @@ export function addExportRoute(app: App, gateway: Gateway): void {
         throw invalidField('disclose', 'is for operators; ask for a disclosure by its receipt')
       }
       if (disclose && name !== 'jsonl') throw invalidField('disclose', 'goes with jsonl only')
-      const filters = filtersOf(query)
+      // An agent's export is its tenant's chain, and says so in its trailer.
+      const own = session.token.kind === 'operator' ? {} : { tenantId: session.token.tenantId }
+      const filters = filtersOf({ ...query, ...own })
       if (underWay >= EXPORTS_MAX) throw tooManyExports()
       underWay += 1
       const detach = gateway.hub.attachWait({
