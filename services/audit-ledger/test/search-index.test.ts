@@ -3,6 +3,8 @@ import type { Bus } from '@mumega/bus'
 import { searchEntries } from '@mumega/contracts/audit-search'
 import type { ReplyOf } from '@mumega/contracts/define'
 import { eventually } from '@mumega/testkit'
+import { openConnection } from '../src/connection.ts'
+import { startProjector } from '../src/search/projector.ts'
 import {
   anIntent,
   givenLedger,
@@ -196,12 +198,10 @@ test('a fault that a crash left unmended is mended after the next start', async 
 
 test('two projectors at once leave each row once and no fault', async () => {
   await givenIndexed(1)
-  const { startProjector } = await import('../src/search/projector.ts')
-  const { openConnection } = await import('../src/connection.ts')
   const connection = openConnection(ledger.config.DATABASE_URL)
   const growth = new Set<(growth: never) => void>()
   const size = 641
-  const second = await startProjector(connection, {
+  const second = startProjector(connection, {
     committed: () => ({ size, nodes: [] }),
     onGrowth: (listener) => void growth.add(listener),
   })

@@ -33,27 +33,35 @@ const COUNT_RANGE = 65_536
 export function openIndexChecker(connection: Connection): IndexChecker {
   let counted = 0
   let compared = 0
-  let suspects: Slice | undefined
+  /** What is to be compared next, of what was suspected. */
+  let suspects: (Slice & { readonly next: number }) | undefined
 
   function suspect(slice: Slice): void {
-    suspects = {
-      begin: Math.min(suspects?.begin ?? Infinity, slice.begin),
-      end: Math.max(suspects?.end ?? 0, slice.end),
-    }
+    const begin = Math.min(suspects?.begin ?? Infinity, slice.begin)
+    const end = Math.max(suspects?.end ?? 0, slice.end)
+    suspects = { begin, end, next: Math.min(suspects?.next ?? Infinity, slice.begin) }
   }
 
   async function count(size: number): Promise<void> {
     const begin = counted < size ? counted : 0
     const end = Math.min(begin + COUNT_RANGE, size)
-    if ((await countRows(connection, { begin, end })) !== end - begin) suspect({ begin, end })
     counted = end
+    if ((await countRows(connection, { begin, end })) === end - begin) return
+    // Open until all of the range was compared: as long as that takes no search is complete.
+    const reason = 'not all in the index'
+    await insertFaults(connection, [{ index: begin, entries: end - begin, reason }])
+    suspect({ begin, end })
   }
 
   async function compareSuspects(size: number): Promise<readonly Fault[]> {
-    const { begin, end } = suspects ?? { begin: 0, end: 0 }
-    const slice = sliceAt(begin, size)
+    const { begin, end, next } = suspects ?? { begin: 0, end: 0, next: 0 }
+    const slice = sliceAt(next, size)
     const faults = await compare(connection, slice)
-    suspects = slice.end < Math.min(end, size) ? { begin: slice.end, end } : undefined
+    if (slice.end < Math.min(end, size)) suspects = { begin, end, next: slice.end }
+    else {
+      await closeFaults(connection, { begin, end: Math.max(end, slice.end) })
+      suspects = undefined
+    }
     return faults
   }
 
@@ -65,7 +73,7 @@ export function openIndexChecker(connection: Connection): IndexChecker {
     async step(size) {
       if (size === 0) return []
       if (suspects === undefined) await count(size)
-      if (suspects !== undefined && suspects.begin < size) return compareSuspects(size)
+      if (suspects !== undefined && suspects.next < size) return compareSuspects(size)
       suspects = undefined
       const slice = sliceAt(compared < size ? compared : 0, size)
       const faults = await compare(connection, slice)

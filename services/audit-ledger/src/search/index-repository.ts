@@ -174,11 +174,11 @@ export async function insertFaults(
   })
 }
 
-/** The faults of a slice that now says what the log says. */
+/** The faults within a slice, which now says what the log says. */
 export async function closeFaults(connection: Connection, { begin, end }: Slice): Promise<void> {
   await connection.query({
     text: `update entry_index_faults set mended_at = now()
-            where mended_at is null and log_index >= $1 and log_index < $2`,
+            where mended_at is null and log_index >= $1 and log_index + entries <= $2`,
     values: [begin, end],
   })
 }
