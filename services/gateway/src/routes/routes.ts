@@ -12,6 +12,7 @@ import { addOperationRoutes } from './operations.ts'
 import { addReceiptRoutes } from './receipts.ts'
 import { addTenantRoutes } from './tenants.ts'
 import { addTokenRoutes } from './tokens.ts'
+import { addVerifyRoute } from './verify.ts'
 import { addWhoamiRoute } from './whoami.ts'
 
 export function addRoutes(app: App, gateway: Gateway): void {
@@ -27,6 +28,7 @@ export function addRoutes(app: App, gateway: Gateway): void {
   addEntryRoutes(app, gateway)
   addExportRoute(app, gateway)
   addLogRoutes(app, gateway)
+  addVerifyRoute(app)
   addDeadLetterRoutes(app, gateway)
   addOperationRoutes(app, gateway)
 }
