@@ -82,6 +82,16 @@ export default tseslint.config(
     rules: { ...STYLE, ...TYPED, 'mumega/no-audit-before-write': 'error' },
   },
   {
+    // The one program that runs in a browser, with the types of a browser.
+    files: ['packages/verify-page/**/*.ts'],
+    languageOptions: {
+      parserOptions: {
+        project: ['packages/verify-page/tsconfig.json', 'packages/verify-page/test/tsconfig.json'],
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
+  },
+  {
     files: ['packages/db/**/*.ts'],
     rules: { 'mumega/no-audit-before-write': ['error', { direct: 'allowed' }] },
   },

@@ -1,5 +1,5 @@
 import './check-node.mjs'
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ROOT, runQuietly } from './command.mjs'
@@ -36,7 +36,29 @@ export async function build(projects, { check = true } = {}) {
     ...projects,
   ])
   if (code !== 0) fail(`${output.trim()}\n\nThe build failed; the lines above say where.`)
+  await buildVerifyPage()
   if (Date.now() - startedAtMs > 2_000) step('built')
+}
+
+/** The page that is made of compiled code, where that is newer than the page. */
+async function buildVerifyPage() {
+  const folder = join(ROOT, 'packages', 'verify-page')
+  const page = join(folder, 'dist', 'verify.html')
+  const sources = [
+    ...[
+      join(folder, 'build.mjs'),
+      join(folder, 'src', 'page.html'),
+      join(folder, 'src', 'page.css'),
+    ],
+    ...['verify-page', 'tlog'].flatMap((name) => {
+      const compiled = join(ROOT, 'packages', name, 'dist', 'src')
+      return readdirSync(compiled).map((file) => join(compiled, file))
+    }),
+  ]
+  const newest = Math.max(...sources.map((file) => statSync(file).mtimeMs))
+  if (existsSync(page) && statSync(page).mtimeMs > newest) return
+  const { code, output } = await runQuietly(process.execPath, [join(folder, 'build.mjs')])
+  if (code !== 0) fail(`${output.trim()}\n\nThe verify page was not built.`)
 }
 
 /**

@@ -101,6 +101,60 @@ CREATE UNIQUE INDEX checkpoints_first ON audit_ledger.checkpoints USING btree ((
 CREATE TRIGGER written_once BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_ledger.checkpoints FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();  -- enabled always
 grant insert, select on checkpoints to mumega_audit_ledger;
 
+create table entry_index (
+  log_index bigint not null,
+  chain text not null,
+  seq bigint not null,
+  source text not null,
+  id uuid not null,
+  actor_id text not null,
+  actor_kind text not null,
+  action text not null,
+  target text not null,
+  phase text not null,
+  closes uuid,
+  occurred_at timestamp with time zone not null,
+  trace bytea
+);  -- owned by mumega_audit_ledger_owner
+alter table entry_index add constraint entry_index_pkey PRIMARY KEY (log_index);
+alter table entry_index add constraint entry_index_log_index_check CHECK ((log_index >= 0));
+CREATE INDEX entry_index_action ON audit_ledger.entry_index USING btree (action, log_index);
+CREATE INDEX entry_index_actor ON audit_ledger.entry_index USING btree (actor_id, log_index);
+CREATE INDEX entry_index_chain ON audit_ledger.entry_index USING btree (chain, log_index);
+CREATE INDEX entry_index_target ON audit_ledger.entry_index USING btree (target, log_index);
+CREATE INDEX entry_index_time ON audit_ledger.entry_index USING btree (occurred_at);
+CREATE INDEX entry_index_trace ON audit_ledger.entry_index USING btree (trace, log_index) WHERE (trace IS NOT NULL);
+alter table entry_index enable row level security;
+create policy by_ledger_added on entry_index as permissive for insert to public with check (true);
+create policy by_ledger_mended on entry_index as permissive for update to public using (true) with check (true);
+create policy by_tenant on entry_index as permissive for select to public using (((current_setting('mumega.tenant_id'::text, true) = chain) OR (current_setting('mumega.tenant_id'::text, true) = 'substrate'::text)));
+grant insert, select, update on entry_index to mumega_audit_ledger;
+
+create table entry_index_faults (
+  fault_id bigint not null generated always as identity,
+  log_index bigint not null,
+  entries bigint not null,
+  reason text not null,
+  found_at timestamp with time zone not null default now(),
+  mended_at timestamp with time zone
+);  -- owned by mumega_audit_ledger_owner
+alter table entry_index_faults add constraint entry_index_faults_pkey PRIMARY KEY (fault_id);
+alter table entry_index_faults add constraint entry_index_faults_entries_check CHECK ((entries >= 1));
+alter table entry_index_faults add constraint entry_index_faults_reason_check CHECK ((length(reason) <= 200));
+CREATE INDEX entry_index_faults_open ON audit_ledger.entry_index_faults USING btree (log_index) WHERE (mended_at IS NULL);
+grant insert, select on entry_index_faults to mumega_audit_ledger;
+grant update (mended_at) on entry_index_faults to mumega_audit_ledger;
+
+create table entry_index_progress (
+  only_row boolean not null default true,
+  indexed_size bigint not null default 0
+);  -- owned by mumega_audit_ledger_owner
+alter table entry_index_progress add constraint entry_index_progress_pkey PRIMARY KEY (only_row);
+alter table entry_index_progress add constraint entry_index_progress_indexed_size_check CHECK ((indexed_size >= 0));
+alter table entry_index_progress add constraint entry_index_progress_only_row_check CHECK (only_row);
+grant select on entry_index_progress to mumega_audit_ledger;
+grant update (indexed_size) on entry_index_progress to mumega_audit_ledger;
+
 create table event_batches (
   first_index bigint not null,
   count integer not null,

@@ -1,25 +1,10 @@
 import { isUtf8 } from 'node:buffer'
-import { verifyReceipt, type ReceiptStatus, type ReceiptVerdict } from '@mumega/tlog/receipt'
+import { verifyReceipt, type ReceiptVerdict } from '@mumega/tlog/receipt'
 import { onlyArgument, parseCommand, type Command, type Outcome } from './command.ts'
 import { findLogKey, type LogKey } from './log-key.ts'
 import { printable } from './printable.ts'
 import { readInput } from './read-input.ts'
-
-const EXIT_CODES: Readonly<Record<ReceiptStatus, number>> = {
-  valid: 0,
-  'not-anchored': 2,
-  diverged: 3,
-  redacted: 4,
-  malformed: 5,
-}
-
-const HEADINGS: Readonly<Record<ReceiptStatus, string>> = {
-  valid: 'VALID',
-  'not-anchored': 'NOT YET ANCHORED',
-  diverged: 'DIVERGED',
-  redacted: 'VALID, PAYLOAD REDACTED',
-  malformed: 'MALFORMED',
-}
+import { EXIT_CODES, HEADINGS } from './verdict.ts'
 
 export const verify: Command = {
   name: 'verify',

@@ -22,6 +22,8 @@ export interface Place {
   readonly folder: string
   write(name: string, text: string | Buffer): string
   mumega(...args: string[]): Promise<Ended>
+  /** The same under options of Node. */
+  mumegaIn(nodeOptions: string[], ...args: string[]): Promise<Ended>
   remove(): void
 }
 
@@ -33,16 +35,17 @@ export function givenPlace(): Place {
       writeFileSync(join(folder, name), text)
       return name
     },
-    mumega: (...args) => run(folder, args),
+    mumega: (...args) => run(folder, [PROGRAM, ...args]),
+    mumegaIn: (nodeOptions, ...args) => run(folder, [...nodeOptions, PROGRAM, ...args]),
     remove() {
       rmSync(folder, { recursive: true })
     },
   }
 }
 
-function run(folder: string, args: string[]): Promise<Ended> {
+function run(folder: string, words: string[]): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [PROGRAM, ...args], {
+    const child = spawn(process.execPath, words, {
       cwd: folder,
       // Nothing of the machine's own run may be found by accident.
       env: { MUMEGA_DATA_DIR: folder },

@@ -95,7 +95,8 @@ function judgeProof(text: string, verifier: Verifier): ReceiptVerdict {
   return verdict('valid', reason, { ...known, checkpoint: opened })
 }
 
-function openCheckpoint(note: string, verifier: Verifier): Checkpoint | ReceiptVerdict {
+/** The checkpoint of a note that this key signed for its own log, or what is wrong with it. */
+export function openCheckpoint(note: string, verifier: Verifier): Checkpoint | ReceiptVerdict {
   let checkpoint: Checkpoint
   try {
     checkpoint = parseCheckpoint(openNote(note, [verifier]).text)

@@ -22,6 +22,22 @@ export function fullSubtrees(begin: number, end: number): NodeAt[] {
   return nodes
 }
 
+/**
+ * The fewest full subtrees that cover the leaves from `begin` up to `end`, wherever these stand,
+ * from left to right: first ever wider ones, then ever narrower ones.
+ */
+export function alignedSubtrees(begin: number, end: number): NodeAt[] {
+  const nodes: NodeAt[] = []
+  let at = begin
+  while (at < end) {
+    let level = levelBelow(end - at)
+    while (at % 2 ** level !== 0) level -= 1
+    nodes.push({ level, index: at / 2 ** level })
+    at += 2 ** level
+  }
+  return nodes
+}
+
 /** Where a tree of `size` leaves, at least 2, splits: the largest power of two below `size`. */
 export function splitOf(size: number): number {
   return 2 ** levelBelow(size - 1)

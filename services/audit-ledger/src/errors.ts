@@ -84,3 +84,23 @@ export function redactionInvalid(field: string, problem: string): AppError {
     details: { field },
   })
 }
+
+/** For what must be complete: a page of a search says instead that it is not. */
+export function indexBehind(entries: number): AppError {
+  return new AppError(
+    'audit-ledger.index-behind',
+    'unavailable',
+    `The search index does not have the last ${entries} entries yet, or is being mended. ` +
+      'Try again in a moment, or export the whole chain, which needs no index.',
+    { details: { entries } },
+  )
+}
+
+export function checkpointNotReached(size: number): AppError {
+  return new AppError(
+    'audit-ledger.checkpoint-not-reached',
+    'not-found',
+    `No signed checkpoint covers ${size} entries. Ask for the newest one first.`,
+    { details: { size } },
+  )
+}

@@ -7,6 +7,8 @@ import type { Misfits } from './drops/misfits.ts'
 import type { Intake } from './intake/on-append.ts'
 import { VERSION } from './leading/instance.ts'
 import { describeDrift, type Pair } from './leading/pair.ts'
+import { INDEX_UNKNOWN, readIndexHealth } from './search/index-health.ts'
+import type { Projector } from './search/projector.ts'
 import type { Announcer } from './sealing/announcer.ts'
 import type { Sealer } from './sealing/sealer.ts'
 import type { Checkpointer } from './signing/checkpointer.ts'
@@ -25,15 +27,17 @@ export interface Parts {
   readonly misfits: Misfits
   readonly intake: Intake
   readonly pair: Pair
+  readonly projector: Projector
 }
 
 /** How the ledger is: what it depends on, and whether it seals and signs. */
 export async function readHealth(parts: Parts): Promise<ServiceHealth> {
   const { db, bus, sealer, checkpointer, relay, misfits } = parts
-  const [database, nats, counted] = await Promise.all([
+  const [database, nats, counted, index] = await Promise.all([
     check('postgres', () => checkDatabase(db)),
     check('nats', () => bus.roundTripMs()),
     within(countMisfits(db)).catch(() => ({})),
+    within(readIndexHealth(db, parts.projector)).catch(() => INDEX_UNKNOWN),
   ])
   const dependencies = [
     database,
@@ -41,6 +45,7 @@ export async function readHealth(parts: Parts): Promise<ServiceHealth> {
     own('sealing', sealer.trouble() && `not-sealing: ${sealer.trouble()}`),
     own('signing', checkpointer.trouble()),
     own('ha-pair', describeDrift(parts.pair.drift())),
+    index.dependency,
     own('relay', relay.figures().lastError && 'events and audit intents wait in the outbox'),
   ]
   return {
@@ -50,6 +55,7 @@ export async function readHealth(parts: Parts): Promise<ServiceHealth> {
     dependencies,
     figures: {
       ...counted,
+      ...index.figures,
       size: sealer.committed()?.size ?? 0,
       epoch: sealer.epoch,
       ...checkpointer.figures(),

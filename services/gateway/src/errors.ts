@@ -142,6 +142,13 @@ export const tooManyStreams = () =>
     'Too many event streams are open. Close one, or read GET /v1/inbox instead.',
   )
 
+export const tooManyExports = () =>
+  new AppError(
+    'gateway.too-many-exports',
+    'limited',
+    'As many exports as this gateway makes at once are under way. Wait until one has ended.',
+  )
+
 export const slowReader = (stallMs: number) =>
   new AppError(
     'gateway.slow-reader',

@@ -1,4 +1,5 @@
-import { AgentName, TenantId, Uuid } from '@mumega/contracts/scalars'
+import { auditFilters } from '@mumega/contracts/audit-search'
+import { AgentName, TenantId, TraceId, Uuid } from '@mumega/contracts/scalars'
 import { isAppError, type AppError } from '@mumega/errors'
 import { PROBLEM_STATUS, statusOf, type ProblemCode } from './problem-codes.ts'
 import { IDEMPOTENCY_KEY } from './schemas.ts'
@@ -61,6 +62,9 @@ const PATTERNS: ReadonlyMap<string, string> = new Map([
     patternOf(AgentName),
     'must be a lower-case letter, then at most 62 letters, digits and hyphens',
   ],
+  [patternOf(TraceId), 'must be a trace id: 32 lower-case hex digits'],
+  [patternOf(auditFilters.action), 'must be a dotted action, or a prefix that ends in `.*`'],
+  [patternOf(auditFilters.target), 'must be <kind>:<id>, for instance deal:17'],
   [IDEMPOTENCY_KEY, 'must be 1–255 visible ASCII characters'],
 ])
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { AGENT_SCOPES } from '@mumega/contracts/gateway'
-import { openDatabase } from '@mumega/db'
+import { openDatabase, type Knex } from '@mumega/db'
 import { startTestSuite, type TestSuite } from '@mumega/testkit'
 import { createToken } from '../src/create-token.ts'
 
@@ -75,7 +75,7 @@ async function send(url: string, call: Call): Promise<Answer> {
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   })
   const text = await response.text()
-  const isJson = /json/.test(response.headers.get('content-type') ?? '')
+  const isJson = /[/+]json/.test(response.headers.get('content-type') ?? '')
   const json = (isJson && text !== '' ? JSON.parse(text) : {}) as Record<string, unknown>
   const code = typeof json['code'] === 'string' ? json['code'] : undefined
   return { status: response.status, headers: response.headers, text, json, code }
@@ -180,6 +180,8 @@ export interface Rows {
   count(): Promise<Record<string, number>>
   /** The tables that hold this text, as text or as bytes. */
   find(text: string): Promise<string[]>
+  /** As the administrator. */
+  readonly db: Knex
   close(): Promise<void>
 }
 
@@ -214,6 +216,7 @@ export function openRows({ suite }: Api): Rows {
       }
       return found
     },
+    db,
     close: () => db.destroy(),
   }
 }

@@ -174,4 +174,5 @@ const PUBLIC = [
   'GET /openapi.json 200',
   'GET /readyz 200',
   'GET /v1/audit/key 200',
+  'GET /verify 200',
 ]

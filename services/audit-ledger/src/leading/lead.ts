@@ -18,6 +18,8 @@ import { startIntake } from '../intake/intake.ts'
 import { handleGetChainHead } from '../receipts/get-chain-head.ts'
 import { handleGetCheckpoint } from '../receipts/get-checkpoint.ts'
 import { handleGetReceipt } from '../receipts/get-receipt.ts'
+import { startProjector } from '../search/projector.ts'
+import { serveSearch } from '../search/serve-search.ts'
 import { readAnnounced } from '../sealing/announcement-repository.ts'
 import { startAnnouncer } from '../sealing/announcer.ts'
 import { traceGrowth } from '../sealing/seal-spans.ts'
@@ -63,16 +65,15 @@ export async function lead(
       sealer,
       announced,
     })
+    const projector = startProjector(ground.projecting, sealer)
     const resolving = startResolving(misfits)
     sealer.onGrowth(() => {
       resolving.look()
     })
     if (config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined) sealer.onGrowth(traceGrowth)
     const intake = startIntake(bus, { sealer, misfits, leaseMs: config.LEDGER_LEASE_MS })
-    serveAll(
-      { bus, db, relay, sealer, checkpointer, announcer, misfits, intake, pair },
-      { key, clock },
-    )
+    const workers = { relay, sealer, checkpointer, announcer, misfits, intake, projector, pair }
+    serveAll({ bus, db, ...workers }, { key, clock })
     // Whoever hears that this ledger leads may ask it at once: the server has its subscriptions
     // now, or, where the connection is down, as soon as it is back.
     await bus.connection.flush().catch(() => undefined)
@@ -90,6 +91,7 @@ export async function lead(
         await sealer.stop()
         await announcer.stop()
         await checkpointer.stop()
+        await projector.stop()
         await resolving.stop()
         await ground.close()
       },
@@ -115,6 +117,7 @@ async function openGround(config: Config, epoch: number) {
   // another.
   const sealing = openConnection(config.DATABASE_URL)
   const announcing = openConnection(config.DATABASE_URL)
+  const projecting = openConnection(config.DATABASE_URL)
   const dropsDb = openDatabase(config.DATABASE_URL, { poolMax: 1 })
   const db = openDatabase(config.DATABASE_URL)
   const relay = startRelay(bus, openOutbox(dropsDb, NAME))
@@ -123,6 +126,7 @@ async function openGround(config: Config, epoch: number) {
     bus,
     clock,
     announcing,
+    projecting,
     db,
     relay,
     signer,
@@ -132,7 +136,8 @@ async function openGround(config: Config, epoch: number) {
       await relay.stop()
       await bus.drain()
       await signer.close()
-      await Promise.all([sealing.close(), announcing.close(), dropsDb.destroy(), db.destroy()])
+      const connections = [sealing, announcing, projecting].map((each) => each.close())
+      await Promise.all([...connections, dropsDb.destroy(), db.destroy()])
     },
   }
 }
@@ -163,5 +168,6 @@ function serveAll(parts: Parts, { key, clock }: { key: LogKey; clock: Clock }): 
     handleRedactPayload({ db, clock }, request, context),
   )
   bus.serve(contracts.listDrops, (request, { context }) => handleListDrops(db, request, context))
+  serveSearch(parts)
   bus.serve(healthOf(NAME), () => readHealth(parts))
 }

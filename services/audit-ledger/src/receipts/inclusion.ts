@@ -18,18 +18,25 @@ export async function proveInclusion(
   readHashes: ReadHashes,
 ): Promise<Buffer[]> {
   const plan = planInclusion(size, index)
-  const wanted = plan.flat().map(rangeOf)
+  return assembleProof(plan, await readNodes(plan.flat(), readHashes))
+}
+
+/** The roots of full subtrees, in their order. Each tile is read once, whatever is wanted of it. */
+export async function readNodes(
+  nodes: readonly NodeAt[],
+  readHashes: ReadHashes,
+): Promise<Buffer[]> {
+  const wanted = nodes.map(rangeOf)
   const ranges = tilesOf(wanted)
   const read = await readHashes(ranges)
   const tiles = new Map(
     ranges.map((range, nth) => [tileKey(range), { range, hashes: read[nth] ?? [] }]),
   )
-  const nodes = wanted.map((range) => {
+  return wanted.map((range) => {
     const tile = tiles.get(tileKey(range))
     if (tile === undefined) throw new Error('each wanted node has a tile')
     return rootOf(tile.hashes.slice(range.begin - tile.range.begin, range.end - tile.range.begin))
   })
-  return assembleProof(plan, nodes)
 }
 
 /** The stored nodes that make up a node: a power of two of them, all in one tile. */

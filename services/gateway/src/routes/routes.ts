@@ -1,6 +1,8 @@
 import type { App, Gateway } from '../app.ts'
 import { addAgentRoutes } from './agents.ts'
 import { addAuditRoutes } from './audit.ts'
+import { addEntryRoutes } from './entries.ts'
+import { addExportRoute } from './export.ts'
 import { addDeadLetterRoutes } from './dead-letters.ts'
 import { addInboxRoutes } from './inbox.ts'
 import { addInboxStreamRoute } from './inbox-stream.ts'
@@ -11,6 +13,7 @@ import { addReceiptRoutes } from './receipts.ts'
 import { addRedactionRoutes } from './redactions.ts'
 import { addTenantRoutes } from './tenants.ts'
 import { addTokenRoutes } from './tokens.ts'
+import { addVerifyRoute } from './verify.ts'
 import { addWhoamiRoute } from './whoami.ts'
 
 export function addRoutes(app: App, gateway: Gateway): void {
@@ -24,7 +27,10 @@ export function addRoutes(app: App, gateway: Gateway): void {
   addReceiptRoutes(app, gateway)
   addAuditRoutes(app, gateway)
   addRedactionRoutes(app, gateway)
+  addEntryRoutes(app, gateway)
+  addExportRoute(app, gateway)
   addLogRoutes(app, gateway)
+  addVerifyRoute(app)
   addDeadLetterRoutes(app, gateway)
   addOperationRoutes(app, gateway)
 }

@@ -1,0 +1,194 @@
+import type { LeafEntry } from '@mumega/tlog/entry'
+import type { Connection } from '../connection.ts'
+import { framesOf } from '../signing/frames.ts'
+import { rowOf, type IndexRow } from './index-row.ts'
+
+/** Indexes in the log: `begin` inclusive, `end` exclusive. */
+export interface Slice {
+  readonly begin: number
+  readonly end: number
+}
+
+/** A run of entries about which the index says something else than the log. */
+export interface Fault {
+  readonly index: number
+  readonly entries: number
+  /** At most 200 characters. */
+  readonly reason: string
+}
+
+/** Up to which index, exclusive, the log is projected. */
+export async function readProgress(connection: Connection): Promise<number> {
+  const answer = await connection.query<{ indexed_size: string }>({
+    text: 'select indexed_size from entry_index_progress',
+  })
+  return Number(answer.rows[0]?.indexed_size)
+}
+
+/** The rows that the log's own bytes give for a slice, which must be committed. */
+export async function readRows(connection: Connection, slice: Slice): Promise<IndexRow[]> {
+  const answer = await connection.query<{ frames: Buffer }>({
+    name: 'read-slice',
+    text: `select substring(entries from offset_at(offsets, begins) + 1
+                            for offset_at(offsets, ends) - offset_at(offsets, begins)) as frames
+             from (select entries, offsets, first_index,
+                          greatest($1::bigint, first_index) - first_index as begins,
+                          least($2::bigint, first_index + count) - first_index as ends
+                     from event_batches
+                    where first_index < $2 and first_index >=
+                          (select max(first_index) from event_batches where first_index <= $1)) batch
+            order by first_index`,
+    values: [slice.begin, slice.end],
+  })
+  const entries = answer.rows.flatMap(({ frames }) => framesOf(frames))
+  if (entries.length !== slice.end - slice.begin) {
+    throw new Error(`entries ${slice.begin} to ${slice.end} are not all there`)
+  }
+  // Written by the sealer itself, and verified byte for byte before they are signed.
+  return entries.map((bytes, nth) =>
+    rowOf(slice.begin + nth, JSON.parse(bytes.toString()) as LeafEntry),
+  )
+}
+
+const GIVEN = `
+  select log_index, chain, seq, source, id, actor_id, actor_kind, action, target, phase, closes,
+         occurred_at, decode(trace, 'hex') as trace
+    from unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::uuid[], $6::text[],
+                $7::text[], $8::text[], $9::text[], $10::text[], $11::uuid[], $12::timestamptz[],
+                $13::text[])
+         as row (log_index, chain, seq, source, id, actor_id, actor_kind, action, target, phase,
+                 closes, occurred_at, trace)`
+
+const COLUMNS = `chain, seq, source, id, actor_id, actor_kind, action, target, phase, closes,
+  occurred_at, trace`
+
+// A row that already says the same is left alone; `stood` are those that said something else.
+const PUT = `
+  insert into entry_index as held select given.* from given, moved
+      on conflict (log_index) do update set (${COLUMNS}) =
+         row(${COLUMNS.replaceAll(/\w+/g, 'excluded.$&')})
+   where held is distinct from excluded
+  returning held.log_index, held.xmax::text <> '0' as stood`
+
+function valuesOf(rows: readonly IndexRow[]): unknown[] {
+  return [
+    rows.map(({ index }) => index),
+    rows.map(({ chain }) => chain),
+    rows.map(({ seq }) => seq),
+    rows.map(({ source }) => source),
+    rows.map(({ id }) => id),
+    rows.map(({ actorId }) => actorId),
+    rows.map(({ actorKind }) => actorKind),
+    rows.map(({ action }) => action),
+    rows.map(({ target }) => target),
+    rows.map(({ phase }) => phase),
+    rows.map(({ closes }) => closes),
+    rows.map(({ time }) => storableTime(time)),
+    rows.map(({ trace }) => trace),
+  ]
+}
+
+// ISO 8601 has a year 0; PostgreSQL calls it the first one before Christ.
+function storableTime(time: string): string {
+  return time.startsWith('0000') ? `0001${time.slice(4)} BC` : time
+}
+
+/**
+ * Adds the rows of a slice and moves the progress over it, together or not at all. Undefined when
+ * the progress does not stand at the slice's begin: somebody else projects. Otherwise the indexes
+ * at which another row stood, which the log's has replaced.
+ */
+export async function projectRows(
+  connection: Connection,
+  { begin, end }: Slice,
+  rows: readonly IndexRow[],
+): Promise<number[] | undefined> {
+  const answer = await connection.query<{ moved: number; stood: string[] | null }>({
+    name: 'project-slice',
+    // Not waited for on disk: rows and progress are lost together, and the log is still there.
+    text: `with lazily as (select set_config('synchronous_commit', 'off', true)),
+                moved as (update entry_index_progress set indexed_size = $14::bigint from lazily
+                           where indexed_size = $15::bigint returning 1),
+                given as (${GIVEN}),
+                put as (${PUT})
+           select (select count(*)::int from moved) as moved,
+                  (select array_agg(log_index order by log_index) from put where stood) as stood`,
+    values: [...valuesOf(rows), end, begin],
+  })
+  const row = answer.rows[0]
+  return row?.moved === 1 ? (row.stood ?? []).map(Number) : undefined
+}
+
+/** The indexes of a slice at which the index has no row, or one that says something else. */
+export async function findDifferences(
+  connection: Connection,
+  rows: readonly IndexRow[],
+): Promise<{ index: number; isMissing: boolean }[]> {
+  const answer = await connection.query<{ log_index: string; missing: boolean }>({
+    name: 'compare-slice',
+    text: `with given as (${GIVEN})
+           select given.log_index, held.log_index is null as missing
+             from given left join entry_index held on held.log_index = given.log_index
+            where row(held.*) is distinct from row(given.*) order by 1`,
+    values: valuesOf(rows),
+  })
+  return answer.rows.map(({ log_index: index, missing }) => ({
+    index: Number(index),
+    isMissing: missing,
+  }))
+}
+
+/** Writes what the log says over whatever stands in the slice. */
+export async function rewriteRows(
+  connection: Connection,
+  rows: readonly IndexRow[],
+): Promise<void> {
+  await connection.query({
+    text: `with moved as (select 1), given as (${GIVEN}), put as (${PUT}) select count(*) from put`,
+    values: valuesOf(rows),
+  })
+}
+
+/** How many rows the index has in this range. */
+export async function countRows(connection: Connection, { begin, end }: Slice): Promise<number> {
+  const answer = await connection.query<{ count: number }>({
+    name: 'count-range',
+    text: `select count(*)::int as count from entry_index where log_index >= $1 and log_index < $2`,
+    values: [begin, end],
+  })
+  return answer.rows[0]?.count ?? 0
+}
+
+export async function insertFaults(
+  connection: Connection,
+  faults: readonly Fault[],
+): Promise<void> {
+  await connection.query({
+    text: `insert into entry_index_faults (log_index, entries, reason)
+           select * from unnest($1::bigint[], $2::bigint[], $3::text[])`,
+    values: [
+      faults.map(({ index }) => index),
+      faults.map(({ entries }) => entries),
+      faults.map(({ reason }) => reason),
+    ],
+  })
+}
+
+/** The faults within a slice, which now says what the log says. */
+export async function closeFaults(connection: Connection, { begin, end }: Slice): Promise<void> {
+  await connection.query({
+    text: `update entry_index_faults set mended_at = now()
+            where mended_at is null and log_index >= $1 and log_index + entries <= $2`,
+    values: [begin, end],
+  })
+}
+
+/** From the first to behind the last entry that an open fault concerns; undefined without one. */
+export async function findOpenFaults(connection: Connection): Promise<Slice | undefined> {
+  const answer = await connection.query<{ begin: string | null; end: string | null }>({
+    text: `select min(log_index) as begin, max(log_index + entries) as end
+             from entry_index_faults where mended_at is null`,
+  })
+  const { begin, end } = answer.rows[0] ?? { begin: null, end: null }
+  return begin === null || end === null ? undefined : { begin: Number(begin), end: Number(end) }
+}

@@ -1,0 +1,32 @@
+/** How the log grew while the projector worked. */
+export interface Load {
+  /** Milliseconds that the last slice took. */
+  readonly workMs: number
+  /** Entries that are committed and not projected. */
+  readonly behind: number
+  readonly grownPerSecond: number
+}
+
+/** Entries that one statement projects, or compares, at most. */
+export const SLICE = 512
+
+// A slice for every commit would cost a busy ledger more than it gives a reader.
+const GATHER_MS = 100
+// Above this sealing has the machine, and the projection a twentieth of one connection's time.
+const BUSY_PER_SECOND = 5_000
+const BUSY_REST_FACTOR = 19
+const REST_MS_MAX = 2_000
+
+/** How long the projector rests before its next slice, so that it never slows sealing. Pure. */
+export function restMs({ workMs, behind, grownPerSecond }: Load): number {
+  if (grownPerSecond > BUSY_PER_SECOND) {
+    return Math.min(REST_MS_MAX, Math.max(GATHER_MS, BUSY_REST_FACTOR * workMs))
+  }
+  if (behind < SLICE) return GATHER_MS
+  return grownPerSecond > 0 ? workMs : 0
+}
+
+/** Whether there is time to compare a slice of the index with the log. Pure. */
+export function hasTimeToCheck({ behind, grownPerSecond }: Load): boolean {
+  return behind === 0 && grownPerSecond <= BUSY_PER_SECOND
+}

@@ -1,0 +1,49 @@
+import { Type, type Static } from 'typebox'
+import { auditFilters, type AuditFilters } from '@mumega/contracts/audit-search'
+import { TenantId, Timestamp } from '@mumega/contracts/scalars'
+import { invalidField } from './errors.ts'
+
+const { chain: _chain, from: _from, until: _until, ...others } = auditFilters
+const UTC = 'UTC with milliseconds, for instance 2026-11-21T08:00:00.000Z. '
+
+function timeOf(description: string) {
+  return Type.Optional({ ...Timestamp, description: UTC + description })
+}
+
+/** By what entries are searched and exported, as query parameters. */
+export const auditQuery = {
+  tenantId: Type.Optional(TenantId),
+  ...others,
+  from: timeOf('When the source committed the fact: then or later.'),
+  until: timeOf('Before this time.'),
+}
+
+type AuditQuery = Omit<AuditFilters, 'chain'> & { tenantId?: Static<typeof TenantId> }
+
+/**
+ * The filters of a query. Without a tenant an operator asks for every chain.
+ *
+ * @throws gateway.invalid-request naming the time that there is not
+ */
+export function filtersOf(query: AuditQuery): AuditFilters {
+  const { tenantId, actor, action, target, phase, trace } = query
+  for (const field of ['from', 'until'] as const) checkTime(field, query[field])
+  if (query.from !== undefined && query.until !== undefined && query.until <= query.from) {
+    throw invalidField('until', 'must be later than from')
+  }
+  const filters = { chain: tenantId, actor, action, target, phase, trace }
+  const { from: begin, until: end } = query
+  return Object.fromEntries(
+    Object.entries({ ...filters, from: begin, until: end }).filter(
+      ([, value]) => value !== undefined,
+    ),
+  )
+}
+
+// The pattern lets the 31st of February through, and PostgreSQL knows no year 0.
+function checkTime(field: string, time: string | undefined): void {
+  if (time === undefined) return
+  const date = new Date(time)
+  const isReal = !Number.isNaN(date.getTime()) && date.toISOString() === time
+  if (!isReal || time.startsWith('0000')) throw invalidField(field, 'is no date of the calendar')
+}
