@@ -9,6 +9,7 @@ import { givenRun, type StartedRun } from './given-run.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'readme-'))
 const receipt = join(folder, 'message.tlog-proof')
+const exported = join(folder, 'log.jsonl')
 const TEST_MS_MAX = 120_000
 
 const testWithShell = skipUnless(test, {
@@ -39,7 +40,7 @@ function commands(): string[] {
     .replaceAll('\\\n', ' ')
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#') && !/^(URL|\w+=\S*…)/.test(line))
-    .map((line) => line.replaceAll('message.tlog-proof', receipt))
+    .map((line) => line.replaceAll('message.tlog-proof', receipt).replaceAll('log.jsonl', exported))
 }
 
 interface Shell {
@@ -87,7 +88,8 @@ testWithShell(
   async () => {
     const [tenant = '', kasra = '', athena = '', send = '', inbox = '', stream = '', ...rest] =
       commands()
-    const [ack = '', fetchReceipt = '', verify = '', trace = '', ...more] = rest
+    const [ack = '', fetchReceipt = '', verify = '', ...audits] = rest
+    const [search = '', exportLog = '', audit = '', trace = '', ...more] = audits
     expect(more).toEqual([])
 
     expect(JSON.parse(shell.type(tenant))).toMatchObject({ tenantId: 'acme' })
@@ -105,6 +107,9 @@ testWithShell(
     expect(shell.type(ack)).toContain('acknowledgedAt')
     shell.type(fetchReceipt)
     expect(shell.type(verify)).toMatch(/valid/i)
+    expect(shell.type(search)).toContain('"action":"message.accepted"')
+    shell.type(exportLog)
+    expect(shell.type(audit)).toMatch(/^VALID: [^]*the whole log/)
     const shown = await eventually(
       () => {
         const text = shell.type(trace)

@@ -66,7 +66,7 @@ export function textOf({ entries, trailer }: Exported): string {
 /** Whose payload the log says was erased. */
 export const REDACTED = { source: 'bridge', id: '0193a0b0-1111-7000-8000-000000000001' }
 
-/** A log of two chains in turn, whose last entry records the erasure of the second one's payload. */
+/** A log of two chains; its last entry records that the second one's payload was erased. */
 function givenLog(): Buffer[] {
   const heads = new Map<string, { seq: number; prev: string }>()
   return Array.from({ length: 9 }, (_, nth) => {

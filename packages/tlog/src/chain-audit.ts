@@ -4,7 +4,7 @@ import { entryHash, GENESIS, type LeafEntry } from './entry.ts'
 export interface ChainAudit {
   /** Takes an entry; what is wrong with its place in its chain, as a sentence. */
   add(index: number, read: { entry: LeafEntry; bytes: Buffer }): string | undefined
-  /** The first place where a chain skips numbers, which a part of it may and a whole one must not. */
+  /** The first place where a chain skips numbers: a part of it may, a whole one must not. */
   firstGap(): string | undefined
   count(): number
 }
