@@ -10,7 +10,7 @@ COPY scripts ./scripts
 COPY test/package.json ./test/package.json
 RUN npx --yes pnpm@10.34.8 install --frozen-lockfile --no-optional \
   && node_modules/.bin/tsc -b packages/local packages/telemetry services/audit-ledger services/bridge services/gateway \
-  && node packages/verify-page/build.mjs
+  && node scripts/build-verify-page.mjs
 # What only builds and tests need goes, and with it the PostgreSQL for machines that have none.
 RUN rm -rf node_modules packages/*/node_modules services/*/node_modules \
   && npx --yes pnpm@10.34.8 install --frozen-lockfile --prod --no-optional

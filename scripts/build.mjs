@@ -46,7 +46,7 @@ async function buildVerifyPage() {
   const page = join(folder, 'dist', 'verify.html')
   const sources = [
     ...[
-      join(folder, 'build.mjs'),
+      join(ROOT, 'scripts', 'build-verify-page.mjs'),
       join(folder, 'src', 'page.html'),
       join(folder, 'src', 'page.css'),
     ],
@@ -57,7 +57,9 @@ async function buildVerifyPage() {
   ]
   const newest = Math.max(...sources.map((file) => statSync(file).mtimeMs))
   if (existsSync(page) && statSync(page).mtimeMs > newest) return
-  const { code, output } = await runQuietly(process.execPath, [join(folder, 'build.mjs')])
+  const { code, output } = await runQuietly(process.execPath, [
+    join(ROOT, 'scripts', 'build-verify-page.mjs'),
+  ])
   if (code !== 0) fail(`${output.trim()}\n\nThe verify page was not built.`)
 }
 

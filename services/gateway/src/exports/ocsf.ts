@@ -3,7 +3,7 @@ import { VERSION } from '../config.ts'
 import type { ExportFormat, Trailer } from './format.ts'
 
 /** The version of the Open Cybersecurity Schema Framework that the mapping is made for. */
-export const OCSF_VERSION = '1.8.0'
+const OCSF_VERSION = '1.8.0'
 
 const CATEGORY = { category_uid: 6, category_name: 'Application Activity' }
 const CLASS = { class_uid: 6003, class_name: 'API Activity' }

@@ -3,8 +3,6 @@ import { fileURLToPath } from 'node:url'
 import type { App } from '../app.ts'
 import { textAnswer } from '../schemas.ts'
 
-const PAGE = '@mumega/verify-page/verify.html'
-
 /**
  * The page that verifies a receipt in the browser, without asking anybody. It is public, as it
  * knows nothing: whoever has it saved needs no gateway. Throws at start where it is not built.
@@ -34,7 +32,10 @@ export function addVerifyRoute(app: App): void {
 
 function readPage(): string {
   try {
-    return readFileSync(fileURLToPath(import.meta.resolve(PAGE)), 'utf8')
+    return readFileSync(
+      fileURLToPath(import.meta.resolve('@mumega/verify-page/verify.html')),
+      'utf8',
+    )
   } catch (cause) {
     throw new Error('The page of /verify is not built. Run `npm run build` once.', { cause })
   }

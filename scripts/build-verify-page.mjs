@@ -6,7 +6,7 @@ import { build } from 'esbuild-wasm'
 // Makes dist/verify.html of what the compiler built: tlog's own code and the page's, in one file
 // that needs no other. The policy names script and style by their hashes and allows nothing else.
 
-const at = (path) => fileURLToPath(new URL(path, import.meta.url))
+const at = (path) => fileURLToPath(new URL(`../packages/verify-page/${path}`, import.meta.url))
 
 const { outputFiles } = await build({
   entryPoints: [at('dist/src/page.js')],
