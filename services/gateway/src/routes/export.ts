@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http'
 import { Type } from 'typebox'
 import type { FastifyReply } from 'fastify'
 import { getCheckpoint } from '@mumega/contracts/audit-ledger'
@@ -11,6 +10,7 @@ import { openExport, type ExportOrder } from '../exports/export-log.ts'
 import type { ExportFormat } from '../exports/format.ts'
 import { jsonl } from '../exports/jsonl.ts'
 import { ocsf } from '../exports/ocsf.ts'
+import { writeAll } from '../exports/write-all.ts'
 import { closed } from '../schemas.ts'
 import { contextOf, sessionOf } from '../session.ts'
 import { closeTrace } from '../trace-request.ts'
@@ -90,17 +90,12 @@ async function send(gateway: Gateway, reply: FastifyReply, order: ExportOrder): 
   const texts = await openExport(gateway, order)
   openResponse(reply, order.format, order.context.tenantId)
   closeTrace(reply.request, 200)
-  const out = reply.raw
   try {
-    for await (const text of texts) {
-      if (out.destroyed) return
-      if (text !== '' && !out.write(text)) await room(out, gateway.config.MUMEGA_STREAM_STALL_MS)
-    }
-    out.end()
+    await writeAll(reply.raw, texts, gateway.config.MUMEGA_STREAM_STALL_MS)
   } catch (error) {
     // The status is out already: only a transfer that breaks off can still say that it failed.
     gateway.log.error({ error }, 'export-broke-off')
-    out.destroy()
+    reply.raw.destroy()
   }
 }
 
@@ -115,25 +110,4 @@ function openResponse(reply: FastifyReply, format: ExportFormat, tenantId: strin
     'Content-Disposition': `attachment; filename="audit-${tenantId}.${format.extension}"`,
     'Cache-Control': 'no-store',
   })
-}
-
-/** Resolves when the reader has taken what was written. @throws when it takes nothing for long */
-async function room(out: ServerResponse, stallMs: number): Promise<void> {
-  const hasRoom = await new Promise<boolean>((resolve) => {
-    const timer = setTimeout(() => {
-      settle(false)
-    }, stallMs)
-    const onRoom = () => {
-      settle(true)
-    }
-    const settle = (isFree: boolean) => {
-      clearTimeout(timer)
-      out.off('drain', onRoom)
-      out.off('close', onRoom)
-      resolve(isFree)
-    }
-    out.on('drain', onRoom)
-    out.on('close', onRoom)
-  })
-  if (!hasRoom) throw new Error(`the reader took nothing for ${stallMs} ms`)
 }
