@@ -83,11 +83,11 @@ async function listen(command: string, text: string): Promise<string> {
 }
 
 testWithShell(
-  'what the README says works as it says, from the first tenant to the trace',
+  'what the README says works as it says, from the first tenant to the drill',
   async () => {
     const [tenant = '', kasra = '', athena = '', send = '', inbox = '', stream = '', ...rest] =
       commands()
-    const [ack = '', fetchReceipt = '', verify = '', trace = '', ...more] = rest
+    const [ack = '', fetchReceipt = '', verify = '', trace = '', drill = '', ...more] = rest
     expect(more).toEqual([])
 
     expect(JSON.parse(shell.type(tenant))).toMatchObject({ tenantId: 'acme' })
@@ -113,6 +113,7 @@ testWithShell(
       { what: 'the trace down to the ledger' },
     )
     for (const service of ['gateway', 'bridge', 'audit-ledger']) expect(shown).toContain(service)
+    expect(shell.type(drill)).toContain('\n9 of 9 alterations were detected. The copy is removed')
   },
   TEST_MS_MAX,
 )
