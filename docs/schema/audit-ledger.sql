@@ -71,6 +71,30 @@ CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE ON audit_ledger.audit_cha
 grant insert, select on audit_chain_drops to mumega_audit_ledger;
 grant update (attempts, resolved_at, resolved_index) on audit_chain_drops to mumega_audit_ledger;
 
+create table audit_findings (
+  finding_id uuid not null,
+  kind text not null,
+  place text not null,
+  expected text not null,
+  found text not null,
+  halts boolean not null,
+  occurred_at timestamp with time zone not null,
+  cleared_at timestamp with time zone
+);  -- owned by mumega_audit_ledger_owner
+alter table audit_findings add constraint audit_findings_pkey PRIMARY KEY (finding_id);
+alter table audit_findings add constraint audit_findings_expected_check CHECK ((length(expected) <= 300));
+alter table audit_findings add constraint audit_findings_found_check CHECK ((length(found) <= 300));
+alter table audit_findings add constraint audit_findings_kind_check CHECK ((length(kind) <= 50));
+alter table audit_findings add constraint audit_findings_place_check CHECK (((length(place) >= 1) AND (length(place) <= 300)));
+CREATE INDEX audit_findings_newest ON audit_ledger.audit_findings USING btree (occurred_at, finding_id);
+CREATE UNIQUE INDEX audit_findings_open ON audit_ledger.audit_findings USING btree (kind, place) WHERE (cleared_at IS NULL);
+CREATE TRIGGER cleared_once BEFORE UPDATE ON audit_ledger.audit_findings FOR EACH ROW WHEN (((old.cleared_at IS NOT NULL) OR (new.cleared_at IS NULL) OR (((((((old.finding_id IS DISTINCT FROM new.finding_id) OR (old.kind IS DISTINCT FROM new.kind)) OR (old.place IS DISTINCT FROM new.place)) OR (old.expected IS DISTINCT FROM new.expected)) OR (old.found IS DISTINCT FROM new.found)) OR (old.halts IS DISTINCT FROM new.halts)) OR (old.occurred_at IS DISTINCT FROM new.occurred_at)))) EXECUTE FUNCTION refuse_change_of_finding();  -- enabled always
+CREATE TRIGGER mark_change AFTER INSERT OR DELETE OR UPDATE ON audit_ledger.audit_findings FOR EACH ROW EXECUTE FUNCTION mumega_mark_change();
+CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE ON audit_ledger.audit_findings FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_finding();  -- enabled always
+CREATE CONSTRAINT TRIGGER require_audit AFTER INSERT OR DELETE OR UPDATE ON audit_ledger.audit_findings DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mumega_require_audit();
+grant insert, select on audit_findings to mumega_audit_ledger;
+grant update (cleared_at) on audit_findings to mumega_audit_ledger;
+
 create table chains (
   chain text not null,
   seq bigint not null,
@@ -296,6 +320,16 @@ create table schema_migrations (
 alter table schema_migrations add constraint schema_migrations_pkey PRIMARY KEY (name);
 grant select on schema_migrations to mumega_audit_ledger;
 
+create table scrub_progress (
+  only_row boolean not null default true,
+  checkpoint_size bigint not null default 0
+);  -- owned by mumega_audit_ledger_owner
+alter table scrub_progress add constraint scrub_progress_pkey PRIMARY KEY (only_row);
+alter table scrub_progress add constraint scrub_progress_checkpoint_size_check CHECK ((checkpoint_size >= 0));
+alter table scrub_progress add constraint scrub_progress_only_row_check CHECK (only_row);
+grant select on scrub_progress to mumega_audit_ledger;
+grant update (checkpoint_size) on scrub_progress to mumega_audit_ledger;
+
 create table subtrees (
   level smallint not null,
   position bigint not null,
@@ -389,6 +423,16 @@ CREATE OR REPLACE FUNCTION audit_ledger.refuse_change()
 AS $function$
 begin
   raise exception '% of %.% is refused: it is written once', tg_op, tg_table_schema, tg_table_name
+    using errcode = 'MU010';
+end $function$;  -- owned by mumega_audit_ledger_owner
+
+CREATE OR REPLACE FUNCTION audit_ledger.refuse_change_of_finding()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception '% of %.% is refused: a finding is cleared once, and otherwise never changed',
+    tg_op, tg_table_schema, tg_table_name
     using errcode = 'MU010';
 end $function$;  -- owned by mumega_audit_ledger_owner
 

@@ -84,12 +84,12 @@ async function listen(command: string, text: string): Promise<string> {
 }
 
 testWithShell(
-  'what the README says works as it says, from the first tenant to the trace',
+  'what the README says works as it says, from the first tenant to the drill',
   async () => {
     const [tenant = '', kasra = '', athena = '', send = '', inbox = '', stream = '', ...rest] =
       commands()
     const [ack = '', fetchReceipt = '', verify = '', ...audits] = rest
-    const [search = '', exportLog = '', audit = '', trace = '', ...more] = audits
+    const [search = '', exportLog = '', audit = '', trace = '', drill = '', ...more] = audits
     expect(more).toEqual([])
 
     expect(JSON.parse(shell.type(tenant))).toMatchObject({ tenantId: 'acme' })
@@ -118,6 +118,7 @@ testWithShell(
       { what: 'the trace down to the ledger' },
     )
     for (const service of ['gateway', 'bridge', 'audit-ledger']) expect(shown).toContain(service)
+    expect(shell.type(drill)).toContain('\n9 of 9 alterations were detected. The copy is removed')
   },
   TEST_MS_MAX,
 )

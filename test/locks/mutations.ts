@@ -17,6 +17,8 @@ const IDENTITY = 'services/bridge/src/identity.ts'
 const NATS_CONFIG = 'packages/bus/src/nats-config.ts'
 const GROWTH = 'services/audit-ledger/src/signing/verified-growth.ts'
 const INTAKE = 'services/audit-ledger/src/intake/on-append.ts'
+const GUARD_CHECK = 'services/audit-ledger/src/scrubbing/guard-check.ts'
+const SCRUBBING = 'services/audit-ledger/src/scrubbing/scrubbing.ts'
 const GROUP = 'services/audit-ledger/src/sealing/seal-group.ts'
 
 export const MUTATIONS: readonly Mutation[] = [
@@ -127,6 +129,22 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
   },
   {
+    lock: 'LOCK-MON-5',
+    guard: 'the refusal of changes while triggers are off for replication',
+    edits: [
+      {
+        file: 'services/audit-ledger/migrations/0004_guard_log.sql',
+        find: "  execute format('alter table %s enable always trigger written_once', guarded);\n",
+        replace: '',
+      },
+    ],
+  },
+  {
+    lock: 'LOCK-MON-5',
+    guard: 'the look at whether a guard still refuses',
+    edits: [{ file: GUARD_CHECK, find: "tgenabled = 'A' and ", replace: '' }],
+  },
+  {
     lock: 'LOCK-MON-6',
     guard: 'the drop-record of an intent that cannot be chained',
     edits: [
@@ -145,6 +163,28 @@ export const MUTATIONS: readonly Mutation[] = [
         file: INTAKE,
         find: 'course.isUnrecorded = true\n      course.isHandedBack = true',
         replace: 'course.isUnrecorded = true',
+      },
+    ],
+  },
+  {
+    lock: 'LOCK-MON-7',
+    guard: 'the comparison of each entry with its leaf hash',
+    edits: [
+      {
+        file: 'services/audit-ledger/src/scrubbing/tree-check.ts',
+        find: 'if (entry !== leaf) fork(entry, leaf)',
+        replace: '',
+      },
+    ],
+  },
+  {
+    lock: 'LOCK-MON-7',
+    guard: 'the halt over what was found altered',
+    edits: [
+      {
+        file: SCRUBBING,
+        find: 'findings.filter(isHalting).forEach(onHalting)',
+        replace: '',
       },
     ],
   },

@@ -9,6 +9,10 @@ const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
 export const configSchema = Type.Object({
   /** Where the local run keeps its data, and writes `run.json` and `log.vkey`. */
   MUMEGA_DATA_DIR: Type.String({ minLength: 1, default: '.mumega' }),
+  /** The administrator's URL of the PostgreSQL, where the local run does not use one of its own. */
+  DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),
+  /** Where the local run was told to keep the log's newest checkpoint. */
+  LEDGER_CHECKPOINT_FILE: Type.Optional(Type.String({ minLength: 1 })),
 })
 export type Config = Static<typeof configSchema>
 

@@ -2,11 +2,12 @@ import { audit } from './audit.ts'
 import { CommandError, EXIT_NO_INPUT, EXIT_USAGE, usageError } from './command-error.ts'
 import type { Command, Outcome } from './command.ts'
 import { loadConfig } from './config.ts'
+import { drill } from './drill.ts'
 import { status } from './status.ts'
 import { trace } from './trace.ts'
 import { verify } from './verify.ts'
 
-const COMMANDS: readonly Command[] = [verify, audit, trace, status]
+const COMMANDS: readonly Command[] = [verify, audit, trace, status, drill]
 
 const HELP = `mumega looks at a Mumega that runs here, and verifies receipts of any.
 

@@ -24,6 +24,8 @@ export interface Place {
   mumega(...args: string[]): Promise<Ended>
   /** The same under options of Node. */
   mumegaIn(nodeOptions: string[], ...args: string[]): Promise<Ended>
+  /** The same, with more in its environment. */
+  mumegaWith(environment: Readonly<Record<string, string>>, args: string[]): Promise<Ended>
   remove(): void
 }
 
@@ -37,18 +39,23 @@ export function givenPlace(): Place {
     },
     mumega: (...args) => run(folder, [PROGRAM, ...args]),
     mumegaIn: (nodeOptions, ...args) => run(folder, [...nodeOptions, PROGRAM, ...args]),
+    mumegaWith: (environment, args) => run(folder, [PROGRAM, ...args], environment),
     remove() {
       rmSync(folder, { recursive: true })
     },
   }
 }
 
-function run(folder: string, words: string[]): Promise<Ended> {
+function run(
+  folder: string,
+  words: string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, words, {
       cwd: folder,
       // Nothing of the machine's own run may be found by accident.
-      env: { MUMEGA_DATA_DIR: folder },
+      env: { MUMEGA_DATA_DIR: folder, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: 20_000,
     })

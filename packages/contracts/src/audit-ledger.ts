@@ -210,3 +210,46 @@ export const listDrops = defineRequest({
   errors: [],
   timeoutMs: 2_000,
 })
+
+/** What a finding says: which stored value is not what it was. */
+const finding = {
+  /** For instance `entry-altered`; the ledger's `scrubbing/finding.ts` lists them. */
+  kind: Type.String({ maxLength: 50 }),
+  /** Which value, for instance `entry 17`. */
+  place: Type.String({ maxLength: 300 }),
+  /** What follows from everything else that is stored; hashes in hex. */
+  expected: Type.String({ maxLength: 300 }),
+  found: Type.String({ maxLength: 300 }),
+  /** Whether nothing is sealed or signed while it is open. */
+  halts: Type.Boolean(),
+}
+
+/** The scrubber found a stored value that was altered. Once for each kind and place. */
+export const findingRecorded = defineEvent({
+  subject: 'evt.audit-ledger.v1.finding-recorded',
+  payload: Type.Object({ findingId: Uuid, ...finding }),
+})
+
+/** A later pass of the scrubber judged every value, and did not find this one altered. */
+export const findingCleared = defineEvent({
+  subject: 'evt.audit-ledger.v1.finding-cleared',
+  payload: Type.Object({ findingId: Uuid }),
+})
+
+/** What the scrubber found, newest first, and since when it is not found any more. */
+export const listFindings = defineRequest({
+  subject: 'rpc.audit-ledger.v1.list-findings',
+  request: Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 200 }) }),
+  reply: Type.Object({
+    findings: Type.Array(
+      Type.Object({
+        findingId: Uuid,
+        ...finding,
+        occurredAt: Timestamp,
+        clearedAt: Type.Optional(Timestamp),
+      }),
+    ),
+  }),
+  errors: [],
+  timeoutMs: 2_000,
+})

@@ -10,8 +10,8 @@ export interface ServiceDatabase {
   service: string
   /** The folder of its `NNNN_verb_noun.sql` files. */
   migrationsDir: string
-  /** Of its login role. */
-  password: string
+  /** Of its login role; where it is absent, that role exists and stays as it is. */
+  password?: string
 }
 
 interface Migration {
@@ -78,11 +78,13 @@ async function prepareSchema(
   const role = roleOf(service)
   const owner = `${role}_owner`
   await changeRole(client, owner, { create: `create role ${owner} nologin` })
-  const login = `login noinherit password ${client.escapeLiteral(password)}`
-  await changeRole(client, role, {
-    create: `create role ${role} ${login}`,
-    alter: `alter role ${role} ${login}`,
-  })
+  if (password !== undefined) {
+    const login = `login noinherit password ${client.escapeLiteral(password)}`
+    await changeRole(client, role, {
+      create: `create role ${role} ${login}`,
+      alter: `alter role ${role} ${login}`,
+    })
+  }
   const database = client.escapeIdentifier(await currentDatabase(client))
   // The owner's tables are changed by migrations only, which act as the owner; nobody logs in as
   // it.

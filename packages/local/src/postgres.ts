@@ -14,6 +14,7 @@ import {
 import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { AppError } from '@mumega/errors'
+import { ADMIN, adminUrlOf } from './admin-url.ts'
 import { readOutput } from './output-tail.ts'
 import { checkPostgres } from './postgres-check.ts'
 import { freePort, LOOPBACK } from './ports.ts'
@@ -52,7 +53,6 @@ export interface Postgres extends ServerProcess {
   readonly adminUrl: string
 }
 
-const ADMIN = 'postgres'
 const INIT_MS_MAX = 60_000
 // A cluster that crashed under load replays its log first; the old one's backends must go before.
 const START_MS_MAX = 60_000
@@ -208,7 +208,7 @@ async function launch(
     await server.stop()
     return { complaint: tail() || 'it gave no reason.' }
   }
-  const adminUrl = `postgres://${ADMIN}:${encodeURIComponent(password)}@${LOOPBACK}:${port}/postgres`
+  const adminUrl = adminUrlOf({ port, password })
   await checkPostgres(adminUrl).catch(async (error: unknown) => {
     await server.stop()
     throw error

@@ -48,7 +48,8 @@ function newPassword(): string {
   return randomBytes(24).toString('base64url')
 }
 
-function readSecrets(path: string): Secrets | undefined {
+/** Undefined before the first run. @throws local.secrets-unreadable */
+export function readSecrets(path: string): Secrets | undefined {
   let text: string
   try {
     text = readFileSync(path, 'utf8')

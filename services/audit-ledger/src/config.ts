@@ -17,12 +17,36 @@ export const configSchema = Type.Object({
    * on the same database. A failover takes as long, and half a second.
    */
   LEDGER_LEASE_MS: Type.Integer({ default: 2_000, minimum: 500, maximum: 60_000 }),
+  /** Entries that the scrubber reads again in a second, at most. */
+  LEDGER_SCRUB_ENTRIES_PER_SECOND: Type.Integer({ default: 1_000, minimum: 1, maximum: 1_000_000 }),
+  /** Between the starts of two passes of the scrubber, at least, in real milliseconds. */
+  LEDGER_SCRUB_PASS_MS_MIN: Type.Integer({ default: 10_000, minimum: 0, maximum: 86_400_000 }),
   OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String()),
   LOG_LEVEL: Type.String({ default: 'info' }),
   MUMEGA_TIME_SCALE: Type.Number({ default: 1, exclusiveMinimum: 0 }),
   MUMEGA_TIME_ORIGIN_MS: Type.Number({ default: 0, minimum: 0 }),
 })
 export type Config = Static<typeof configSchema>
+
+/** The environment of the drill, which is no part of the service. */
+const drillSchema = Type.Object({
+  /** The administrator's, of the database that holds the ledger. */
+  DATABASE_URL: configSchema.properties.DATABASE_URL,
+  LEDGER_VKEY: Type.String({ minLength: 1 }),
+  LEDGER_CHECKPOINT_FILE: Type.String({ minLength: 1 }),
+  LEDGER_SCRUB_ENTRIES_PER_SECOND: configSchema.properties.LEDGER_SCRUB_ENTRIES_PER_SECOND,
+  /** Larger logs are not copied. */
+  DRILL_MIB_MAX: Type.Integer({ default: 2_048, minimum: 1, maximum: 1_048_576 }),
+  /** How long each alteration may stay undetected. */
+  DRILL_DETECT_MS_MAX: Type.Integer({ default: 60_000, minimum: 1, maximum: 3_600_000 }),
+})
+
+/** @throws config.invalid naming each variable that is missing or wrong. */
+export function loadDrillConfig(
+  environment: Readonly<Record<string, string | undefined>>,
+): Static<typeof drillSchema> {
+  return readConfig(drillSchema, environment)
+}
 
 /** @throws config.invalid naming each variable that is missing or wrong. */
 export function loadConfig(environment: Readonly<Record<string, string | undefined>>): Config {

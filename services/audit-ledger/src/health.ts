@@ -11,6 +11,8 @@ import { INDEX_UNKNOWN, readIndexHealth } from './search/index-health.ts'
 import type { Projector } from './search/projector.ts'
 import type { Announcer } from './sealing/announcer.ts'
 import type { Sealer } from './sealing/sealer.ts'
+import { readOpenFindings, type OpenFindings } from './scrubbing/finding-repository.ts'
+import type { Scrubbing } from './scrubbing/scrubbing.ts'
 import type { Checkpointer } from './signing/checkpointer.ts'
 
 // Below the contract's 2 s, so that a dependency that hangs is reported and does not hang the
@@ -28,16 +30,18 @@ export interface Parts {
   readonly intake: Intake
   readonly pair: Pair
   readonly projector: Projector
+  readonly scrubbing: Scrubbing
 }
 
 /** How the ledger is: what it depends on, and whether it seals and signs. */
 export async function readHealth(parts: Parts): Promise<ServiceHealth> {
-  const { db, bus, sealer, checkpointer, relay, misfits } = parts
-  const [database, nats, counted, index] = await Promise.all([
+  const { db, bus, sealer, checkpointer, relay, misfits, scrubbing } = parts
+  const [database, nats, counted, index, open] = await Promise.all([
     check('postgres', () => checkDatabase(db)),
     check('nats', () => bus.roundTripMs()),
     within(countMisfits(db)).catch(() => ({})),
     within(readIndexHealth(db, parts.projector)).catch(() => INDEX_UNKNOWN),
+    within(readOpenFindings(db)).catch(() => undefined),
   ])
   const dependencies = [
     database,
@@ -46,6 +50,8 @@ export async function readHealth(parts: Parts): Promise<ServiceHealth> {
     own('signing', checkpointer.trouble()),
     own('ha-pair', describeDrift(parts.pair.drift())),
     index.dependency,
+    own('scrubbing', scrubbing.trouble()),
+    integrityOf(open),
     own('relay', relay.figures().lastError && 'events and audit intents wait in the outbox'),
   ]
   return {
@@ -56,6 +62,8 @@ export async function readHealth(parts: Parts): Promise<ServiceHealth> {
     figures: {
       ...counted,
       ...index.figures,
+      ...(open !== undefined && { findings: open.count, findingsHalting: open.halting }),
+      ...scrubbing.figures(),
       size: sealer.committed()?.size ?? 0,
       epoch: sealer.epoch,
       ...checkpointer.figures(),
@@ -77,6 +85,21 @@ export async function readHealth(parts: Parts): Promise<ServiceHealth> {
 async function countMisfits(db: Knex): Promise<{ drops: number; conflicts: number }> {
   const [drops, conflicts] = await Promise.all([countOpenDrops(db), countConflicts(db)])
   return { drops, conflicts }
+}
+
+/**
+ * Whether stored values are what they were. A finding over which nothing stops is told, and fails
+ * nothing; what could not be counted is not known.
+ */
+function integrityOf(open: OpenFindings | undefined): DependencyHealth {
+  const name = 'integrity'
+  if (open === undefined) {
+    return { name, status: 'unknown', reason: 'the findings could not be counted', latencyMs: 0 }
+  }
+  if (open.first === undefined) return { name, status: 'ok', latencyMs: 0 }
+  const first = `${open.first.kind} at ${open.first.place}`
+  const reason = `${open.count} stored values were altered, among them ${first}`.slice(0, 500)
+  return { name, status: open.halting > 0 ? 'failing' : 'ok', reason, latencyMs: 0 }
 }
 
 function own(name: string, trouble: string | undefined): DependencyHealth {

@@ -50,7 +50,10 @@ export const OPERATOR: CallContext = {
 }
 
 /** A running ledger, or one that waits for `run()`. */
-export async function givenLedger({ isRunning = true } = {}): Promise<TestLedger> {
+export async function givenLedger({
+  isRunning = true,
+  settings = {},
+}: { isRunning?: boolean; settings?: Partial<Config> } = {}): Promise<TestLedger> {
   const [database, nats] = await Promise.all([startTestDatabase(['audit-ledger']), startTestNats()])
   const folder = mkdtempSync(join(tmpdir(), 'mumega-ledger-'))
   const keyFile = join(folder, 'key')
@@ -64,8 +67,12 @@ export async function givenLedger({ isRunning = true } = {}): Promise<TestLedger
     // Tests hold the head's row for seconds, and with it the lease.
     LEDGER_LEASE_MS: 60_000,
     LOG_LEVEL: 'silent',
+    LEDGER_SCRUB_ENTRIES_PER_SECOND: 1_000_000,
+    // One pass at the start; tests of the scrubber want more.
+    LEDGER_SCRUB_PASS_MS_MIN: 86_400_000,
     MUMEGA_TIME_SCALE: 1,
     MUMEGA_TIME_ORIGIN_MS: 0,
+    ...settings,
   }
   const buses: Bus[] = []
   let running: { stop: () => Promise<void> } | undefined

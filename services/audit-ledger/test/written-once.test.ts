@@ -8,7 +8,7 @@ let ledger: TestLedger
 afterEach(() => ledger.stop())
 
 test.each(['event_batches', 'event_keys', 'checkpoints', 'subtrees', 'audit_chain_anchors'])(
-  'rows of %s can be changed, removed or truncated by nobody, not even their owner',
+  'LOCK-MON-5: rows of %s can be changed, removed or truncated by nobody, not even their owner',
   async (table) => {
     ledger = await givenLedger()
     const bridge = await ledger.bus('bridge')

@@ -18,6 +18,8 @@ import { startIntake } from '../intake/intake.ts'
 import { handleGetChainHead } from '../receipts/get-chain-head.ts'
 import { handleGetCheckpoint } from '../receipts/get-checkpoint.ts'
 import { handleGetReceipt } from '../receipts/get-receipt.ts'
+import { handleListFindings } from '../scrubbing/list-findings.ts'
+import { haltOnFindings, scrubLog } from '../scrubbing/scrub-log.ts'
 import { startProjector } from '../search/projector.ts'
 import { serveSearch } from '../search/serve-search.ts'
 import { readAnnounced } from '../sealing/announcement-repository.ts'
@@ -53,10 +55,11 @@ export async function lead(
   { epoch, key, pair }: { epoch: number; key: LogKey; pair: Pair },
 ): Promise<Leadership> {
   const ground = await openGround(config, epoch)
-  const { bus, clock, announcing, db, misfits, relay, sealer, signer } = ground
+  const { bus, clock, announcing, db, dropsDb, misfits, relay, sealer, signer } = ground
   try {
     await checkTopology(bus.connection, NAME)
     await sealer.load()
+    await haltOnFindings(db, sealer)
     const announced = await readAnnounced(announcing)
     const checkpointer = await startCheckpointer(sealer, signer)
     const announcer = startAnnouncer({
@@ -72,8 +75,10 @@ export async function lead(
     })
     if (config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined) sealer.onGrowth(traceGrowth)
     const intake = startIntake(bus, { sealer, misfits, leaseMs: config.LEDGER_LEASE_MS })
+    const settings = signerSettings(config)
+    const scrubbing = scrubLog(config, { db: dropsDb, sealer, settings, vkey: key.vkey })
     const workers = { relay, sealer, checkpointer, announcer, misfits, intake, projector, pair }
-    serveAll({ bus, db, ...workers }, { key, clock })
+    serveAll({ bus, db, ...workers, scrubbing }, { key, clock })
     // Whoever hears that this ledger leads may ask it at once: the server has its subscriptions
     // now, or, where the connection is down, as soon as it is back.
     await bus.connection.flush().catch(() => undefined)
@@ -88,6 +93,7 @@ export async function lead(
       async stop() {
         // From the stream inwards: what is taken is sealed, then announced and signed.
         await intake.stop()
+        await scrubbing.stop()
         await sealer.stop()
         await announcer.stop()
         await checkpointer.stop()
@@ -113,8 +119,8 @@ async function openGround(config: Config, epoch: number) {
     service: NAME,
     clock,
   })
-  // Sealing, announcing, signing, drops and readers have connections of their own: none can hold up
-  // another.
+  // Sealing, announcing, signing, scrubbing, drops and readers have connections of their own: none
+  // can hold up another.
   const sealing = openConnection(config.DATABASE_URL)
   const announcing = openConnection(config.DATABASE_URL)
   const projecting = openConnection(config.DATABASE_URL)
@@ -128,6 +134,7 @@ async function openGround(config: Config, epoch: number) {
     announcing,
     projecting,
     db,
+    dropsDb,
     relay,
     signer,
     misfits: openMisfits(dropsDb, clock),
@@ -168,6 +175,9 @@ function serveAll(parts: Parts, { key, clock }: { key: LogKey; clock: Clock }): 
     handleRedactPayload({ db, clock }, request, context),
   )
   bus.serve(contracts.listDrops, (request, { context }) => handleListDrops(db, request, context))
+  bus.serve(contracts.listFindings, (request, { context }) =>
+    handleListFindings(db, request, context),
+  )
   serveSearch(parts)
   bus.serve(healthOf(NAME), () => readHealth(parts))
 }

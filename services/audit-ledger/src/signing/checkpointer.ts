@@ -72,10 +72,13 @@ export async function startCheckpointer(sealer: Sealer, signer: Signer): Promise
 
   const found = sealer.committed()
   if (found === undefined) throw new Error('the sealer has not loaded yet')
-  await sign(found).catch((error: unknown) => {
-    if (!(error instanceof Tampered)) throw error
-    onFailure(error)
-  })
+  // Halted before it began, where an altered value is on record.
+  if (!sealer.isHalted()) {
+    await sign(found).catch((error: unknown) => {
+      if (!(error instanceof Tampered)) throw error
+      onFailure(error)
+    })
+  }
   sealer.onGrowth(() => {
     wake()
   })

@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto'
+
 const LENGTH_BYTES = 2
 
 /**
@@ -14,4 +16,12 @@ export function framesOf(entries: Buffer): Buffer[] {
     at = end
   }
   return frames
+}
+
+const leafInput = Buffer.alloc(1 + 65_535)
+
+/** SHA-256(0x00 ‖ entry) in latin1, RFC 6962, 2.1. The entry is one of a batch's frames. */
+export function hashLeaf(entry: Buffer): string {
+  leafInput.set(entry, 1)
+  return hash('sha256', leafInput.subarray(0, 1 + entry.length), 'binary')
 }

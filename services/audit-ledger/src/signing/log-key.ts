@@ -41,20 +41,28 @@ export async function readLogKey(path: string, origin: string): Promise<LogKey> 
 function keyOfSeed(origin: string, seed: Buffer): LogKey {
   const signer = signerFromSeed(origin, seed)
   const vkey = generateVkey(origin, signer.publicKey)
-  const verifier = parseVkey(vkey)
   return {
     origin,
     vkey,
     sign: (size, root) => signNote(formatCheckpoint({ origin, size, root }), signer),
-    open(note) {
-      try {
-        const checkpoint = parseCheckpoint(openNote(note, [verifier]).text)
-        return checkpoint.origin === origin ? checkpoint : undefined
-      } catch {
-        // Whatever is wrong with a note, it is not one of this log's.
-        return undefined
-      }
-    },
+    open: noteOpener(vkey),
+  }
+}
+
+/**
+ * Gives the checkpoint of a note; undefined unless the key of this vkey signed it, for the log that
+ * the key is named after.
+ */
+export function noteOpener(vkey: string): (note: string) => Checkpoint | undefined {
+  const verifier = parseVkey(vkey)
+  return (note) => {
+    try {
+      const checkpoint = parseCheckpoint(openNote(note, [verifier]).text)
+      return checkpoint.origin === verifier.name ? checkpoint : undefined
+    } catch {
+      // Whatever is wrong with a note, it is not one of this log's.
+      return undefined
+    }
   }
 }
 

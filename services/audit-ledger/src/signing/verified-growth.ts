@@ -1,8 +1,7 @@
-import { hash } from 'node:crypto'
 import { frontierRoot, type Frontier } from '@mumega/tlog/merkle'
 import type { Connection } from '../connection.ts'
 import { readBatches, type StoredBatch } from './checkpoint-repository.ts'
-import { framesOf } from './frames.ts'
+import { framesOf, hashLeaf } from './frames.ts'
 import { Tampered } from './tampered.ts'
 import { growFrom, type FullSubtree, type GrowingTree } from '../sealing/growing-tree.ts'
 
@@ -105,14 +104,6 @@ function appendBatch(tree: GrowingTree, batch: StoredBatch, progress: Progress):
 }
 
 const NO_ENTRY = Buffer.alloc(0)
-const leafInput = Buffer.alloc(1 + 65_535)
-
-/** SHA-256(0x00 ‖ entry) in latin1, RFC 6962, 2.1. */
-function hashLeaf(entry: Buffer): string {
-  leafInput.set(entry, 1)
-  return hash('sha256', leafInput.subarray(0, 1 + entry.length), 'binary')
-}
-
 function entriesOf(batch: StoredBatch): Buffer[] {
   try {
     const entries = framesOf(batch.entries)

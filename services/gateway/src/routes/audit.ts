@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { getCheckpoint, listDrops } from '@mumega/contracts/audit-ledger'
+import { getCheckpoint, listDrops, listFindings } from '@mumega/contracts/audit-ledger'
 import type { App, Gateway } from '../app.ts'
 import { noCheckpoint } from '../errors.ts'
 import { answer, closed, Limit, PAGE_DEFAULT, textAnswer } from '../schemas.ts'
@@ -65,6 +65,32 @@ export function addAuditRoutes(app: App, gateway: Gateway): void {
       const context = contextOf(sessionOf(request))
       return gateway.bus.request(
         listDrops,
+        { limit: request.query.limit ?? PAGE_DEFAULT },
+        { context },
+      )
+    },
+  )
+
+  addFindingsRoute(app, gateway)
+}
+
+function addFindingsRoute(app: App, gateway: Gateway): void {
+  app.get(
+    '/v1/audit/findings',
+    {
+      config: { access: 'operations:read', calls: [listFindings] },
+      schema: {
+        tags,
+        operationId: 'listFindings',
+        summary: 'Stored values of the log that were found altered, newest first',
+        querystring: closed({ limit: Limit }),
+        response: { 200: answer('Findings.', Type.Object(listFindings.reply.properties)) },
+      },
+    },
+    async (request) => {
+      const context = contextOf(sessionOf(request))
+      return gateway.bus.request(
+        listFindings,
         { limit: request.query.limit ?? PAGE_DEFAULT },
         { context },
       )

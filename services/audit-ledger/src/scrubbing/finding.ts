@@ -1,0 +1,153 @@
+import { hash } from 'node:crypto'
+
+/**
+ * What may be wrong with a stored value, and whether the ledger must stop over it. It stops where
+ * the value is under a claim that was signed or will be (entries, leaf hashes, checkpoints,
+ * anchors), or decides where the next entry goes (the heads): whatever were sealed or signed upon
+ * it could not be taken back. What stands beside the log, and can be lost or made again without
+ * changing it, is reported only, or whoever flips one bit of an old payload would stop the company.
+ */
+export const FINDING_KINDS = {
+  /** The signed root is that of the stored leaf hash: the entry's bytes changed. */
+  'entry-altered': 'halts',
+  /** The signed root is that of the entry: the stored leaf hash changed. */
+  'leaf-hash-altered': 'halts',
+  /** Entry and leaf hash disagree, and nothing signed tells which of them changed. */
+  'entry-or-leaf-altered': 'halts',
+  /** Entry and leaf hash agree, and it is no entry. */
+  'entry-malformed': 'halts',
+  /** The bytes of a batch cannot be told apart into entries. */
+  'batch-torn': 'halts',
+  'entries-missing': 'halts',
+  'entries-extra': 'halts',
+  /** An entry's `seq` or `prev` does not continue its chain. */
+  'chain-broken': 'halts',
+  /** Entries and leaf hashes agree with each other, and not with the root that was signed. */
+  'root-altered': 'halts',
+  'checkpoint-altered': 'halts',
+  'checkpoint-missing': 'halts',
+  'checkpoint-extra': 'halts',
+  /** Of the checkpoint that is kept outside the database. */
+  'copy-altered': 'halts',
+  'anchor-altered': 'halts',
+  'anchor-missing': 'halts',
+  'anchor-extra': 'halts',
+  'log-head-altered': 'halts',
+  'chain-head-altered': 'halts',
+  'chain-head-missing': 'halts',
+  'chain-head-extra': 'halts',
+  /** More was found than one pass reports. */
+  'too-many': 'halts',
+  'batch-count-altered': 'reports',
+  'offsets-altered': 'reports',
+  /** A key can be made again from its entry; until then its event may be sealed once more. */
+  'key-altered': 'reports',
+  'key-missing': 'reports',
+  'key-extra': 'reports',
+  'subtree-altered': 'reports',
+  'subtree-missing': 'reports',
+  'subtree-extra': 'reports',
+  /** The payload is not what the entry commits to, or which of the two changed cannot be told. */
+  'payload-altered': 'reports',
+  'salt-altered': 'reports',
+  /** Payload and salt were erased, and no entry of the log says so. */
+  'redaction-missing': 'reports',
+  /** Payloads and salts of a batch cannot be told apart. */
+  'payloads-torn': 'reports',
+  'payloads-missing': 'reports',
+  'payloads-extra': 'reports',
+  /** What refuses changes of the log is not in place; the values are looked at on their own. */
+  'guard-altered': 'reports',
+} as const satisfies Readonly<Record<string, 'halts' | 'reports'>>
+
+export type FindingKind = keyof typeof FINDING_KINDS
+
+/** One stored value that is not what it was. The same kind and place is the same finding. */
+export interface Finding {
+  readonly kind: FindingKind
+  /** Which value, for instance `entry 17` or `checkpoint 64, root`. */
+  readonly place: string
+  /** What follows from everything else that is stored; hashes in hex. */
+  readonly expected: string
+  readonly found: string
+}
+
+/** Whether nothing may be sealed or signed any more. */
+export function isHalting({ kind }: Finding): boolean {
+  return FINDING_KINDS[kind] === 'halts'
+}
+
+/** One pass reports so many; of more it says only that there are more. */
+export const FINDINGS_MAX = 1_000
+const TEXT_CHARACTERS_MAX = 300
+
+/** What one pass has found so far. */
+export interface PassFindings {
+  /** Ignores what was reported in this pass already. */
+  report(finding: Finding): void
+  /** Whether something was reported of this place. */
+  isReported(place: string): boolean
+  /** A value could not be judged, because another finding stands in its way. */
+  hide(): void
+  hidden(): number
+  /** Those since the last call. */
+  takeNew(): Finding[]
+  /** Kind and place of all. */
+  all(): readonly Pick<Finding, 'kind' | 'place'>[]
+}
+
+export function openPassFindings(): PassFindings {
+  const known = new Map<string, Pick<Finding, 'kind' | 'place'>>()
+  const places = new Set<string>()
+  let fresh: Finding[] = []
+  let hidden = 0
+
+  function add(finding: Finding): void {
+    known.set(`${finding.kind} ${finding.place}`, finding)
+    places.add(finding.place)
+    fresh.push(finding)
+  }
+
+  return {
+    report({ kind, place, expected, found }) {
+      const finding = { kind, place: clean(place), expected: clean(expected), found: clean(found) }
+      if (known.has(`${kind} ${finding.place}`)) return
+      if (known.size < FINDINGS_MAX) add(finding)
+      else {
+        hidden += 1
+        if (known.size === FINDINGS_MAX) add(TOO_MANY)
+      }
+    },
+    isReported: (place) => places.has(clean(place)),
+    hide: () => void (hidden += 1),
+    hidden: () => hidden,
+    takeNew() {
+      const taken = fresh
+      fresh = []
+      return taken
+    },
+    all: () => [...known.values()].map(({ kind, place }) => ({ kind, place })),
+  }
+}
+
+const TOO_MANY: Finding = {
+  kind: 'too-many',
+  place: 'the whole log',
+  expected: `at most ${FINDINGS_MAX} findings in one pass`,
+  found: 'more',
+}
+
+// What was altered may hold anything: it is shown to people, and stored as text.
+function clean(text: string): string {
+  const short = text.slice(0, TEXT_CHARACTERS_MAX)
+  return short.replaceAll(/[\p{Cc}\p{Surrogate}]/gu, '\ufffd')
+}
+
+/** How long bytes or text are shown: by their SHA-256. */
+export function digestOf(value: Buffer | string): string {
+  return `SHA-256 ${hash('sha256', value, 'hex')}`
+}
+
+export function hexOf(latin1: string): string {
+  return Buffer.from(latin1, 'latin1').toString('hex')
+}

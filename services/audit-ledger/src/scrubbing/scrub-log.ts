@@ -1,0 +1,45 @@
+import { scaledClock } from '@mumega/config/clock'
+import type { Knex } from '@mumega/db'
+import type { Config } from '../config.ts'
+import type { Sealer } from '../sealing/sealer.ts'
+import { Tampered } from '../signing/tampered.ts'
+import type { SignerSettings } from '../signing/threaded-signer.ts'
+import { openFindingRecord } from './finding-record.ts'
+import { readOpenFindings } from './finding-repository.ts'
+import { startScrubbing, type Scrubbing } from './scrubbing.ts'
+import { openThreadedScrubber } from './threaded-scrubber.ts'
+
+/**
+ * Halts a sealer before it seals, and so what signs, where an altered value is on record: it must
+ * not be built upon, whoever restarts the ledger.
+ */
+export async function haltOnFindings(db: Knex, sealer: Sealer): Promise<void> {
+  const { halting, first } = await readOpenFindings(db)
+  if (halting === 0 || first === undefined) return
+  const what = `${first.kind} at ${first.place}`
+  sealer.halt(new Tampered(`the scrubber has found that values were altered: ${what}`))
+}
+
+export interface ScrubbedLog {
+  /** A pool that no reader can fill. */
+  readonly db: Knex
+  readonly sealer: Sealer
+  readonly settings: Pick<SignerSettings, 'databaseUrl' | 'checkpointFile' | 'clock'>
+  readonly vkey: string
+}
+
+/** Scrubs the log of the leader, and halts its sealer over what must not be built upon. */
+export function scrubLog(config: Config, { db, sealer, settings, vkey }: ScrubbedLog): Scrubbing {
+  const { databaseUrl, checkpointFile } = settings
+  const clock = scaledClock(settings.clock)
+  return startScrubbing({
+    scrubber: openThreadedScrubber({ databaseUrl, checkpointFile, vkey }),
+    record: openFindingRecord(db, clock),
+    clock,
+    entriesPerSecond: config.LEDGER_SCRUB_ENTRIES_PER_SECOND,
+    passMsMin: config.LEDGER_SCRUB_PASS_MS_MIN,
+    onHalting: ({ kind, place, expected, found }) => {
+      sealer.halt(new Tampered(`${kind} at ${place}: ${expected} was expected, ${found} was found`))
+    },
+  })
+}
