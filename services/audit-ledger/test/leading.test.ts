@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { Client } from 'pg'
 import type { Bus } from '@mumega/bus'
+import { listFindings } from '@mumega/contracts/audit-ledger'
 import { systemClock } from '@mumega/config/clock'
 import { eventually } from '@mumega/testkit'
 import { emptyFrontier } from '@mumega/tlog/merkle'
@@ -15,6 +16,7 @@ import {
   givenLedger,
   givenSealer,
   healthOfLedger,
+  OPERATOR,
   publishIntents,
   sealedKeys,
   untilSealed,
@@ -234,9 +236,28 @@ test('ha-pair-rollout-drift: two ledgers that differ are named with both values,
     },
     { what: 'the drift' },
   )
+  const findings = async () =>
+    (await bridge.request(listFindings, { limit: 10 }, { context: OPERATOR })).findings
+  const [open] = await eventually(
+    async () => {
+      const found = await findings()
+      return found.length > 0 && found
+    },
+    { what: 'the finding' },
+  )
   await other.stop()
 
   expect(before.status).toBe('ok')
+  expect(open).toMatchObject({
+    kind: 'ha-pair-rollout-drift',
+    place: expect.stringMatching(/^configuration hash of the instance /),
+    expected: expect.stringMatching(/^\w{64}$/),
+    found: expect.stringMatching(/^\w{64}$/),
+    halts: false,
+  })
+  await eventually(async () => (await findings())[0]?.clearedAt !== undefined, {
+    what: 'the finding to be cleared',
+  })
   const hashes = /^ha-pair-rollout-drift: configuration hash (\w{64}) here, (\w{64}) at /
   const [, own, others] = hashes.exec(drifted.reason ?? '') ?? []
   expect(own).not.toBe(others)

@@ -31,6 +31,8 @@ import type { LogKey } from '../signing/log-key.ts'
 import { openThreadedSigner, type SignerSettings } from '../signing/threaded-signer.ts'
 import { handleRedactPayload } from '../redactions/redact-payload.ts'
 import { handleGetTile } from '../tiles/get-tile.ts'
+import { openFindingRecord } from '../scrubbing/finding-record.ts'
+import { recordDrift } from './drift-record.ts'
 import { LeadershipLost } from './leadership-lost.ts'
 import type { Pair } from './pair.ts'
 
@@ -77,6 +79,7 @@ export async function lead(
     const intake = startIntake(bus, { sealer, misfits, leaseMs: config.LEDGER_LEASE_MS })
     const settings = signerSettings(config)
     const scrubbing = scrubLog(config, { db: dropsDb, sealer, settings, vkey: key.vkey })
+    const endDrift = recordDrift(pair, openFindingRecord(dropsDb, clock))
     const workers = { relay, sealer, checkpointer, announcer, misfits, intake, projector, pair }
     serveAll({ bus, db, ...workers, scrubbing }, { key, clock })
     // Whoever hears that this ledger leads may ask it at once: the server has its subscriptions
@@ -94,6 +97,7 @@ export async function lead(
         // From the stream inwards: what is taken is sealed, then announced and signed.
         await intake.stop()
         await scrubbing.stop()
+        await endDrift()
         await sealer.stop()
         await announcer.stop()
         await checkpointer.stop()

@@ -8,6 +8,8 @@ import type { Instance } from './instance.ts'
 export interface Pair {
   /** In what they differ from this one, as of the last look. */
   drift(): readonly Drift[]
+  /** Called after each look, about once a second, until what it returns is called. */
+  onBeat(listener: (drift: readonly Drift[]) => void): () => void
   /** Says that this one does not run any more, as far as the database can be told. */
   stop(): Promise<void>
 }
@@ -18,6 +20,7 @@ const BEAT_MS = 1_000
 export function startPair(connection: Connection, instance: Instance): Pair {
   const log = logger('audit-ledger')
   const stopping = new AbortController()
+  const listeners = new Set<(drift: readonly Drift[]) => void>()
   let drift: readonly Drift[] = []
 
   async function beat(): Promise<void> {
@@ -25,6 +28,7 @@ export function startPair(connection: Connection, instance: Instance): Pair {
     const found = await findDrift(connection, instance)
     if (found.length > 0 && drift.length === 0) log.warn({ drift: found }, 'ha-pair-rollout-drift')
     drift = found
+    for (const listener of listeners) listener(found)
   }
 
   async function run(): Promise<void> {
@@ -40,6 +44,10 @@ export function startPair(connection: Connection, instance: Instance): Pair {
   const running = run()
   return {
     drift: () => drift,
+    onBeat(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
     async stop() {
       stopping.abort()
       await running

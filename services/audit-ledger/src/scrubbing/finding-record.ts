@@ -11,8 +11,8 @@ import { isHalting, type Finding } from './finding.ts'
 export interface FindingRecord {
   /** Resolves, when all are committed, with those that were not on record already. */
   record(findings: readonly Finding[]): Promise<Finding[]>
-  /** Clears what a whole pass did not find again. Returns how many. */
-  clear(end: Pick<Clearing, 'before' | 'found'>): Promise<number>
+  /** Clears what a whole look did not find again. Returns how many. */
+  clear(end: Omit<Clearing, 'clearedAt'>): Promise<number>
   /** Remembers from which checkpoint the pass that is under way can go on; 0 for none. */
   keepCheckpoint(size: number): Promise<void>
 }

@@ -46,10 +46,12 @@ export async function insertFindings(
   return findings.filter(({ findingId }) => created.has(findingId))
 }
 
-/** What a whole pass did not find again. */
+/** What a whole look did not find again. */
 export interface Clearing {
-  /** The pass began then: what was recorded since may be new. */
-  readonly before: Date
+  /** What the look looks for. */
+  readonly kinds: readonly FindingKind[]
+  /** The look began then: what was recorded since may be new. Absent when it saw one moment. */
+  readonly before?: Date
   readonly found: readonly Pick<Finding, 'kind' | 'place'>[]
   readonly clearedAt: Date
 }
@@ -59,18 +61,20 @@ const CLEARED_MAX = 500
 /** Clears at most 500 open findings; returns their ids. */
 export async function clearFindings(
   trx: Knex.Transaction,
-  { before, found, clearedAt }: Clearing,
+  { kinds, before, found, clearedAt }: Clearing,
 ): Promise<string[]> {
   const answer = await trx.raw<{ rows: { finding_id: string }[] }>(
     `update audit_findings set cleared_at = ? where finding_id in (
        select finding_id from audit_findings
-        where cleared_at is null and occurred_at < ?
+        where cleared_at is null and kind = any(?::text[])
+          and occurred_at < coalesce(?::timestamptz, 'infinity')
           and (kind, place) not in (select * from unnest(?::text[], ?::text[]))
         order by occurred_at limit ?)
      returning finding_id`,
     [
       clearedAt,
-      before,
+      [...kinds],
+      before ?? null,
       found.map(({ kind }) => kind),
       found.map(({ place }) => place),
       CLEARED_MAX,

@@ -58,9 +58,18 @@ export const FINDING_KINDS = {
   'payloads-extra': 'reports',
   /** What refuses changes of the log is not in place; the values are looked at on their own. */
   'guard-altered': 'reports',
+  /** Two ledgers on one database are made of different things. */
+  'ha-pair-rollout-drift': 'reports',
 } as const satisfies Readonly<Record<string, 'halts' | 'reports'>>
 
 export type FindingKind = keyof typeof FINDING_KINDS
+
+/** What the ledgers of a pair find of each other. */
+export const PAIR_KINDS: readonly FindingKind[] = ['ha-pair-rollout-drift']
+/** What a scrubber's pass finds, again and again while it is so. */
+export const SCRUBBED_KINDS = (Object.keys(FINDING_KINDS) as FindingKind[]).filter(
+  (kind) => !PAIR_KINDS.includes(kind),
+)
 
 /** One stored value that is not what it was. The same kind and place is the same finding. */
 export interface Finding {

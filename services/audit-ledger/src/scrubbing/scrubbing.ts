@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock } from '@mumega/config/clock'
 import { logger } from '@mumega/telemetry'
 import type { FindingRecord } from './finding-record.ts'
-import { isHalting, type Finding } from './finding.ts'
+import { isHalting, SCRUBBED_KINDS, type Finding } from './finding.ts'
 import type { PassEnd, ScrubStep } from './scrubber.ts'
 import type { ThreadedScrubber } from './threaded-scrubber.ts'
 
@@ -174,7 +174,7 @@ function openRecording(
 }
 
 async function clearAll(record: FindingRecord, { found }: PassEnd, before: Date): Promise<void> {
-  while ((await record.clear({ before, found })) > 0);
+  while ((await record.clear({ kinds: SCRUBBED_KINDS, before, found })) > 0);
 }
 
 function openProgress() {
