@@ -233,14 +233,15 @@ create table log_head (
   frontier bytea not null default '\x0000000000000000'::bytea,
   epoch bigint not null default 1,
   leader uuid,
-  lease_expires_at timestamp with time zone not null default '-infinity'::timestamp with time zone
+  lease_expires_at timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  lease_ms integer not null default 0
 );  -- owned by mumega_audit_ledger_owner
 alter table log_head add constraint log_head_pkey PRIMARY KEY (only_row);
 alter table log_head add constraint log_head_epoch_check CHECK ((epoch >= 1));
 alter table log_head add constraint log_head_only_row_check CHECK (only_row);
 alter table log_head add constraint log_head_size_check CHECK ((size >= 0));
 grant select on log_head to mumega_audit_ledger;
-grant update (epoch, frontier, leader, lease_expires_at, size) on log_head to mumega_audit_ledger;
+grant update (epoch, frontier, leader, lease_expires_at, lease_ms, size) on log_head to mumega_audit_ledger;
 
 create table outbox (
   position bigint not null generated always as identity,

@@ -83,7 +83,8 @@ export const RIGHTS: Readonly<Record<string, ServiceRights>> = {
         stream: 'AUDIT',
         name: 'audit-ledger',
         filterSubject: 'aud.*.v1.append',
-        maxAckPending: 4_096,
+        // More than two ledgers hold: what a killed one had taken must not keep the next one idle.
+        maxAckPending: 16_384,
         // What a killed ledger had taken comes back after this; a redelivery is harmless, so it is
         // short.
         ackWaitMs: 10_000,

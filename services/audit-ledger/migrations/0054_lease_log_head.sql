@@ -4,6 +4,8 @@
 alter table log_head
   add leader           uuid,
   -- By the database's clock.
-  add lease_expires_at timestamptz not null default '-infinity';
+  add lease_expires_at timestamptz not null default '-infinity',
+  -- The leader's own: the others may be told another one.
+  add lease_ms         integer     not null default 0;
 
-grant update (epoch, leader, lease_expires_at) on log_head to mumega_audit_ledger;
+grant update (epoch, leader, lease_expires_at, lease_ms) on log_head to mumega_audit_ledger;

@@ -52,3 +52,8 @@ export function loadDrillConfig(
 export function loadConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   return readConfig(configSchema, environment)
 }
+
+/** Where the newest checkpoint is kept outside the database. */
+export function checkpointFileOf(config: Config): string {
+  return config.LEDGER_CHECKPOINT_FILE ?? `${config.LEDGER_KEY_FILE}.checkpoint`
+}

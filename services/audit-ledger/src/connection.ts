@@ -14,7 +14,9 @@ export interface Connection {
 const CONNECT_TIMEOUT_MS = 2_000
 const STATEMENT_TIMEOUT_MS = 10_000
 // The server's own timeout does not reach us through a connection that is cut silently.
-const ANSWER_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + CONNECT_TIMEOUT_MS
+const answerMsOf = (statementMs: number) => statementMs + CONNECT_TIMEOUT_MS
+// What does not end in this time is cut off.
+const CLOSE_MS_MAX = 1_000
 
 /** `pg` takes it with each query; the declared types do not know it. */
 interface BoundedQuery extends QueryConfig {
@@ -25,7 +27,11 @@ interface BoundedQuery extends QueryConfig {
  * Opens a connection that sees every chain. The paths that seal, sign and record drops have one
  * each, so that none waits for another's statement, and a full pool of readers stops none of them.
  */
-export function openConnection(url: string): Connection {
+export function openConnection(
+  url: string,
+  { statementMs = STATEMENT_TIMEOUT_MS }: { statementMs?: number } = {},
+): Connection {
+  const answerMs = answerMsOf(statementMs)
   let current: Client | undefined
   let connecting: Promise<Client> | undefined
   let isClosed = false
@@ -38,7 +44,7 @@ export function openConnection(url: string): Connection {
     const client = new Client({
       connectionString: url,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      statement_timeout: STATEMENT_TIMEOUT_MS,
+      statement_timeout: statementMs,
       options: '-c mumega.tenant_id=substrate',
       keepAlive: true,
     })
@@ -79,22 +85,32 @@ export function openConnection(url: string): Connection {
   return {
     query: <Row extends QueryResultRow>(query: QueryConfig) =>
       use((client) => {
-        const bounded: BoundedQuery = { ...query, query_timeout: ANSWER_TIMEOUT_MS }
+        const bounded: BoundedQuery = { ...query, query_timeout: answerMs }
         return client.query<Row>(bounded)
       }),
-    copyOut: (statement) => use((client) => readAll(client.query(copyTo(statement)))),
+    copyOut: (statement) => use((client) => readAll(client.query(copyTo(statement)), answerMs)),
     async close() {
       isClosed = true
       const client = current ?? (await connecting?.catch(() => undefined))
-      await client?.end()
+      if (client !== undefined) await endOf(client)
     },
   }
 }
 
-async function readAll(stream: Readable): Promise<Buffer> {
+/** A server that is gone without a word never takes its leave. */
+async function endOf(client: Client): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, CLOSE_MS_MAX)
+  })
+  await Promise.race([client.end(), late])
+  clearTimeout(timer)
+}
+
+async function readAll(stream: Readable, answerMs: number): Promise<Buffer> {
   const timer = setTimeout(() => {
     stream.destroy(new Error('the database stopped answering'))
-  }, ANSWER_TIMEOUT_MS)
+  }, answerMs)
   try {
     const chunks: Buffer[] = []
     // The stream has no encoding set, so that each chunk is bytes.

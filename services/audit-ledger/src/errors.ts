@@ -104,3 +104,12 @@ export function checkpointNotReached(size: number): AppError {
     { details: { size } },
   )
 }
+
+export function checkpointFileUnusable(cause: unknown): AppError {
+  return new AppError(
+    'audit-ledger.checkpoint-file-unusable',
+    'invalid',
+    'The folder of LEDGER_CHECKPOINT_FILE is missing or cannot be written to. Make it, for this user.',
+    { cause },
+  )
+}

@@ -1,16 +1,25 @@
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { access, constants } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { connectBus } from '@mumega/bus'
+import { systemClock } from '@mumega/config/clock'
 import { logger } from '@mumega/telemetry'
-import type { Config } from './config.ts'
+import { checkpointFileOf, type Config } from './config.ts'
 import { openConnection } from './connection.ts'
+import { checkpointFileUnusable } from './errors.ts'
 import { lead } from './leading/lead.ts'
 import { describeInstance } from './leading/instance.ts'
+import { LeadershipLost } from './leading/leadership-lost.ts'
+import { sessionName } from './leading/lease-repository.ts'
 import { openCandidate, type Term } from './leading/lease.ts'
 import { startPair, type Pair } from './leading/pair.ts'
 import { readLogKey, type LogKey } from './signing/log-key.ts'
 
 const LOOK_MS = 250
 const RETRY_MS = 1_000
+const STATEMENT_MS_MIN = 500
 
 /**
  * Stands for leader of the log, leads while it holds the lease, and stands again, until `stop()`
@@ -20,20 +29,25 @@ const RETRY_MS = 1_000
  */
 export async function start(config: Config): Promise<{ stop: () => Promise<void> }> {
   const key = await readLogKey(config.LEDGER_KEY_FILE, config.LEDGER_ORIGIN)
+  await checkSurroundings(config)
   const log = logger('audit-ledger')
-  const connection = openConnection(config.DATABASE_URL)
   const instance = describeInstance(randomUUID(), config, key)
+  const named = { ...config, DATABASE_URL: namedUrl(config.DATABASE_URL, instance.instanceId) }
+  // A renewal that takes longer than the lease is of no use.
+  const statementMs = Math.max(STATEMENT_MS_MIN, Math.floor(config.LEDGER_LEASE_MS / 2))
+  const connection = openConnection(named.DATABASE_URL, { statementMs })
   const candidate = openCandidate({ connection, instance, leaseMs: config.LEDGER_LEASE_MS })
   // Apart from the lease, whose renewal nothing may hold up.
-  const beating = openConnection(config.DATABASE_URL)
+  const beating = openConnection(named.DATABASE_URL, { statementMs })
   const pair = startPair(beating, instance)
   const stopping = new AbortController()
   const { signal } = stopping
+  const stopped = once(signal, 'abort').then(() => undefined)
 
   async function step(onReady: () => void): Promise<void> {
     const found = await candidate.look()
     if (typeof found === 'object') {
-      await leadFor(found, { config, key, pair, signal, onReady })
+      await leadFor(found, { config: named, key, pair, stopped, onReady })
       return
     }
     if (found === 'held-by-another') onReady()
@@ -49,6 +63,8 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
           onReady()
         })
       } catch (error) {
+        // Overtaken before it began: it stands again.
+        if (error instanceof LeadershipLost) continue
         if (!isReady) throw error
         log.error({ error }, 'standing-failed')
         await pause(RETRY_MS, undefined, { signal }).catch(() => undefined)
@@ -85,21 +101,22 @@ interface TermOptions {
   readonly config: Config
   readonly key: LogKey
   readonly pair: Pair
-  /** Aborts when this process is to end. */
-  readonly signal: AbortSignal
+  /** Resolves when this process is to end. */
+  readonly stopped: Promise<undefined>
   readonly onReady: () => void
 }
 
 /** Leads until the term ends or the process does; the lease is given back in any case. */
 async function leadFor(term: Term, options: TermOptions): Promise<void> {
-  const { config, key, pair, signal, onReady } = options
+  const { config, key, pair, stopped, onReady } = options
   const log = logger('audit-ledger')
   const { epoch } = term
   try {
     const leadership = await lead(config, { epoch, key, pair })
     log.info({ epoch }, 'leading')
     onReady()
-    const reason = await Promise.race([term.lost, untilAborted(signal)])
+    const overtaken = leadership.overtaken.then(() => 'another ledger leads')
+    const reason = await Promise.race([term.lost, overtaken, stopped])
     if (reason !== undefined) {
       log.warn({ reason, epoch }, 'leadership-lost')
       leadership.retire()
@@ -112,16 +129,24 @@ async function leadFor(term: Term, options: TermOptions): Promise<void> {
   }
 }
 
-function untilAborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined)
-    else
-      signal.addEventListener(
-        'abort',
-        () => {
-          resolve(undefined)
-        },
-        { once: true },
-      )
+/** The same database, with sessions that the next leader can tell from its own. */
+function namedUrl(databaseUrl: string, instanceId: string): string {
+  const url = new URL(databaseUrl)
+  url.searchParams.set('application_name', sessionName(instanceId))
+  return url.href
+}
+
+/** What a standby would miss only when it is to lead. */
+async function checkSurroundings(config: Config): Promise<void> {
+  const folder = dirname(checkpointFileOf(config))
+  await access(folder, constants.W_OK).catch((cause: unknown) => {
+    throw checkpointFileUnusable(cause)
   })
+  const bus = await connectBus({
+    natsUrl: config.NATS_URL,
+    nkeySeed: config.NATS_NKEY_SEED,
+    service: 'audit-ledger',
+    clock: systemClock,
+  })
+  await bus.drain()
 }

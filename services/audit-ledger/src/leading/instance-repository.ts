@@ -10,7 +10,7 @@ export interface Drift {
 }
 
 // One that has not been seen for longer is not running.
-const SEEN_SECONDS = 10
+const SEEN_SECONDS = 5
 const FORGOTTEN_HOURS = 24
 const OTHERS_MAX = 20
 
@@ -47,7 +47,8 @@ export async function findDrift(connection: Connection, instance: Instance): Pro
     name: 'find-drift',
     text: `select instance_id, version, config_hash, schema_version from ledger_instances
             where instance_id <> $1
-              and seen_at > clock_timestamp() - ${SEEN_SECONDS} * interval '1 second'
+              and seen_at between clock_timestamp() - ${SEEN_SECONDS} * interval '1 second'
+                              and clock_timestamp() + ${SEEN_SECONDS} * interval '1 second'
             order by seen_at desc, instance_id limit ${OTHERS_MAX}`,
     values: [instance.instanceId],
   })

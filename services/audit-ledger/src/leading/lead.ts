@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { connectBus } from '@mumega/bus'
 import { startRelay } from '@mumega/bus/relay'
 import { checkTopology } from '@mumega/bus/streams'
@@ -8,7 +9,7 @@ import { openDatabase } from '@mumega/db'
 import { openOutbox } from '@mumega/db/outbox'
 import { logger } from '@mumega/telemetry'
 import { handleAppend } from '../append.ts'
-import type { Config } from '../config.ts'
+import { checkpointFileOf, type Config } from '../config.ts'
 import { openConnection } from '../connection.ts'
 import { handleListDrops } from '../drops/list-drops.ts'
 import { openMisfits } from '../drops/misfits.ts'
@@ -38,6 +39,8 @@ import type { Pair } from './pair.ts'
 
 /** Everything that only the leader does, from the stream to the signature. */
 export interface Leadership {
+  /** Resolves when it was found that another ledger leads. */
+  readonly overtaken: Promise<void>
   /** Seals and signs nothing more, whatever is under way: another leads. `stop()` must follow. */
   retire(): void
   /** Seals, announces and signs what it has taken, then ends. */
@@ -45,6 +48,7 @@ export interface Leadership {
 }
 
 const NAME = 'audit-ledger'
+const CLOSE_MS_MAX = 3_000
 
 /**
  * Loads the log's head, verifies what was committed since the last checkpoint, then seals what the
@@ -86,6 +90,7 @@ export async function lead(
     // now, or, where the connection is down, as soon as it is back.
     await bus.connection.flush().catch(() => undefined)
     return {
+      overtaken: sealer.overtaken,
       retire() {
         sealer.halt(new LeadershipLost())
         // Requests go to the new leader at once, though what is under way here may hang.
@@ -148,7 +153,10 @@ async function openGround(config: Config, epoch: number) {
       await bus.drain()
       await signer.close()
       const connections = [sealing, announcing, projecting].map((each) => each.close())
-      await Promise.all([...connections, dropsDb.destroy(), db.destroy()])
+      const pools = Promise.all([dropsDb.destroy(), db.destroy()])
+      // Of a server that is gone without a word, the pools wait for answers that never come.
+      await Promise.race([pools, pause(CLOSE_MS_MAX, undefined, { ref: false })])
+      await Promise.all(connections)
     },
   }
 }
@@ -158,7 +166,7 @@ function signerSettings(config: Config): SignerSettings {
     databaseUrl: config.DATABASE_URL,
     keyFile: config.LEDGER_KEY_FILE,
     origin: config.LEDGER_ORIGIN,
-    checkpointFile: config.LEDGER_CHECKPOINT_FILE ?? `${config.LEDGER_KEY_FILE}.checkpoint`,
+    checkpointFile: checkpointFileOf(config),
     clock: { scale: config.MUMEGA_TIME_SCALE, originMs: config.MUMEGA_TIME_ORIGIN_MS },
   }
 }

@@ -8,6 +8,8 @@ export interface LeaseRow {
   /** Another text after each renewal; only good for comparing. */
   readonly renewal: string
   readonly isExpired: boolean
+  /** The length of the lease that is held. */
+  readonly leaseMs: number
   /** The newest migration that the database has seen. */
   readonly schemaVersion: string
 }
@@ -18,11 +20,12 @@ export async function readLease(connection: Connection): Promise<LeaseRow> {
     leader: string | null
     renewal: string
     is_expired: boolean
+    lease_ms: number
     schema_version: string | null
   }>({
     name: 'read-lease',
     text: `select epoch, leader, lease_expires_at::text as renewal,
-                  lease_expires_at <= clock_timestamp() as is_expired,
+                  lease_expires_at <= clock_timestamp() as is_expired, lease_ms,
                   (select max(name) from schema_migrations where name not like 'base/%')
                     as schema_version
              from log_head`,
@@ -34,6 +37,7 @@ export async function readLease(connection: Connection): Promise<LeaseRow> {
     ...(row.leader !== null && { leader: row.leader }),
     renewal: row.renewal,
     isExpired: row.is_expired,
+    leaseMs: row.lease_ms,
     schemaVersion: row.schema_version ?? 'none',
   }
 }
@@ -47,8 +51,8 @@ export async function takeLease(
   const answer = await connection.query({
     name: 'take-lease',
     text: `update log_head
-              set epoch = epoch + 1, leader = $1,
-                  lease_expires_at = clock_timestamp() + $2 * interval '1 ms'
+              set epoch = epoch + 1, leader = $1, lease_ms = $2,
+                  lease_expires_at = clock_timestamp() + $2::int * interval '1 ms'
             where epoch = $3 and lease_expires_at::text = $4`,
     values: [leader, leaseMs, seen.epoch, seen.renewal],
   })
@@ -79,4 +83,21 @@ export async function releaseLease(
             where leader = $1 and epoch = $2`,
     values: [held.leader, held.epoch],
   })
+}
+
+/**
+ * Ends what a former leader still has open in the database. One that stands still, or whose machine
+ * is gone, would keep its locks until the server notices, which may take hours.
+ */
+export async function endSessionsOf(connection: Connection, instanceId: string): Promise<void> {
+  await connection.query({
+    text: `select pg_terminate_backend(pid) from pg_stat_activity
+            where usename = current_user and application_name = $1`,
+    values: [sessionName(instanceId)],
+  })
+}
+
+/** By which name the sessions of one ledger are told from another's. */
+export function sessionName(instanceId: string): string {
+  return `audit-ledger ${instanceId}`
 }

@@ -9,6 +9,7 @@ import {
   renewLease,
   takeLease,
   type LeaseRow,
+  endSessionsOf,
 } from './lease-repository.ts'
 
 export interface LeaseOptions {
@@ -62,7 +63,7 @@ export function openCandidate(options: LeaseOptions): Candidate {
     async look() {
       const row = await readLease(connection)
       const { sinceMs, isMoving } = observe(row)
-      const isStill = performance.now() - sinceMs > leaseMs
+      const isStill = performance.now() - sinceMs > Math.max(leaseMs, row.leaseMs)
       const isFree = row.leader === undefined || row.leader === leader || row.isExpired || isStill
       if (!isFree) {
         return isMoving ? 'held-by-another' : 'unknown'
@@ -70,6 +71,9 @@ export function openCandidate(options: LeaseOptions): Candidate {
       if (row.schemaVersion !== schemaVersion) throw schemaDiffers(schemaVersion, row.schemaVersion)
       const sentMs = performance.now()
       if (!(await takeLease(connection, { leader, leaseMs, seen: row }))) return 'unknown'
+      if (row.leader !== undefined && row.leader !== leader) {
+        await endSessionsOf(connection, row.leader)
+      }
       return holdLease(options, { epoch: row.epoch + 1, sentMs })
     },
   }

@@ -60,9 +60,9 @@ export function startPair(connection: Connection, instance: Instance): Pair {
 
 /** One line for people; undefined when there is none. */
 export function describeDrift(drift: readonly Drift[]): string | undefined {
-  const [first, ...more] = drift
-  if (first === undefined) return undefined
-  const { what, own, other, otherId } = first
-  const others = more.length > 0 ? `, and ${more.length} more` : ''
-  return `ha-pair-rollout-drift: ${what} ${own} here, ${other} at ${otherId}${others}`
+  if (drift.length === 0) return undefined
+  const each = drift.map(
+    ({ what, own, other, otherId }) => `${what} ${own} here, ${other} at ${otherId}`,
+  )
+  return `ha-pair-rollout-drift: ${each.join('; ')}`
 }

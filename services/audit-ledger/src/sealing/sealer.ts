@@ -44,6 +44,8 @@ export interface Sealer {
   /** Seals nothing more. What waits is settled as `not-sealing`. */
   halt(cause: Error): void
   isHalted(): boolean
+  /** Resolves when it was found that another ledger leads. */
+  readonly overtaken: Promise<void>
   /** Why nothing is sealed now, halted or for a while; undefined when all is well. */
   trouble(): string | undefined
   figures(): SealerFigures
@@ -96,6 +98,8 @@ export function startSealer(connection: Connection, epoch: number): Sealer {
     collisions: 0,
     toldSize: undefined,
   }
+  let overtake: () => void = () => undefined
+  const overtaken = new Promise<void>((resolve) => (overtake = resolve))
   const onCollision = () => void (status.collisions += 1)
   const sealing: Sealing = {
     queue,
@@ -115,8 +119,10 @@ export function startSealer(connection: Connection, epoch: number): Sealer {
       if (status.haltReason !== undefined) return
       const reason = cause.message
       status.haltReason = reason
-      if (cause instanceof LeadershipLost) log.warn({ reason, epoch }, 'sealing-ended')
-      else log.fatal({ reason }, 'sealing-halted')
+      if (cause instanceof LeadershipLost) {
+        log.warn({ reason, epoch }, 'sealing-ended')
+        overtake()
+      } else log.fatal({ reason }, 'sealing-halted')
       // Who waits for growth has to look again, too.
       const frontier = state.committed()
       if (frontier !== undefined) sealing.tell({ frontier })
@@ -133,6 +139,7 @@ export function startSealer(connection: Connection, epoch: number): Sealer {
     onGrowth: (listener) => void listeners.push(listener),
     committed: () => state.committed(),
     epoch,
+    overtaken,
     async load() {
       status.toldSize = (await state.load(new Set())).frontier.size
     },

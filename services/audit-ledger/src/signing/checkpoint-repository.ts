@@ -162,6 +162,8 @@ const INSERT = `
     insert into checkpoints (size, previous_size, root, frontier, note, epoch, signed_at)
     select $1, nullif($2::bigint, 0), $3, $4, $5, $6, $7 from log_head
      where log_head.epoch = $6 and log_head.size >= $1
+       -- Locked, so that nobody begins another epoch before this is stored.
+       for share of log_head
     returning size),
   anchored as (
     insert into audit_chain_anchors

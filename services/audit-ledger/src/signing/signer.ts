@@ -49,6 +49,13 @@ export function openSigner({ connection, key, copy, clock }: SignerOptions): Sig
     return nextState(from, signed)
   }
 
+  /** A ledger that stood still may find a newer copy, of the one that leads now. */
+  async function copyForward({ note, size }: StoredCheckpoint): Promise<void> {
+    const kept = await copy.read()
+    const keptSize = kept === undefined ? 0 : (key.open(kept)?.size ?? 0)
+    if (keptSize <= size) await copy.write(note)
+  }
+
   return {
     signedSize: () => state?.frontier.size,
     async sign(target, epoch) {
@@ -58,7 +65,7 @@ export function openSigner({ connection, key, copy, clock }: SignerOptions): Sig
       let reached = from ?? (await readSignedState(connection, key, copy))
       if (reached.frontier.size < target.size) reached = await advance(reached, { target, epoch })
       if (reached.checkpoint !== undefined && reached !== from) {
-        await copy.write(reached.checkpoint.note)
+        await copyForward(reached.checkpoint)
       }
       state = reached
       return reached.checkpoint
