@@ -137,6 +137,7 @@ test.each<[string, string, RegExp]>([
   ],
   ['a stream that broke off in a line', whole.slice(0, 1_000), /before its trailer/],
   ['one without its last newline', whole.slice(0, -1), /before its trailer/],
+  ['a line that broke off behind the trailer', `${whole}{"index":9`, /before its trailer/],
   ['an empty file', '', /before its trailer/],
   ['an entry behind the trailer', `${whole}${lines[0] ?? ''}\n`, /Line 11 follows the trailer/],
   ['what is no JSON', `${lines[0] ?? ''}\nhello\n`, /Line 2 is not of an export/],

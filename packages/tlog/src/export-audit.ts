@@ -198,7 +198,10 @@ function close(
   }
   const { proved, unproved } = entries.figures().redactions
   if (isWholeChains && unproved > 0) {
-    const reason = `${unproved} payloads are said to be erased, and the log does not record it.`
+    // The entry that records an erasure is sealed a moment after it.
+    const reason =
+      `${unproved} payloads are said to be erased, and the log does not record it. ` +
+      'Export again, should it have happened within the last minute.'
     throw new Fault('diverged', reason)
   }
   const reason = 'The signed log holds these entries as they stand here.'
