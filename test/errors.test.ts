@@ -11,7 +11,12 @@ import { isShipped, listFiles, readText, ROOT } from './tree.ts'
 // Codes that any request may answer with, or that never travel: no contract lists them.
 const EVERYWHERE = /^(bus|config|db|gateway|local)\./
 // These end a service before it serves anything.
-const AT_START = new Set(['audit-ledger.key-unusable', 'audit-ledger.schema-differs'])
+const AT_START = new Set([
+  'audit-ledger.key-unusable',
+  'audit-ledger.policy-unusable',
+  'audit-ledger.schema-differs',
+  'audit-ledger.tsa-unusable',
+])
 
 const DOMAINS = new Set([
   ...SERVICES,

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { logger } from '@mumega/telemetry'
 import type { Config } from './config.ts'
@@ -8,6 +7,7 @@ import { describeInstance } from './leading/instance.ts'
 import { openCandidate, type Term } from './leading/lease.ts'
 import { startPair, type Pair } from './leading/pair.ts'
 import { readLogKey, type LogKey } from './signing/log-key.ts'
+import { readVouchers, type Vouchers } from './witnessing/vouchers.ts'
 
 const LOOK_MS = 250
 const RETRY_MS = 1_000
@@ -20,9 +20,11 @@ const RETRY_MS = 1_000
  */
 export async function start(config: Config): Promise<{ stop: () => Promise<void> }> {
   const key = await readLogKey(config.LEDGER_KEY_FILE, config.LEDGER_ORIGIN)
+  // Here, so that a standby with a wrong policy fails now and not when it is needed.
+  const vouchers = await readVouchers(config, key)
   const log = logger('audit-ledger')
   const connection = openConnection(config.DATABASE_URL)
-  const instance = describeInstance(randomUUID(), config, key)
+  const instance = describeInstance(config, { key, vouchers })
   const candidate = openCandidate({ connection, instance, leaseMs: config.LEDGER_LEASE_MS })
   // Apart from the lease, whose renewal nothing may hold up.
   const beating = openConnection(config.DATABASE_URL)
@@ -33,7 +35,7 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
   async function step(onReady: () => void): Promise<void> {
     const found = await candidate.look()
     if (typeof found === 'object') {
-      await leadFor(found, { config, key, pair, signal, onReady })
+      await leadFor(found, { config, key, pair, vouchers, signal, onReady })
       return
     }
     if (found === 'held-by-another') onReady()
@@ -85,6 +87,7 @@ interface TermOptions {
   readonly config: Config
   readonly key: LogKey
   readonly pair: Pair
+  readonly vouchers: Vouchers
   /** Aborts when this process is to end. */
   readonly signal: AbortSignal
   readonly onReady: () => void
@@ -92,11 +95,11 @@ interface TermOptions {
 
 /** Leads until the term ends or the process does; the lease is given back in any case. */
 async function leadFor(term: Term, options: TermOptions): Promise<void> {
-  const { config, key, pair, signal, onReady } = options
+  const { config, key, pair, vouchers, signal, onReady } = options
   const log = logger('audit-ledger')
   const { epoch } = term
   try {
-    const leadership = await lead(config, { epoch, key, pair })
+    const leadership = await lead(config, { epoch, key, pair, vouchers })
     log.info({ epoch }, 'leading')
     onReady()
     const reason = await Promise.race([term.lost, untilAborted(signal)])
