@@ -72,12 +72,8 @@ export const witnessRefused = defineEvent({
   payload: Type.Object({
     /** The key name of the witness. */
     witness: Type.String({ maxLength: 300 }),
-    fault: Type.Union([
-      Type.Literal('conflict'),
-      Type.Literal('inconsistent'),
-      Type.Literal('ahead'),
-      Type.Literal('forged'),
-    ]),
+    /** `conflict`, `inconsistent`, `ahead` or `forged`. */
+    fault: Type.String({ maxLength: 50 }),
     /** Entries of the checkpoint that was refused, and of the one it was to follow. */
     size: Type.Integer({ minimum: 1 }),
     oldSize: Type.Integer({ minimum: 0 }),
