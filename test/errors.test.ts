@@ -15,6 +15,8 @@ const AT_START = new Set([
   'audit-ledger.checkpoint-file-unusable',
   'audit-ledger.key-unusable',
   'audit-ledger.schema-differs',
+  'audit-ledger.policy-unusable',
+  'audit-ledger.tsa-unusable',
 ])
 
 const DOMAINS = new Set([

@@ -106,6 +106,36 @@ alter table chains add constraint chains_seq_check CHECK ((seq >= 1));
 grant insert, select on chains to mumega_audit_ledger;
 grant update (head, seq) on chains to mumega_audit_ledger;
 
+create table checkpoint_cosignatures (
+  witness text not null,
+  key_id bigint not null,
+  size bigint not null,
+  line text not null,
+  cosigned_at timestamp with time zone not null,
+  received_at timestamp with time zone not null
+);  -- owned by mumega_audit_ledger_owner
+alter table checkpoint_cosignatures add constraint checkpoint_cosignatures_pkey PRIMARY KEY (witness, key_id, size);
+alter table checkpoint_cosignatures add constraint checkpoint_cosignatures_key_id_check CHECK (((key_id >= 0) AND (key_id <= '4294967295'::bigint)));
+alter table checkpoint_cosignatures add constraint checkpoint_cosignatures_line_check CHECK ((((octet_length(line) >= 100) AND (octet_length(line) <= 1000)) AND (line ~~ '— %'::text)));
+alter table checkpoint_cosignatures add constraint checkpoint_cosignatures_size_fkey FOREIGN KEY (size) REFERENCES checkpoints(size);
+CREATE INDEX checkpoint_cosignatures_by_size ON audit_ledger.checkpoint_cosignatures USING btree (size);
+CREATE TRIGGER written_once BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_ledger.checkpoint_cosignatures FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();  -- enabled always
+grant insert, select on checkpoint_cosignatures to mumega_audit_ledger;
+
+create table checkpoint_timestamps (
+  size bigint not null,
+  imprint bytea not null,
+  reply bytea not null,
+  generated_at timestamp with time zone not null,
+  received_at timestamp with time zone not null
+);  -- owned by mumega_audit_ledger_owner
+alter table checkpoint_timestamps add constraint checkpoint_timestamps_pkey PRIMARY KEY (size);
+alter table checkpoint_timestamps add constraint checkpoint_timestamps_imprint_check CHECK ((octet_length(imprint) = 32));
+alter table checkpoint_timestamps add constraint checkpoint_timestamps_reply_check CHECK (((octet_length(reply) >= 1) AND (octet_length(reply) <= 65536)));
+alter table checkpoint_timestamps add constraint checkpoint_timestamps_size_fkey FOREIGN KEY (size) REFERENCES checkpoints(size);
+CREATE TRIGGER written_once BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_ledger.checkpoint_timestamps FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();  -- enabled always
+grant insert, select on checkpoint_timestamps to mumega_audit_ledger;
+
 create table checkpoints (
   size bigint not null,
   previous_size bigint,
@@ -342,6 +372,26 @@ alter table subtrees add constraint subtrees_level_check CHECK (((level >= 1) AN
 alter table subtrees add constraint subtrees_position_check CHECK (("position" >= 0));
 CREATE TRIGGER written_once BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_ledger.subtrees FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();  -- enabled always
 grant insert, select on subtrees to mumega_audit_ledger;
+
+create table witness_refusals (
+  witness text not null,
+  key_id bigint not null,
+  fault text not null,
+  old_size bigint not null,
+  size bigint not null,
+  reason text not null,
+  occurred_at timestamp with time zone not null
+);  -- owned by mumega_audit_ledger_owner
+alter table witness_refusals add constraint witness_refusals_pkey PRIMARY KEY (witness, key_id, fault, old_size);
+alter table witness_refusals add constraint witness_refusals_fault_check CHECK ((fault = ANY (ARRAY['conflict'::text, 'inconsistent'::text, 'ahead'::text, 'forged'::text])));
+alter table witness_refusals add constraint witness_refusals_key_id_check CHECK (((key_id >= 0) AND (key_id <= '4294967295'::bigint)));
+alter table witness_refusals add constraint witness_refusals_old_size_check CHECK ((old_size >= 0));
+alter table witness_refusals add constraint witness_refusals_reason_check CHECK ((length(reason) <= 500));
+alter table witness_refusals add constraint witness_refusals_size_fkey FOREIGN KEY (size) REFERENCES checkpoints(size);
+CREATE TRIGGER mark_change AFTER INSERT OR DELETE OR UPDATE ON audit_ledger.witness_refusals FOR EACH ROW EXECUTE FUNCTION mumega_mark_change();
+CREATE CONSTRAINT TRIGGER require_audit AFTER INSERT OR DELETE OR UPDATE ON audit_ledger.witness_refusals DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mumega_require_audit();
+CREATE TRIGGER written_once BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_ledger.witness_refusals FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();  -- enabled always
+grant insert, select on witness_refusals to mumega_audit_ledger;
 
 CREATE OR REPLACE FUNCTION audit_ledger.erase_payload(erased bigint)
  RETURNS void

@@ -1,20 +1,18 @@
-import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { jetstream } from '@nats-io/jetstream'
 import { Client } from 'pg'
 import { SERVICES } from '@mumega/contracts/topology'
 import type { Bus } from '@mumega/bus'
-import { eventually, startTestSuite, type TestSuite } from '@mumega/testkit'
+import { startTestSuite, type TestSuite } from '@mumega/testkit'
 import type { Finding } from './finding.ts'
 import { buildGo, requiredVersion } from './go-module.ts'
+import { growTo } from './growth.ts'
 import { lastLine, runCommand } from './run-command.ts'
 
 const MODULE = 'github.com/transparency-dev/tessera'
 // Around the edge of a tile, no power of two, and three levels of tiles.
 const SIZES = [256, 257, 1_003, 70_000] as const
-const PACKED = 64
 // Its exit code is 0 also when it has failed.
 const SUCCESS = "Successfully fsck'd log"
 const FSCK_MS_MAX = 120_000
@@ -96,49 +94,6 @@ async function givenFsck(
     ...['--ui=false', '--N=4'],
   ]
   return async () => (await runCommand(program, words, { timeoutMs: FSCK_MS_MAX })).output
-}
-
-/**
- * Waits until nothing is on its way, then adds what is missing to exactly `size` signed entries.
- */
-async function growTo({ admin, bus }: Ground, size: number): Promise<void> {
-  const before = await eventually(() => sizeAtRest(admin), { what: 'the log is at rest' })
-  const stream = jetstream(bus.connection)
-  for (let at = before; at < size; at += PACKED) {
-    const intents = Array.from({ length: Math.min(PACKED, size - at) }, (_, nth) =>
-      intentOf(at + nth),
-    )
-    await stream.publish('aud.bridge.v1.append', JSON.stringify({ intents }))
-  }
-  await eventually(async () => (await sizeAtRest(admin)) === size, {
-    what: `${size} signed entries`,
-    timeoutMs: 60_000,
-  })
-}
-
-/** The size of the log where all of it is signed and no service has more to say. */
-async function sizeAtRest(admin: Client): Promise<number | undefined> {
-  const answer = await admin.query<{ size: string }>(
-    `select size from audit_ledger.log_head
-      where size = (select max(size) from audit_ledger.checkpoints)
-        and not exists (select from gateway.outbox) and not exists (select from bridge.outbox)`,
-  )
-  const [row] = answer.rows
-  return row && Number(row.size)
-}
-
-function intentOf(number: number) {
-  return {
-    id: randomUUID(),
-    number: number + 1,
-    chain: `tenant-${number % 7}`,
-    time: '2026-11-21T08:00:00.000Z',
-    actor: { id: 'agent:writer', kind: 'agent' },
-    action: 'message.accepted',
-    target: `message:${randomUUID()}`,
-    phase: 'fact',
-    payload: { number },
-  }
 }
 
 /** Flips one bit of the text of an entry that was signed long ago, past every guard. */

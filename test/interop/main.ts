@@ -5,7 +5,9 @@ import { linesOf, NotHere, tableOf, type Finding } from './finding.ts'
 import { judgeLog } from './judge-log.ts'
 import { judgeNode } from './judge-node.ts'
 import { judgeReceipt } from './judge-receipt.ts'
+import { judgeTimestamps } from './judge-timestamps.ts'
 import { judgeTraces } from './judge-traces.ts'
+import { judgeWitness } from './judge-witness.ts'
 
 interface Judge {
   name: string
@@ -17,6 +19,8 @@ const JUDGES: readonly Judge[] = [
   { name: 'jaeger', tool: 'Jaeger', judge: judgeTraces },
   { name: 'go-sumdb', tool: 'Go sumdb/note, sumdb/tlog', judge: judgeReceipt },
   { name: 'fsck', tool: 'Tessera fsck', judge: judgeLog },
+  { name: 'witness', tool: 'Go witness (formats, merkle)', judge: judgeWitness },
+  { name: 'timestamps', tool: 'openssl ts', judge: judgeTimestamps },
   { name: 'node', tool: 'Node', judge: judgeNode },
 ]
 

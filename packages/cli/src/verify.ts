@@ -1,19 +1,22 @@
 import { isUtf8 } from 'node:buffer'
+import type { Policy } from '@mumega/tlog/policy'
 import { verifyReceipt, type ReceiptVerdict } from '@mumega/tlog/receipt'
 import { onlyArgument, parseCommand, type Command, type Outcome } from './command.ts'
 import { findLogKey, type LogKey } from './log-key.ts'
 import { printable } from './printable.ts'
 import { readInput } from './read-input.ts'
 import { EXIT_CODES, HEADINGS } from './verdict.ts'
+import { checkLogOf, readPolicy } from './witness-policy.ts'
 
 export const verify: Command = {
   name: 'verify',
   help: `mumega verify <receipt.tlog-proof> [--vkey <key or file>] [--payload <disclosure.json>]
-      [--json]
+      [--policy <file>] [--json]
     Judges a receipt by nothing but the log's public key: no network, no clock. Without --vkey it
     takes log.vkey of the data folder (MUMEGA_DATA_DIR, else .mumega; a relative path starts at the
-    repository). --payload also checks a disclosed payload against the entry. A file whose name
-    starts with a dash goes after --.
+    repository). --payload also checks a disclosed payload against the entry. --policy asks
+    for the cosignatures of a quorum of witnesses besides (log, witness, group and quorum lines):
+    without it a receipt is not yet anchored. A file whose name starts with a dash goes after --.
     Exit code: 0 valid, 2 not yet anchored, 3 diverged, 4 valid but the payload was redacted,
     5 malformed.`,
 
@@ -21,20 +24,29 @@ export const verify: Command = {
     const { values, positionals } = parseCommand(args, {
       vkey: { type: 'string' },
       payload: { type: 'string' },
+      policy: { type: 'string' },
       json: { type: 'boolean' },
     })
     const path = onlyArgument(positionals, 'the receipt file')
     const key = findLogKey(values.vkey, config)
+    const policy = values.policy === undefined ? undefined : readPolicy(values.policy)
+    if (policy !== undefined) checkLogOf(policy, key.vkey)
     const receipt = readInput(path)
     const disclosure = values.payload === undefined ? undefined : readInput(values.payload)
 
-    const verdict = judge(receipt, disclosure, key)
+    const verdict = judge({ receipt, disclosure, policy }, key)
     const output = values.json === true ? asJson(verdict, key) : asText(verdict, key)
     return { exitCode: EXIT_CODES[verdict.status], output }
   },
 }
 
-function judge(receipt: Buffer, disclosure: Buffer | undefined, key: LogKey): ReceiptVerdict {
+interface Given {
+  readonly receipt: Buffer
+  readonly disclosure: Buffer | undefined
+  readonly policy: Policy | undefined
+}
+
+function judge({ receipt, disclosure, policy }: Given, key: LogKey): ReceiptVerdict {
   if (!isUtf8(receipt) || (disclosure !== undefined && !isUtf8(disclosure))) {
     return { status: 'malformed', reason: 'The file is not UTF-8.', isPayloadVerified: false }
   }
@@ -42,6 +54,7 @@ function judge(receipt: Buffer, disclosure: Buffer | undefined, key: LogKey): Re
     text: receipt.toString('utf8'),
     vkey: key.vkey,
     ...(disclosure === undefined ? {} : { disclosure: disclosure.toString('utf8') }),
+    ...(policy === undefined ? {} : { policy }),
   })
 }
 
@@ -81,6 +94,13 @@ function factsOf(verdict: ReceiptVerdict): [name: string, value: string][] {
   if (entry.of !== undefined) facts.push(['closes', entry.of])
   if (checkpoint !== undefined) {
     facts.push(['log', `${checkpoint.origin}, index ${index ?? '?'} of ${checkpoint.size} entries`])
+  }
+  for (const { name, timeSeconds } of verdict.witnesses ?? []) {
+    const time = new Date(timeSeconds * 1_000)
+    facts.push([
+      'witness',
+      `${name}, ${Number.isNaN(time.getTime()) ? timeSeconds : time.toISOString()}`,
+    ])
   }
   if (verdict.isPayloadVerified) facts.push(['payload', 'is the one that the entry commits to'])
   if (redaction !== undefined) {

@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url'
 import { formatCheckpoint } from '@mumega/tlog/checkpoint'
 import { commitPayload, encodeEntry, entryHash, GENESIS, type LeafEntry } from '@mumega/tlog/entry'
 import { inclusionProof, leafHash, rootOf } from '@mumega/tlog/merkle'
-import { COSIGNATURE, generateVkey, signerFromSeed, signNote } from '@mumega/tlog/note'
-import { formatProof } from '@mumega/tlog/proof-file'
+import { COSIGNATURE, cosign, generateVkey, signerFromSeed, signNote } from '@mumega/tlog/note'
+import { formatProof, parseProof } from '@mumega/tlog/proof-file'
+import { textOf } from '@mumega/tlog/witness'
 
 const PROGRAM = fileURLToPath(new URL('../../bin/mumega.mjs', import.meta.url))
 
@@ -127,4 +128,32 @@ export function givenReceipt(entries: Buffer[], index: number, isAnchored = true
     rootOf(leaves.slice(at * 2 ** level, (at + 1) * 2 ** level))
   const hashes = inclusionProof(entries.length, index, hashAt)
   return formatProof({ extra, index, hashes, checkpoint: signNote(checkpoint, log) })
+}
+
+const witnesses = ['a', 'b'].map((name, nth) =>
+  signerFromSeed(`${name}.example`, Buffer.alloc(32, 10 + nth), COSIGNATURE),
+)
+
+/** A policy that asks for both witnesses, a and b. */
+export const policy = [
+  `log ${vkey}`,
+  ...witnesses.map(
+    ({ name, publicKey }) => `witness ${name} ${generateVkey(name, publicKey, COSIGNATURE)}`,
+  ),
+  'group both all a.example b.example',
+  'quorum both',
+  '',
+].join('\n')
+
+/** The receipt, cosigned by the first `count` witnesses over the text that `change` makes. */
+export function cosigned(receipt: string, count: number, change = (text: string) => text): string {
+  const { checkpoint = '' } = parseProof(receipt)
+  const text = change(textOf(checkpoint))
+  return (
+    receipt +
+    witnesses
+      .slice(0, count)
+      .map((w) => cosign(text, w, 1_767_225_600))
+      .join('')
+  )
 }

@@ -64,6 +64,24 @@ export const dropRecorded = defineEvent({
 })
 
 /**
+ * A witness did not cosign because it holds another history to be the log's, or says so. Somebody
+ * must look; the row is in `witness_refusals`.
+ */
+export const witnessRefused = defineEvent({
+  subject: 'evt.audit-ledger.v1.witness-refused',
+  payload: Type.Object({
+    /** The key name of the witness. */
+    witness: Type.String({ maxLength: 300 }),
+    /** `conflict`, `inconsistent`, `ahead` or `forged`. */
+    fault: Type.String({ maxLength: 50 }),
+    /** Entries of the checkpoint that was refused, and of the one it was to follow. */
+    size: Type.Integer({ minimum: 1 }),
+    oldSize: Type.Integer({ minimum: 0 }),
+    reason: Type.String({ maxLength: 500 }),
+  }),
+})
+
+/**
  * The receipt of an entry: a C2SP `tlog-proof` whose `extra` line holds the entry itself, so that
  * it is verified with nothing but the log's public key. `text` lacks the checkpoint while
  * `anchored` is false.
@@ -145,8 +163,10 @@ export const getCheckpoint = defineRequest({
   subject: 'rpc.audit-ledger.v1.get-checkpoint',
   request: Type.Object({}),
   reply: Type.Object({
-    /** Absent while the log is empty. */
+    /** With the cosignatures that it has so far. Absent while the log is empty. */
     note: Type.Optional(Type.String()),
+    /** The newest that the witnesses' quorum has cosigned. Absent without one. */
+    witnessedNote: Type.Optional(Type.String()),
     vkey: Type.String(),
     origin: Type.String(),
   }),
@@ -248,6 +268,31 @@ export const listFindings = defineRequest({
         occurredAt: Timestamp,
         clearedAt: Type.Optional(Timestamp),
       }),
+    ),
+  }),
+  errors: [],
+  timeoutMs: 2_000,
+})
+
+/**
+ * The time-stamp (RFC 3161) of the checkpoint over exactly `size` entries: a DER TimeStampResp in
+ * base64, over the SHA-256 of `note`, which the log alone has signed.
+ */
+export const getTimestamp = defineRequest({
+  subject: 'rpc.audit-ledger.v1.get-timestamp',
+  request: Type.Object({ size: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) }),
+  reply: Type.Object({ reply: Type.String(), note: Type.String(), generatedAt: Timestamp }),
+  errors: ['audit-ledger.timestamp-not-found'],
+  timeoutMs: 2_000,
+})
+
+/** The checkpoints that are time-stamped, newest first. */
+export const listTimestamps = defineRequest({
+  subject: 'rpc.audit-ledger.v1.list-timestamps',
+  request: Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 200 }) }),
+  reply: Type.Object({
+    timestamps: Type.Array(
+      Type.Object({ size: Type.Integer({ minimum: 1 }), generatedAt: Timestamp }),
     ),
   }),
   errors: [],

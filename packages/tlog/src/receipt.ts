@@ -2,7 +2,15 @@ import { parseCheckpoint, type Checkpoint } from './checkpoint.ts'
 import { commitPayload, decodeEntry, type LeafEntry } from './entry.ts'
 import { parseExactJson } from './exact-json.ts'
 import { leafHash, verifyInclusion } from './merkle.ts'
-import { ED25519, NoteError, openNote, parseVkey, type Verifier } from './note.ts'
+import {
+  ED25519,
+  NoteError,
+  openNote,
+  parseVkey,
+  type NoteSignature,
+  type Verifier,
+} from './note.ts'
+import { isQuorumMet, type Policy } from './policy.ts'
 import { parseProof, type ProofFile } from './proof-file.ts'
 
 /**
@@ -10,7 +18,7 @@ import { parseProof, type ProofFile } from './proof-file.ts'
  * - `valid`: the key's owner signed a log that holds this entry, and the payload, if one was
  * disclosed.
  * - `not-anchored`: sealed, as the file says, but no signed checkpoint covers it yet. Nothing is
- * proved.
+ * proved. Under a policy also: signed by the log, but not cosigned by the policy's quorum.
  * - `diverged`: well-formed, and not true: another log, another tree, another payload.
  * - `redacted`: `valid`, and the same log holds the entry that says the payload was erased.
  * - `malformed`: not a receipt, or not a disclosure.
@@ -27,6 +35,8 @@ export interface ReceiptClaim {
    * `{"redacted":true,"receipt":"<the .tlog-proof of the payload.redacted entry>"}`.
    */
   readonly disclosure?: string
+  /** Which witnesses must have cosigned the checkpoint; without it the log's word is enough. */
+  readonly policy?: Policy
 }
 
 export interface ReceiptVerdict {
@@ -43,6 +53,15 @@ export interface ReceiptVerdict {
   readonly isPayloadVerified: boolean
   /** The entry that tells of the erasure; present when `redacted`. */
   readonly redaction?: LeafEntry
+  /** Under a policy: its witnesses that cosigned the checkpoint, and when. */
+  readonly witnesses?: readonly ReceiptWitness[]
+}
+
+export interface ReceiptWitness {
+  /** As the policy calls it. */
+  readonly name: string
+  /** Whole seconds since 1970. */
+  readonly timeSeconds: number
 }
 
 /** The action of the entry by which the ledger records that a payload and its salt were erased. */
@@ -65,12 +84,19 @@ export function redactionTarget(entry: Pick<LeafEntry, 'source' | 'id'>): string
 export function verifyReceipt(claim: ReceiptClaim): ReceiptVerdict {
   const verifier = parseVkey(claim.vkey)
   if (verifier.type !== ED25519) throw new TypeError('this is the key of a witness, not of a log')
-  const proved = judgeProof(claim.text, verifier)
+  const trusted = { verifier, policy: claim.policy }
+  const proved = judgeProof(claim.text, trusted)
   if (claim.disclosure === undefined || proved.entry === undefined) return proved
-  return judgeDisclosure({ proved, entry: proved.entry, verifier, text: claim.disclosure })
+  return judgeDisclosure({ proved, entry: proved.entry, trusted, text: claim.disclosure })
 }
 
-function judgeProof(text: string, verifier: Verifier): ReceiptVerdict {
+/** By whom a checkpoint must be signed. */
+interface Trusted {
+  readonly verifier: Verifier
+  readonly policy: Policy | undefined
+}
+
+function judgeProof(text: string, { verifier, policy }: Trusted): ReceiptVerdict {
   let file: ProofFile
   let entry: LeafEntry
   try {
@@ -91,8 +117,53 @@ function judgeProof(text: string, verifier: Verifier): ReceiptVerdict {
   if (!verifyInclusion({ leafHash: leafHash(file.extra), index, size, proof, root })) {
     return verdict('diverged', 'The signed log does not hold this entry at this place.', known)
   }
-  const reason = 'The signed log holds this entry.'
-  return verdict('valid', reason, { ...known, checkpoint: opened })
+  const signed = verdict('valid', 'The signed log holds this entry.', {
+    ...known,
+    checkpoint: opened,
+  })
+  return policy === undefined ? signed : judgeWitnesses(signed, file.checkpoint, policy)
+}
+
+// Behind everything else: a receipt that is not true stays so, whoever has cosigned.
+function judgeWitnesses(signed: ReceiptVerdict, note: string, policy: Policy): ReceiptVerdict {
+  let witnesses: ReceiptWitness[]
+  try {
+    witnesses = witnessesOf(note, policy)
+  } catch (fault) {
+    if (!(fault instanceof NoteError)) throw fault
+    const reason = 'A cosignature under the checkpoint is not by the witness that it names.'
+    return { ...signed, status: 'diverged', reason }
+  }
+  if (isQuorumMet(policy, new Set(witnesses.map(({ name }) => name)))) {
+    return { ...signed, witnesses }
+  }
+  const names = witnesses.map(({ name }) => name).join(', ') || 'nobody'
+  const reason =
+    `The signed log holds this entry, but the checkpoint is cosigned by ${names}, ` +
+    `which is not the policy's quorum ${policy.quorum ?? ''}. Ask for the receipt again later.`
+  return { ...signed, status: 'not-anchored', reason, witnesses }
+}
+
+function witnessesOf(note: string, policy: Policy): ReceiptWitness[] {
+  const signatures = signaturesOf(
+    note,
+    policy.witnesses.map(({ verifier }) => verifier),
+  )
+  return policy.witnesses.flatMap(({ name, verifier }) => {
+    const found = signatures.find(
+      (signature) => signature.name === verifier.name && signature.keyId === verifier.keyId,
+    )
+    return found?.timeSeconds === undefined ? [] : [{ name, timeSeconds: found.timeSeconds }]
+  })
+}
+
+function signaturesOf(note: string, known: readonly Verifier[]): readonly NoteSignature[] {
+  try {
+    return openNote(note, known).signatures
+  } catch (fault) {
+    if (fault instanceof NoteError && fault.fault === 'unverified') return []
+    throw fault
+  }
 }
 
 /** The checkpoint of a note that this key signed for its own log, or what is wrong with it. */
@@ -117,7 +188,7 @@ export function openCheckpoint(note: string, verifier: Verifier): Checkpoint | R
 interface Disclosed {
   proved: ReceiptVerdict
   entry: LeafEntry
-  verifier: Verifier
+  trusted: Trusted
   /** The disclosure file. */
   text: string
 }
@@ -153,7 +224,7 @@ function isCommitted(entry: LeafEntry, { salt, payload }: { salt: string; payloa
 // the same chain that names this one, proved like any other.
 function judgeRedaction(disclosed: Disclosed, receipt: string): ReceiptVerdict {
   const { proved, entry } = disclosed
-  const { entry: redaction, ...redacted } = judgeProof(receipt, disclosed.verifier)
+  const { entry: redaction, ...redacted } = judgeProof(receipt, disclosed.trusted)
   if (redacted.status !== 'valid' || redaction === undefined) {
     const reason = `The receipt of the redaction: ${redacted.reason}`
     return { ...proved, status: redacted.status, reason }

@@ -21,6 +21,20 @@ export const configSchema = Type.Object({
   LEDGER_SCRUB_ENTRIES_PER_SECOND: Type.Integer({ default: 1_000, minimum: 1, maximum: 1_000_000 }),
   /** Between the starts of two passes of the scrubber, at least, in real milliseconds. */
   LEDGER_SCRUB_PASS_MS_MIN: Type.Integer({ default: 10_000, minimum: 0, maximum: 86_400_000 }),
+  /** Which witnesses are asked to cosign, and how many must have: lines of C2SP tlog-policy. */
+  LEDGER_WITNESS_POLICY_FILE: Type.Optional(Type.String({ minLength: 1 })),
+  /** Real milliseconds from one checkpoint that is offered to the next at least; 5,000. */
+  LEDGER_WITNESS_INTERVAL_MS: Type.Optional(Type.Integer({ minimum: 10, maximum: 3_600_000 })),
+  /** Real milliseconds that a witness has for its answer; 10,000. */
+  LEDGER_WITNESS_TIMEOUT_MS: Type.Optional(Type.Integer({ minimum: 100, maximum: 60_000 })),
+  /** Real milliseconds after which a missing quorum is a fault; 60,000. */
+  LEDGER_WITNESS_OVERDUE_MS: Type.Optional(Type.Integer({ minimum: 100, maximum: 86_400_000 })),
+  /** A time-stamp authority (RFC 3161), and the PEM certificates that its signatures lead to. */
+  LEDGER_TSA_URL: Type.Optional(Type.String({ pattern: '^https?://[^\\s]{1,500}$' })),
+  LEDGER_TSA_CA_FILE: Type.Optional(Type.String({ minLength: 1 })),
+  /** A stamp is due after so many anchors, 256; or, where the log has grown, minutes, 60. */
+  LEDGER_TSA_ANCHORS: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_536 })),
+  LEDGER_TSA_MINUTES: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_080 })),
   OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String()),
   LOG_LEVEL: Type.String({ default: 'info' }),
   MUMEGA_TIME_SCALE: Type.Number({ default: 1, exclusiveMinimum: 0 }),

@@ -113,3 +113,24 @@ export function checkpointFileUnusable(cause: unknown): AppError {
     { cause },
   )
 }
+export function policyUnusable(why: string, cause?: unknown): AppError {
+  return new AppError(
+    'audit-ledger.policy-unusable',
+    'invalid',
+    `LEDGER_WITNESS_POLICY_FILE ${why}.`,
+    { cause },
+  )
+}
+
+export function tsaUnusable(why: string, cause?: unknown): AppError {
+  return new AppError('audit-ledger.tsa-unusable', 'invalid', `${why}.`, { cause })
+}
+
+export function timestampNotFound(size: number): AppError {
+  return new AppError(
+    'audit-ledger.timestamp-not-found',
+    'not-found',
+    'No time-stamp was kept for a checkpoint of this size.',
+    { details: { size } },
+  )
+}

@@ -14,6 +14,7 @@ import type { Sealer } from './sealing/sealer.ts'
 import { readOpenFindings, type OpenFindings } from './scrubbing/finding-repository.ts'
 import type { Scrubbing } from './scrubbing/scrubbing.ts'
 import type { Checkpointer } from './signing/checkpointer.ts'
+import type { Vouching } from './witnessing/vouchers.ts'
 
 // Below the contract's 2 s, so that a dependency that hangs is reported and does not hang the
 // report.
@@ -31,6 +32,7 @@ export interface Parts {
   readonly pair: Pair
   readonly projector: Projector
   readonly scrubbing: Scrubbing
+  readonly vouching: Vouching
 }
 
 /** How the ledger is: what it depends on, and whether it seals and signs. */
@@ -43,7 +45,7 @@ export async function readHealth(parts: Parts): Promise<ServiceHealth> {
     within(readIndexHealth(db, parts.projector)).catch(() => INDEX_UNKNOWN),
     within(readOpenFindings(db)).catch(() => undefined),
   ])
-  const dependencies = [
+  const needed = [
     database,
     nats,
     own('sealing', sealer.trouble() && `not-sealing: ${sealer.trouble()}`),
@@ -54,10 +56,11 @@ export async function readHealth(parts: Parts): Promise<ServiceHealth> {
     integrityOf(open),
     own('relay', relay.figures().lastError && 'events and audit intents wait in the outbox'),
   ]
+  const dependencies = [...needed, ...besides(parts)]
   return {
     service: 'audit-ledger',
     version: VERSION,
-    status: worst(dependencies),
+    status: worst(needed),
     dependencies,
     figures: {
       ...counted,
@@ -75,10 +78,24 @@ export async function readHealth(parts: Parts): Promise<ServiceHealth> {
       unannounced: parts.announcer.lag(),
       misfitsWaiting: misfits.figures().waiting,
       misfitFailures: misfits.figures().failures,
+      ...parts.vouching.witnessing?.figures(),
+      ...parts.vouching.timestamping?.figures(),
       relayPublished: relay.figures().published,
       relayFailures: relay.figures().failures,
     },
   }
+}
+
+/**
+ * Strangers vouch for the log beside it: their troubles are told here, and do not make the ledger
+ * unfit to serve, or any of them could take the whole suite down.
+ */
+function besides({ vouching }: Parts): DependencyHealth[] {
+  const { witnessing, timestamping } = vouching
+  return [
+    ...(witnessing === undefined ? [] : [own('witnesses', witnessing.trouble())]),
+    ...(timestamping === undefined ? [] : [own('timestamps', timestamping.trouble())]),
+  ]
 }
 
 /** What cannot be counted is left out: a zero would say that nothing was dropped. */

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { access, constants } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -16,6 +15,7 @@ import { sessionName } from './leading/lease-repository.ts'
 import { openCandidate, type Term } from './leading/lease.ts'
 import { startPair, type Pair } from './leading/pair.ts'
 import { readLogKey, type LogKey } from './signing/log-key.ts'
+import { readVouchers, type Vouchers } from './witnessing/vouchers.ts'
 
 const LOOK_MS = 250
 const RETRY_MS = 1_000
@@ -30,8 +30,10 @@ const STATEMENT_MS_MIN = 500
 export async function start(config: Config): Promise<{ stop: () => Promise<void> }> {
   const key = await readLogKey(config.LEDGER_KEY_FILE, config.LEDGER_ORIGIN)
   await checkSurroundings(config)
+  // Here, so that a standby with a wrong policy fails now and not when it is needed.
+  const vouchers = await readVouchers(config, key)
   const log = logger('audit-ledger')
-  const instance = describeInstance(randomUUID(), config, key)
+  const instance = describeInstance(config, { key, vouchers })
   const named = { ...config, DATABASE_URL: namedUrl(config.DATABASE_URL, instance.instanceId) }
   // A renewal that takes longer than the lease is of no use.
   const statementMs = Math.max(STATEMENT_MS_MIN, Math.floor(config.LEDGER_LEASE_MS / 2))
@@ -47,7 +49,7 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
   async function step(onReady: () => void): Promise<void> {
     const found = await candidate.look()
     if (typeof found === 'object') {
-      await leadFor(found, { config: named, key, pair, stopped, onReady })
+      await leadFor(found, { config: named, key, pair, vouchers, stopped, onReady })
       return
     }
     if (found === 'held-by-another') onReady()
@@ -101,6 +103,7 @@ interface TermOptions {
   readonly config: Config
   readonly key: LogKey
   readonly pair: Pair
+  readonly vouchers: Vouchers
   /** Resolves when this process is to end. */
   readonly stopped: Promise<undefined>
   readonly onReady: () => void
@@ -108,11 +111,11 @@ interface TermOptions {
 
 /** Leads until the term ends or the process does; the lease is given back in any case. */
 async function leadFor(term: Term, options: TermOptions): Promise<void> {
-  const { config, key, pair, stopped, onReady } = options
+  const { config, key, pair, vouchers, stopped, onReady } = options
   const log = logger('audit-ledger')
   const { epoch } = term
   try {
-    const leadership = await lead(config, { epoch, key, pair })
+    const leadership = await lead(config, { epoch, key, pair, vouchers })
     log.info({ epoch }, 'leading')
     onReady()
     const overtaken = leadership.overtaken.then(() => 'another ledger leads')

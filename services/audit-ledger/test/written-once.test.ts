@@ -7,7 +7,16 @@ let ledger: TestLedger
 
 afterEach(() => ledger.stop())
 
-test.each(['event_batches', 'event_keys', 'checkpoints', 'subtrees', 'audit_chain_anchors'])(
+test.each([
+  'event_batches',
+  'event_keys',
+  'checkpoints',
+  'subtrees',
+  'audit_chain_anchors',
+  'checkpoint_cosignatures',
+  'witness_refusals',
+  'checkpoint_timestamps',
+])(
   'LOCK-MON-5: rows of %s can be changed, removed or truncated by nobody, not even their owner',
   async (table) => {
     ledger = await givenLedger()

@@ -135,6 +135,13 @@ export const noTile = () =>
 export const noCheckpoint = () =>
   new AppError('gateway.checkpoint-absent', 'not-found', 'The log is empty: nothing is signed yet.')
 
+export const noWitnessedCheckpoint = () =>
+  new AppError(
+    'gateway.witnessed-checkpoint-absent',
+    'not-found',
+    'No checkpoint was cosigned by the quorum of witnesses yet, or none is configured.',
+  )
+
 export const tooManyStreams = () =>
   new AppError(
     'gateway.too-many-streams',

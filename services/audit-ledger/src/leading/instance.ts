@@ -1,7 +1,8 @@
-import { hash } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import type { Config } from '../config.ts'
 import type { LogKey } from '../signing/log-key.ts'
+import type { Vouchers } from '../witnessing/vouchers.ts'
 
 /** What a ledger is made of, as the others compare it. */
 export interface Instance {
@@ -17,16 +18,20 @@ const PACKAGE = new URL('../../../', import.meta.url)
 
 export const VERSION = readVersion()
 
-export function describeInstance(instanceId: string, config: Config, key: LogKey): Instance {
+export function describeInstance(
+  config: Config,
+  { key, vouchers }: { key: LogKey; vouchers: Pick<Vouchers, 'fingerprint'> },
+): Instance {
   // Where a ledger finds its parts may differ from machine to machine; what it does may not.
   const shared = {
     vkey: key.vkey,
+    vouchers: vouchers.fingerprint,
     leaseMs: config.LEDGER_LEASE_MS,
     timeScale: config.MUMEGA_TIME_SCALE,
     timeOriginMs: config.MUMEGA_TIME_ORIGIN_MS,
   }
   return {
-    instanceId,
+    instanceId: randomUUID(),
     version: VERSION,
     configHash: hash('sha256', JSON.stringify(shared), 'hex'),
     schemaVersion: newestMigration(),

@@ -34,6 +34,8 @@ import { handleRedactPayload } from '../redactions/redact-payload.ts'
 import { handleGetTile } from '../tiles/get-tile.ts'
 import { openFindingRecord } from '../scrubbing/finding-record.ts'
 import { recordDrift } from './drift-record.ts'
+import { handleGetTimestamp, handleListTimestamps } from '../witnessing/get-timestamp.ts'
+import { startVouching, type Vouchers, type Vouching } from '../witnessing/vouchers.ts'
 import { LeadershipLost } from './leadership-lost.ts'
 import type { Pair } from './pair.ts'
 
@@ -47,6 +49,14 @@ export interface Leadership {
   stop(): Promise<void>
 }
 
+export interface LeadOptions {
+  readonly epoch: number
+  readonly key: LogKey
+  readonly pair: Pair
+  /** Who is asked to vouch for the checkpoints: only the leader asks. */
+  readonly vouchers: Vouchers
+}
+
 const NAME = 'audit-ledger'
 const CLOSE_MS_MAX = 3_000
 
@@ -58,16 +68,19 @@ const CLOSE_MS_MAX = 3_000
  */
 export async function lead(
   config: Config,
-  { epoch, key, pair }: { epoch: number; key: LogKey; pair: Pair },
+  { epoch, key, pair, vouchers }: LeadOptions,
 ): Promise<Leadership> {
   const ground = await openGround(config, epoch)
   const { bus, clock, announcing, db, dropsDb, misfits, relay, sealer, signer } = ground
+  let vouching: Vouching | undefined
   try {
     await checkTopology(bus.connection, NAME)
     await sealer.load()
     await haltOnFindings(db, sealer)
     const announced = await readAnnounced(announcing)
     const checkpointer = await startCheckpointer(sealer, signer)
+    vouching = await startVouching(config, { vouchers, checkpointer, clock })
+    const asked = vouching
     const announcer = startAnnouncer({
       connection: announcing,
       nats: bus.connection,
@@ -85,7 +98,7 @@ export async function lead(
     const scrubbing = scrubLog(config, { db: dropsDb, sealer, settings, vkey: key.vkey })
     const endDrift = recordDrift(pair, openFindingRecord(dropsDb, clock))
     const workers = { relay, sealer, checkpointer, announcer, misfits, intake, projector, pair }
-    serveAll({ bus, db, ...workers, scrubbing }, { key, clock })
+    serveAll({ bus, db, ...workers, scrubbing, vouching }, { key, clock })
     // Whoever hears that this ledger leads may ask it at once: the server has its subscriptions
     // now, or, where the connection is down, as soon as it is back.
     await bus.connection.flush().catch(() => undefined)
@@ -93,12 +106,16 @@ export async function lead(
       overtaken: sealer.overtaken,
       retire() {
         sealer.halt(new LeadershipLost())
+        asked.stop().catch((error: unknown) => {
+          logger(NAME).warn({ error }, 'vouching-not-stopped')
+        })
         // Requests go to the new leader at once, though what is under way here may hang.
         bus.drain().catch((error: unknown) => {
           logger(NAME).warn({ error }, 'bus-not-drained')
         })
       },
       async stop() {
+        await asked.stop()
         // From the stream inwards: what is taken is sealed, then announced and signed.
         await intake.stop()
         await scrubbing.stop()
@@ -112,6 +129,7 @@ export async function lead(
       },
     }
   } catch (error) {
+    await vouching?.stop()
     await sealer.stop()
     await ground.close()
     throw error
@@ -173,12 +191,15 @@ function signerSettings(config: Config): SignerSettings {
 
 function serveAll(parts: Parts, { key, clock }: { key: LogKey; clock: Clock }): void {
   const { bus, db, sealer, checkpointer, misfits } = parts
+  const { witnessing } = parts.vouching
   const submit = sealer.submit
   bus.serve(contracts.append, (request, call) => handleAppend({ submit, misfits }, request, call))
   bus.serve(contracts.getReceipt, (request, { context }) =>
-    handleGetReceipt({ db, checkpointer }, request, context),
+    handleGetReceipt({ db, checkpointer, witnessing }, request, context),
   )
-  bus.serve(contracts.getCheckpoint, () => Promise.resolve(handleGetCheckpoint(checkpointer, key)))
+  bus.serve(contracts.getCheckpoint, () =>
+    Promise.resolve(handleGetCheckpoint({ checkpointer, witnessing }, key)),
+  )
   bus.serve(contracts.getTile, (request) => handleGetTile({ db, checkpointer }, request))
   bus.serve(contracts.getChainHead, (request, { context }) =>
     handleGetChainHead(db, request, context),
@@ -191,5 +212,7 @@ function serveAll(parts: Parts, { key, clock }: { key: LogKey; clock: Clock }): 
     handleListFindings(db, request, context),
   )
   serveSearch(parts)
+  bus.serve(contracts.getTimestamp, (request) => handleGetTimestamp(db, request))
+  bus.serve(contracts.listTimestamps, (request) => handleListTimestamps(db, request))
   bus.serve(healthOf(NAME), () => readHealth(parts))
 }

@@ -7,14 +7,13 @@ import { decodeEntry, entryHash, type LeafEntry } from '@mumega/tlog/entry'
 import { leafHash, verifyInclusion } from '@mumega/tlog/merkle'
 import { formatProof } from '@mumega/tlog/proof-file'
 import { entryNotFound } from '../errors.ts'
-import type { StoredCheckpoint } from '../signing/checkpoint-repository.ts'
-import type { Checkpointer } from '../signing/checkpointer.ts'
+import type { ServedCheckpoint } from '../witnessing/cosigned.ts'
+import type { CheckpointTools } from './get-checkpoint.ts'
 import { proveInclusion } from './inclusion.ts'
 import { getDisclosure, findEventKey, getEntry, getHashes } from './proof-repository.ts'
 
-export interface ReceiptTools {
+export interface ReceiptTools extends CheckpointTools {
   readonly db: Knex
-  readonly checkpointer: Checkpointer
 }
 
 /**
@@ -25,10 +24,11 @@ export interface ReceiptTools {
  * @throws audit-ledger.entry-not-found, the same for an absent entry and for another tenant's
  */
 export async function handleGetReceipt(
-  { db, checkpointer }: ReceiptTools,
+  tools: ReceiptTools,
   request: RequestOf<typeof getReceipt>,
   context: CallContext,
 ): Promise<ReplyOf<typeof getReceipt>> {
+  const { db, checkpointer } = tools
   const { source, id } = request
   // The tenant is checked where the place is looked up; what stands at a place never changes.
   const key = await readAs(db, context, (trx) => findEventKey(trx, { source, id }))
@@ -39,8 +39,7 @@ export async function handleGetReceipt(
     throw new Error(`the entry at ${index} is not the one that its key names`)
   }
   await checkpointer.waitFor(index + 1, request.waitMs)
-  const checkpoint = checkpointer.current()
-  const anchored = checkpoint !== undefined && checkpoint.size > index ? checkpoint : undefined
+  const anchored = findCovering(tools, index)
   const disclosed = request.disclose ? await disclose(db, index) : {}
   return {
     entry: { source, id, ...key, hash: entryHash(bytes).toString('hex') },
@@ -48,6 +47,21 @@ export async function handleGetReceipt(
     text: await writeProof(db, { bytes, index, anchored }),
     ...disclosed,
   }
+}
+
+/**
+ * The newest checkpoint of the quorum where it covers the entry: with it a receipt is believed by
+ * those who do not take the log's word. Else the newest there is, with what cosignatures it has.
+ */
+function findCovering(
+  { checkpointer, witnessing }: CheckpointTools,
+  index: number,
+): ServedCheckpoint | undefined {
+  const witnessed = witnessing?.newest()
+  if (witnessed !== undefined && witnessed.size > index) return witnessed
+  const current = checkpointer.current()
+  if (current === undefined || current.size <= index) return undefined
+  return witnessing?.dress(current) ?? current
 }
 
 interface Claimed {
@@ -68,7 +82,7 @@ function isOf(entry: LeafEntry, claimed: Claimed): boolean {
 
 async function writeProof(
   db: Knex,
-  claim: { bytes: Buffer; index: number; anchored: StoredCheckpoint | undefined },
+  claim: { bytes: Buffer; index: number; anchored: ServedCheckpoint | undefined },
 ): Promise<string> {
   const { bytes: extra, index, anchored } = claim
   if (anchored === undefined) return formatProof({ extra, index, hashes: [] })

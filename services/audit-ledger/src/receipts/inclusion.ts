@@ -1,4 +1,10 @@
-import { assembleProof, planInclusion, rootOf } from '@mumega/tlog/merkle'
+import {
+  assembleProof,
+  planConsistency,
+  planInclusion,
+  rootOf,
+  type ProofPlan,
+} from '@mumega/tlog/merkle'
 import type { NodeAt } from '@mumega/tlog/subtrees'
 import type { NodeRange } from './proof-repository.ts'
 
@@ -17,7 +23,25 @@ export async function proveInclusion(
   index: number,
   readHashes: ReadHashes,
 ): Promise<Buffer[]> {
-  const plan = planInclusion(size, index)
+  return proveByTiles(planInclusion(size, index), readHashes)
+}
+
+/**
+ * The proof that the log of `newSize` entries starts with the same `oldSize` ones; empty from 0 and
+ * from `newSize` itself.
+ *
+ * @throws RangeError when the old size is the larger one
+ */
+export async function proveConsistency(
+  oldSize: number,
+  newSize: number,
+  readHashes: ReadHashes,
+): Promise<Buffer[]> {
+  return proveByTiles(planConsistency(oldSize, newSize), readHashes)
+}
+
+async function proveByTiles(plan: ProofPlan, readHashes: ReadHashes): Promise<Buffer[]> {
+  if (plan.length === 0) return []
   return assembleProof(plan, await readNodes(plan.flat(), readHashes))
 }
 

@@ -1,7 +1,14 @@
+import type { FastifyReply } from 'fastify'
 import { Type } from 'typebox'
-import { getCheckpoint, listDrops, listFindings } from '@mumega/contracts/audit-ledger'
+import {
+  getCheckpoint,
+  getTimestamp,
+  listDrops,
+  listFindings,
+  listTimestamps,
+} from '@mumega/contracts/audit-ledger'
 import type { App, Gateway } from '../app.ts'
-import { noCheckpoint } from '../errors.ts'
+import { noCheckpoint, noWitnessedCheckpoint } from '../errors.ts'
 import { answer, closed, Limit, PAGE_DEFAULT, textAnswer } from '../schemas.ts'
 import { GATEWAY_CONTEXT, contextOf, sessionOf } from '../session.ts'
 
@@ -49,6 +56,8 @@ export function addAuditRoutes(app: App, gateway: Gateway): void {
     },
   )
 
+  addWitnessed(app, gateway)
+  addTimestamps(app, gateway)
   app.get(
     '/v1/audit/drops',
     {
@@ -96,4 +105,104 @@ function addFindingsRoute(app: App, gateway: Gateway): void {
       )
     },
   )
+}
+
+function addWitnessed(app: App, gateway: Gateway): void {
+  app.get(
+    '/v1/audit/checkpoint/witnessed',
+    {
+      config: {
+        access: 'audit:read',
+        calls: [getCheckpoint],
+        problems: ['gateway.witnessed-checkpoint-absent'],
+      },
+      schema: {
+        tags,
+        operationId: 'getWitnessedCheckpoint',
+        summary: 'The newest checkpoint that the quorum of witnesses has cosigned',
+        description:
+          'A C2SP signed note with the cosignature of each witness behind the log’s own.',
+        response: { 200: textAnswer('The note.') },
+      },
+    },
+    async (request, reply) => {
+      const context = contextOf(sessionOf(request))
+      const { witnessedNote } = await gateway.bus.request(getCheckpoint, {}, { context })
+      if (witnessedNote === undefined) throw noWitnessedCheckpoint()
+      return reply.type('text/plain; charset=utf-8').send(witnessedNote)
+    },
+  )
+}
+
+// A size with more digits is not one that a log can have.
+const Size = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
+
+function addTimestamps(app: App, gateway: Gateway): void {
+  app.get(
+    '/v1/audit/timestamps',
+    {
+      config: { access: 'audit:read', calls: [listTimestamps] },
+      schema: {
+        tags,
+        operationId: 'listTimestamps',
+        summary: 'The checkpoints that an authority has time-stamped, newest first',
+        querystring: closed({ limit: Limit }),
+        response: { 200: answer('Sizes.', Type.Object(listTimestamps.reply.properties)) },
+      },
+    },
+    async (request) => {
+      const context = contextOf(sessionOf(request))
+      const limit = request.query.limit ?? PAGE_DEFAULT
+      return gateway.bus.request(listTimestamps, { limit }, { context })
+    },
+  )
+
+  app.get(
+    '/v1/audit/timestamps/:size',
+    {
+      config: { access: 'audit:read', calls: [getTimestamp] },
+      schema: {
+        tags,
+        operationId: 'getTimestamp',
+        summary: 'The time-stamp of the checkpoint over this many entries (RFC 3161)',
+        description:
+          'A DER TimeStampResp over the bytes of `/v1/audit/timestamps/{size}/checkpoint`, for ' +
+          '`openssl ts -verify -data <checkpoint> -in <this> -CAfile <roots>`.',
+        params: closed({ size: Size }),
+        response: { 200: textAnswer('Its bytes.', 'application/timestamp-reply') },
+      },
+    },
+    async (request, reply) => {
+      const context = contextOf(sessionOf(request))
+      const { size } = request.params
+      const found = await gateway.bus.request(getTimestamp, { size }, { context })
+      const disposition = `attachment; filename="checkpoint-${size}.tsr"`
+      void reply.header('Content-Disposition', disposition)
+      return sendStamp(reply, Buffer.from(found.reply, 'base64'))
+    },
+  )
+
+  app.get(
+    '/v1/audit/timestamps/:size/checkpoint',
+    {
+      config: { access: 'audit:read', calls: [getTimestamp] },
+      schema: {
+        tags,
+        operationId: 'getStampedCheckpoint',
+        summary: 'The very bytes that were time-stamped: the note as the log alone signed it',
+        params: closed({ size: Size }),
+        response: { 200: textAnswer('The note.') },
+      },
+    },
+    async (request, reply) => {
+      const context = contextOf(sessionOf(request))
+      const { size } = request.params
+      const { note } = await gateway.bus.request(getTimestamp, { size }, { context })
+      return reply.type('text/plain; charset=utf-8').send(note)
+    },
+  )
+}
+
+function sendStamp(reply: FastifyReply, der: Buffer): FastifyReply {
+  return reply.type('application/timestamp-reply').send(der)
 }
