@@ -9,7 +9,7 @@ import { checkpointFileOf, type Config } from './config.ts'
 import { openConnection } from './connection.ts'
 import { checkpointFileUnusable } from './errors.ts'
 import { lead } from './leading/lead.ts'
-import { describeInstance } from './leading/instance.ts'
+import { describeInstance, type Instance } from './leading/instance.ts'
 import { LeadershipLost } from './leading/leadership-lost.ts'
 import { sessionName } from './leading/lease-repository.ts'
 import { openCandidate, type Term } from './leading/lease.ts'
@@ -34,13 +34,8 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
   const vouchers = await readVouchers(config, key)
   const log = logger('audit-ledger')
   const instance = describeInstance(config, { key, vouchers })
-  const named = { ...config, DATABASE_URL: namedUrl(config.DATABASE_URL, instance.instanceId) }
-  // A renewal that takes longer than the lease is of no use.
-  const statementMs = Math.max(STATEMENT_MS_MIN, Math.floor(config.LEDGER_LEASE_MS / 2))
-  const connection = openConnection(named.DATABASE_URL, { statementMs })
+  const { named, connection, beating } = openOwn(config, instance)
   const candidate = openCandidate({ connection, instance, leaseMs: config.LEDGER_LEASE_MS })
-  // Apart from the lease, whose renewal nothing may hold up.
-  const beating = openConnection(named.DATABASE_URL, { statementMs })
   const pair = startPair(beating, instance)
   const stopping = new AbortController()
   const { signal } = stopping
@@ -130,6 +125,15 @@ async function leadFor(term: Term, options: TermOptions): Promise<void> {
       log.warn({ error, epoch }, 'lease-not-given-back')
     })
   }
+}
+
+function openOwn(config: Config, { instanceId }: Instance) {
+  const named = { ...config, DATABASE_URL: namedUrl(config.DATABASE_URL, instanceId) }
+  // A renewal that takes longer than the lease is of no use.
+  const statementMs = Math.max(STATEMENT_MS_MIN, Math.floor(config.LEDGER_LEASE_MS / 2))
+  const open = () => openConnection(named.DATABASE_URL, { statementMs })
+  // The heartbeat apart from the lease, whose renewal nothing may hold up.
+  return { named, connection: open(), beating: open() }
 }
 
 /** The same database, with sessions that the next leader can tell from its own. */

@@ -145,3 +145,12 @@ function sum(
 ): number {
   return intents.reduce((total, intent) => total + bytesOf(intent), 0)
 }
+
+/** Two builders, one after the other: each one's batch lasts until its next. */
+export function openBuildersInTurn(): BuildBatch {
+  let [next, last] = [openBatchBuilder(), openBatchBuilder()]
+  return (tip, intents) => {
+    ;[next, last] = [last, next]
+    return last(tip, intents)
+  }
+}

@@ -3,9 +3,9 @@ import type { SealedEntry } from '@mumega/contracts/audit'
 import { logger } from '@mumega/telemetry'
 import type { Frontier } from '@mumega/tlog/merkle'
 import type { Connection } from '../connection.ts'
-import { LeadershipLost } from '../leading/leadership-lost.ts'
-import { openBatchBuilder, type BuildBatch } from './entry-batch.ts'
+import { openBuildersInTurn } from './entry-batch.ts'
 import { FinalFailure } from './final-failure.ts'
+import { openHalting } from './halting.ts'
 import { isPlain, launch, type Flight } from './flight.ts'
 import type { PreparedIntent } from './intent.ts'
 import { openLogState } from './log-state.ts'
@@ -98,15 +98,14 @@ export function startSealer(connection: Connection, epoch: number): Sealer {
     collisions: 0,
     toldSize: undefined,
   }
-  let overtake: () => void = () => undefined
-  const overtaken = new Promise<void>((resolve) => (overtake = resolve))
+  const halting = openHalting(epoch)
   const onCollision = () => void (status.collisions += 1)
   const sealing: Sealing = {
     queue,
     tools: {
       connection,
       state,
-      build: inTurn(openBatchBuilder(), openBatchBuilder()),
+      build: openBuildersInTurn(),
       onCollision,
     },
     status,
@@ -117,12 +116,8 @@ export function startSealer(connection: Connection, epoch: number): Sealer {
     },
     halt(cause) {
       if (status.haltReason !== undefined) return
-      const reason = cause.message
-      status.haltReason = reason
-      if (cause instanceof LeadershipLost) {
-        log.warn({ reason, epoch }, 'sealing-ended')
-        overtake()
-      } else log.fatal({ reason }, 'sealing-halted')
+      status.haltReason = cause.message
+      halting.announce(cause)
       // Who waits for growth has to look again, too.
       const frontier = state.committed()
       if (frontier !== undefined) sealing.tell({ frontier })
@@ -139,7 +134,7 @@ export function startSealer(connection: Connection, epoch: number): Sealer {
     onGrowth: (listener) => void listeners.push(listener),
     committed: () => state.committed(),
     epoch,
-    overtaken,
+    overtaken: halting.overtaken,
     async load() {
       status.toldSize = (await state.load(new Set())).frontier.size
     },
@@ -214,15 +209,6 @@ async function land(sealing: Sealing, { group, plan, batch, landing }: Flight): 
     await onFailure(sealing, group, { error: landed.error, failures: 1 })
   }
   await sealGroup(sealing, group)
-}
-
-/** The builders one after the other: each one's batch lasts until its next. */
-function inTurn(one: BuildBatch, other: BuildBatch): BuildBatch {
-  let [next, last] = [one, other]
-  return (tip, intents) => {
-    ;[next, last] = [last, next]
-    return last(tip, intents)
-  }
 }
 
 /**
