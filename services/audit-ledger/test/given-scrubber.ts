@@ -12,8 +12,8 @@ import { noteOpener } from '../src/signing/log-key.ts'
 import { anIntent, checkpointOf, OPERATOR, publishIntents, type TestLedger } from './given.ts'
 
 /** The chains of the log, in turn: entry 0 is of the first, entry 1 of the second. */
-export const CHAINS = ['acme', 'beta', 'gamma']
-export const BATCH = 64
+const CHAINS = ['acme', 'beta', 'gamma']
+const BATCH = 64
 
 /** Fills the log with batches of exactly 64 entries, each signed before the next one comes. */
 export async function givenSignedBatches(ledger: TestLedger, count: number): Promise<void> {

@@ -110,7 +110,7 @@ export async function readHead(connection: Connection): Promise<LogHead> {
  * A chain's row is not what the chain's last entry says: whatever followed it would be linked to
  * nothing.
  */
-export class ChainMisstated extends FinalFailure {
+class ChainMisstated extends FinalFailure {
   constructor(chain: string) {
     super(`the head of the chain ${chain} is not its last entry`)
     this.name = 'ChainMisstated'

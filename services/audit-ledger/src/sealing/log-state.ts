@@ -97,7 +97,7 @@ export function openLogState(connection: Connection, epoch: number): LogState {
  * The database was set back to an earlier state: going on would give a second history to what was
  * promised.
  */
-export class LogSetBack extends FinalFailure {
+class LogSetBack extends FinalFailure {
   constructor(committedSize: number, foundSize: number) {
     super(`the database holds ${foundSize} entries, though ${committedSize} were committed`)
     this.name = 'LogSetBack'
