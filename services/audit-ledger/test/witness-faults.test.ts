@@ -36,6 +36,12 @@ async function sufferAndGrow(fault: WitnessFault) {
   return { size, reason, isKept, status, figures }
 }
 
+/** Entries by which the ledger tells of refusals. */
+async function ownEntries(): Promise<number> {
+  const keys = await sealedKeys(given.ledger)
+  return keys.filter(({ source }) => source === 'audit-ledger').length
+}
+
 async function recover(): Promise<void> {
   const { witnesses, bridge, ledger } = given
   witnesses[0].suffer(undefined)
@@ -89,8 +95,17 @@ test.each<[what: string, fault: WitnessFault, name: string]>([
   'a witness that %s is a refusal: on record once, on the log itself, and raised at once',
   async (_what, fault, name) => {
     const before = await refusalsOf(given.ledger)
+    const { figures } = await healthOfLedger(given.bridge)
 
     const seen = await sufferAndGrow(fault)
+    const refusedBefore = figures['witnessRefusals'] ?? 0
+    await eventually(
+      async () => {
+        const { figures: now } = await healthOfLedger(given.bridge)
+        return (now['witnessRefusals'] ?? 0) >= refusedBefore + 3
+      },
+      { what: 'it refuses again and again' },
+    )
 
     expect(seen.reason).toContain('a.example refused: ')
     expect(seen).toMatchObject({ isKept: false, status: 'ok' })
@@ -99,11 +114,12 @@ test.each<[what: string, fault: WitnessFault, name: string]>([
     expect(refusals).toMatchObject([{ witness: 'a.example', fault: name }])
     await eventually(
       async () => {
-        const keys = await sealedKeys(given.ledger)
-        return keys.filter(({ source }) => source === 'audit-ledger').length === before.length + 1
+        const [waiting] = await given.ledger.sql('select from outbox')
+        return waiting === undefined && (await ownEntries()) > before.length
       },
       { what: 'the entry of the refusal' },
     )
+    expect(await ownEntries()).toBe(before.length + 1)
     await recover()
     expect(await refusalsOf(given.ledger)).toHaveLength(before.length + 1)
   },
