@@ -54,7 +54,8 @@ export async function untilCommitWaits({ admin }: Log): Promise<void> {
   await eventually(
     async () => {
       const { rows } = await admin.query(
-        `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+        `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()
+            and query like '%update log_head set size%'`,
       )
       return rows.length > 0
     },

@@ -232,16 +232,17 @@ export async function givenSealer(ledger: TestLedger): Promise<{
   }
 }
 
-/** Resolves when a statement waits for a lock in the ledger's database. */
-export async function untilOneWaits(ledger: TestLedger): Promise<void> {
+/** Resolves when a commit waits for a lock in the ledger's database. */
+export async function untilCommitWaits(ledger: TestLedger): Promise<void> {
   await eventually(
     async () => {
       const waiting = await ledger.sql(
-        `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+        `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()
+            and query like '%update log_head set size%'`,
       )
       return waiting.length > 0
     },
-    { what: 'a statement that waits for a lock' },
+    { what: 'a commit that waits for a lock' },
   )
 }
 

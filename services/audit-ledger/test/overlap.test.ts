@@ -11,7 +11,7 @@ import {
   healthOfLedger,
   publishIntents,
   sealedKeys,
-  untilOneWaits,
+  untilCommitWaits,
   untilSealed,
   type TestLedger,
 } from './given.ts'
@@ -76,7 +76,7 @@ test('a batch that was built behind one that somebody else overtook is not sent,
   let overtaken: Promise<SealOutcome> | undefined
   const ids = await givenHeldCommit(async () => {
     overtaken = seal(overtaker)
-    await untilOneWaits(ledger)
+    await untilCommitWaits(ledger)
   })
 
   await blocker.query('rollback')
@@ -107,7 +107,8 @@ test('a batch that was built behind one whose connection broke is not sent befor
 
   const ended = await ledger.sql<{ pid: number }>(
     `select pid, pg_terminate_backend(pid) from pg_stat_activity
-      where wait_event_type = 'Lock' and datname = current_database()`,
+      where wait_event_type = 'Lock' and datname = current_database()
+        and query like '%update log_head set size%'`,
   )
   await blocker.query('rollback')
 
