@@ -16,7 +16,7 @@ let lines: string[]
 
 beforeEach(async () => {
   lines = []
-  log = await givenProcess((line) => lines.push(line))
+  log = await givenProcess({ onLine: (line) => lines.push(line) })
   bridge = await log.suite.bus('bridge')
 })
 afterEach(() => log.stop())

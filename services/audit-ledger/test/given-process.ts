@@ -3,20 +3,30 @@ import { jetstreamManager } from '@nats-io/jetstream'
 import { connectBus } from '@mumega/bus'
 import { systemClock } from '@mumega/config/clock'
 import { eventually, startTestSuite, type TestSuite } from '@mumega/testkit'
+import { OF_THE_COMMIT } from './given.ts'
 
 export interface Log {
   suite: TestSuite
   admin: Client
   sealed(): Promise<{ id: string; seq: number; chain: string }[]>
+  /** As if the lease of a ledger that was killed had run out, so that nobody has to wait for it. */
+  expireLease(): Promise<void>
   /** Messages of the stream that are not acknowledged. */
   unacknowledged(): Promise<number>
   stop(): Promise<void>
 }
 
 /** The ledger as a process of its own. */
-export async function givenProcess(onLine?: (line: string) => void): Promise<Log> {
+export async function givenProcess({
+  onLine,
+  leaseMs = 2_000,
+}: {
+  onLine?: (line: string) => void
+  leaseMs?: number
+} = {}): Promise<Log> {
   const suite = await startTestSuite({
     services: ['audit-ledger'],
+    env: { 'audit-ledger': { LEDGER_LEASE_MS: String(leaseMs) } },
     ...(onLine !== undefined && { onLine }),
   })
   const admin = new Client({ connectionString: suite.database.adminUrl })
@@ -31,6 +41,9 @@ export async function givenProcess(onLine?: (line: string) => void): Promise<Log
   return {
     suite,
     admin,
+    async expireLease() {
+      await admin.query(`update log_head set lease_expires_at = '-infinity'`)
+    },
     async unacknowledged() {
       const manager = await jetstreamManager(streams.connection)
       const consumer = await manager.consumers.info('AUDIT', 'audit-ledger')
@@ -55,7 +68,7 @@ export async function untilCommitWaits({ admin }: Log): Promise<void> {
     async () => {
       const { rows } = await admin.query(
         `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()
-            and query like '%update log_head set size%'`,
+            and ${OF_THE_COMMIT}`,
       )
       return rows.length > 0
     },

@@ -232,13 +232,19 @@ export async function givenSealer(ledger: TestLedger): Promise<{
   }
 }
 
+/**
+ * Tells a commit from the lease and the signature, which wait for the same row. Until a statement is
+ * executed, PostgreSQL shows the one before it: so by what its connection does at all.
+ */
+export const OF_THE_COMMIT = `query !~ '^update log_head|checkpoints|^copy '`
+
 /** Resolves when a commit waits for a lock in the ledger's database. */
 export async function untilCommitWaits(ledger: TestLedger): Promise<void> {
   await eventually(
     async () => {
       const waiting = await ledger.sql(
         `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()
-            and query like '%update log_head set size%'`,
+            and ${OF_THE_COMMIT}`,
       )
       return waiting.length > 0
     },

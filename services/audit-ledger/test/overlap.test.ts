@@ -9,6 +9,7 @@ import {
   givenLedger,
   givenSealer,
   healthOfLedger,
+  OF_THE_COMMIT,
   publishIntents,
   sealedKeys,
   untilCommitWaits,
@@ -108,7 +109,7 @@ test('a batch that was built behind one whose connection broke is not sent befor
   const ended = await ledger.sql<{ pid: number }>(
     `select pid, pg_terminate_backend(pid) from pg_stat_activity
       where wait_event_type = 'Lock' and datname = current_database()
-        and query like '%update log_head set size%'`,
+        and ${OF_THE_COMMIT}`,
   )
   await blocker.query('rollback')
 
