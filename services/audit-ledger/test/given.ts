@@ -233,8 +233,8 @@ export async function givenSealer(ledger: TestLedger): Promise<{
 }
 
 /**
- * Tells a commit from the lease and the signature, which wait for the same row. Until a statement is
- * executed, PostgreSQL shows the one before it: so by what its connection does at all.
+ * Tells a commit from the lease and the signature, which wait for the same row. Until a statement
+ * is executed, PostgreSQL shows the one before it: so by what its connection does at all.
  */
 export const OF_THE_COMMIT = `query !~ '^update log_head|checkpoints|^copy '`
 
