@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { Client } from 'pg'
 import type { Bus } from '@mumega/bus'
@@ -121,6 +122,34 @@ test('a leader that died is replaced though the database’s clock was set back 
 
   await publishOne()
   await running.stop()
+})
+
+test('what a leader that stands still holds in the database is ended by the next', async () => {
+  const former = randomUUID()
+  const url = new URL(ledger.config.DATABASE_URL)
+  url.searchParams.set('application_name', `audit-ledger ${former}`)
+  const frozen = new Client({ connectionString: url.href })
+  const ended = new Promise((resolve) => frozen.once('end', resolve))
+  frozen.on('error', () => undefined)
+  await frozen.connect()
+  await ledger.sql('update log_head set leader = $1', [former])
+
+  await ledger.run()
+
+  await ended
+  await publishOne()
+})
+
+test('a standby with a shorter lease does not replace a leader that renews in time', async () => {
+  const first = await start({ ...ledger.config, LEDGER_LEASE_MS: 12_000 })
+  const epoch = await epochNow()
+
+  // Ready when it has seen the leader renew, which happens later than its own lease is long.
+  const standby = await startShort()
+
+  expect(await epochNow()).toBe(epoch)
+  await standby.stop()
+  await first.stop()
 })
 
 test('LOCK-MON-3: a commit under a former epoch writes nothing', async () => {

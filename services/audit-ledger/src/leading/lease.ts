@@ -4,12 +4,12 @@ import type { Connection } from '../connection.ts'
 import { schemaDiffers } from '../errors.ts'
 import type { Instance } from './instance.ts'
 import {
+  endSessionsOf,
   readLease,
   releaseLease,
   renewLease,
   takeLease,
   type LeaseRow,
-  endSessionsOf,
 } from './lease-repository.ts'
 
 export interface LeaseOptions {
