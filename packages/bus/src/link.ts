@@ -1,11 +1,11 @@
 import {
   connect,
-  nkeyAuthenticator,
   type NatsConnection,
   PermissionViolationError,
 } from '@nats-io/transport-node'
 import { logger } from '@mumega/telemetry'
 import { busUnavailable } from './errors.ts'
+import { nkeyAuthenticator } from './nkeys.ts'
 import { INBOX_PREFIX } from './wire.ts'
 
 export interface LinkOptions {
@@ -116,7 +116,7 @@ function connectOnce({ natsUrl, nkeySeed, service }: LinkOptions): Promise<NatsC
     // replies.
     inboxPrefix: `${INBOX_PREFIX}${service}`,
     ...(nkeySeed !== undefined && {
-      authenticator: nkeyAuthenticator(Buffer.from(nkeySeed)),
+      authenticator: nkeyAuthenticator(nkeySeed),
     }),
     timeout: 5_000,
     maxReconnectAttempts: -1,

@@ -1,12 +1,13 @@
-import { connect, nkeyAuthenticator } from '@nats-io/transport-node'
+import { connect } from '@nats-io/transport-node'
 import type { TestNats } from '@mumega/testkit'
+import { nkeyAuthenticator } from '../src/nkeys.ts'
 
 /**
  * A bare connection as a service's user: the server must hold the rules, whatever the client's code
  * does.
  */
 export async function connectUser(nats: TestNats, service: string) {
-  const authenticator = nkeyAuthenticator(Buffer.from(nats.seedOf(service)))
+  const authenticator = nkeyAuthenticator(nats.seedOf(service))
   const inboxPrefix = `_INBOX_${service}`
   const connection = await connect({ servers: nats.url, authenticator, inboxPrefix })
   const refused: string[] = []

@@ -1,5 +1,6 @@
+import { publicNkeyOf as derive } from '@mumega/bus/nkeys'
 import { AppError } from '@mumega/errors'
-import { createUser, fromSeed } from '@nats-io/nkeys'
+import { createUser } from '@nats-io/nkeys'
 
 /** A new NATS user: the seed is the secret, the public key goes into the server's configuration. */
 export function newSeed(): string {
@@ -9,7 +10,7 @@ export function newSeed(): string {
 /** The public key of a seed. @throws local.invalid-seed, which never shows the seed */
 export function publicNkeyOf(seed: string): string {
   try {
-    return fromSeed(new TextEncoder().encode(seed)).getPublicKey()
+    return derive(seed)
   } catch (cause) {
     throw new AppError(
       'local.invalid-seed',

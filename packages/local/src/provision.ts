@@ -1,4 +1,5 @@
-import { connect, nkeyAuthenticator, type NatsConnection } from '@nats-io/transport-node'
+import { connect, type NatsConnection } from '@nats-io/transport-node'
+import { nkeyAuthenticator } from '@mumega/bus/nkeys'
 import { provisionTopology } from '@mumega/bus/streams'
 import { AppError } from '@mumega/errors'
 
@@ -30,7 +31,7 @@ async function connectAsAdmin({ natsUrl, adminSeed }: BusAdmin): Promise<NatsCon
   try {
     return await connect({
       servers: natsUrl.split(','),
-      authenticator: nkeyAuthenticator(new TextEncoder().encode(adminSeed)),
+      authenticator: nkeyAuthenticator(adminSeed),
       name: 'mumega-start',
       timeout: CONNECT_MS_MAX,
       reconnect: false,

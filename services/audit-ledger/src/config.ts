@@ -19,6 +19,8 @@ export const configSchema = Type.Object({
   LEDGER_LEASE_MS: Type.Integer({ default: 2_000, minimum: 500, maximum: 60_000 }),
   /** Entries that the scrubber reads again in a second, at most. */
   LEDGER_SCRUB_ENTRIES_PER_SECOND: Type.Integer({ default: 1_000, minimum: 1, maximum: 1_000_000 }),
+  /** From becoming the leader to the scrubber's first pass: what waits is sealed first. */
+  LEDGER_SCRUB_DELAY_MS: Type.Integer({ default: 5_000, minimum: 0, maximum: 86_400_000 }),
   /** Between the starts of two passes of the scrubber, at least, in real milliseconds. */
   LEDGER_SCRUB_PASS_MS_MIN: Type.Integer({ default: 10_000, minimum: 0, maximum: 86_400_000 }),
   /** Which witnesses are asked to cosign, and how many must have: lines of C2SP tlog-policy. */

@@ -33,6 +33,7 @@ async function givenScrubbing(entriesPerSecond = 1_000_000): Promise<Worker[]> {
     record: openFindingRecord(ledger.pool(), systemClock),
     clock: systemClock,
     entriesPerSecond,
+    delayMs: 0,
     passMsMin: 0,
     onHalting: (finding) => {
       throw new Error(`nothing was altered: ${finding.kind} at ${finding.place}`)

@@ -26,7 +26,7 @@ afterEach(() => ledger.stop())
 
 /** A running ledger with signed entries, whose scrubber starts a pass as soon as one has ended. */
 async function givenScrubbed(batches = 2): Promise<Bus> {
-  ledger = await givenLedger({ settings: { LEDGER_SCRUB_PASS_MS_MIN: 0 } })
+  ledger = await givenLedger({ settings: { LEDGER_SCRUB_DELAY_MS: 0, LEDGER_SCRUB_PASS_MS_MIN: 0 } })
   await givenSignedBatches(ledger, batches)
   return ledger.bus('bridge')
 }

@@ -37,6 +37,7 @@ export function scrubLog(config: Config, { db, sealer, settings, vkey }: Scrubbe
     record: openFindingRecord(db, clock),
     clock,
     entriesPerSecond: config.LEDGER_SCRUB_ENTRIES_PER_SECOND,
+    delayMs: config.LEDGER_SCRUB_DELAY_MS,
     passMsMin: config.LEDGER_SCRUB_PASS_MS_MIN,
     onHalting: ({ kind, place, expected, found }) => {
       sealer.halt(new Tampered(`${kind} at ${place}: ${expected} was expected, ${found} was found`))

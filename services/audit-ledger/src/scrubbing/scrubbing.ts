@@ -12,6 +12,8 @@ export interface ScrubbingOptions {
   readonly clock: Clock
   /** Entries that are looked at in a second, at most, over some seconds. */
   readonly entriesPerSecond: number
+  /** Before the first pass, in real milliseconds. */
+  readonly delayMs: number
   /** Between the starts of two passes, at least, in real milliseconds. */
   readonly passMsMin: number
   /** Called with each finding over which the ledger must stop. */
@@ -83,6 +85,7 @@ export function startScrubbing(options: ScrubbingOptions): Scrubbing {
   }
 
   async function run(): Promise<void> {
+    await attempts.rest(options.delayMs)
     while (!signal.aborted) await runPass()
   }
 

@@ -1,0 +1,33 @@
+import { expect, test } from '@jest/globals'
+import { createUser, fromPublic } from '@nats-io/nkeys'
+import { nkeyAuthenticator, publicNkeyOf } from './nkeys.ts'
+
+const NONCE = 'bm9uY2Utb2YtdGhlLXNlcnZlcg'
+
+test('a public key is the one that NATS derives from the seed', () => {
+  for (let round = 0; round < 20; round += 1) {
+    const user = createUser()
+    expect(publicNkeyOf(new TextDecoder().decode(user.getSeed()))).toBe(user.getPublicKey())
+  }
+})
+
+test('the answer to a nonce is signed by the key that it names', () => {
+  const user = createUser()
+  const answer = nkeyAuthenticator(new TextDecoder().decode(user.getSeed()))(NONCE)
+  expect(answer).toEqual({ nkey: user.getPublicKey(), sig: expect.any(String) })
+  const { nkey, sig } = answer as { nkey: string; sig: string }
+  const signature = new Uint8Array(Buffer.from(sig, 'base64url'))
+  expect(fromPublic(nkey).verify(new TextEncoder().encode(NONCE), signature)).toBe(true)
+})
+
+test('a server that sends no nonce gets the key alone', () => {
+  const user = createUser()
+  const answer = nkeyAuthenticator(new TextDecoder().decode(user.getSeed()))()
+  expect(answer).toEqual({ nkey: user.getPublicKey(), sig: '' })
+})
+
+test('a damaged seed is refused before anything connects', () => {
+  const seed = new TextDecoder().decode(createUser().getSeed())
+  expect(() => nkeyAuthenticator(`${seed.slice(0, -1)}${seed.endsWith('A') ? 'B' : 'A'}`)).toThrow()
+  expect(() => publicNkeyOf('')).toThrow()
+})
