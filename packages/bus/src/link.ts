@@ -1,8 +1,4 @@
-import {
-  connect,
-  type NatsConnection,
-  PermissionViolationError,
-} from '@nats-io/transport-node'
+import { connect, type NatsConnection, PermissionViolationError } from '@nats-io/transport-node'
 import { logger } from '@mumega/telemetry'
 import { busUnavailable } from './errors.ts'
 import { nkeyAuthenticator } from './nkeys.ts'

@@ -23,7 +23,9 @@ let ledger: TestLedger
 afterEach(() => ledger.stop())
 
 async function givenScrubbed(): Promise<Bus> {
-  ledger = await givenLedger({ settings: { LEDGER_SCRUB_DELAY_MS: 0, LEDGER_SCRUB_PASS_MS_MIN: 0 } })
+  ledger = await givenLedger({
+    settings: { LEDGER_SCRUB_DELAY_MS: 0, LEDGER_SCRUB_PASS_MS_MIN: 0 },
+  })
   await givenSignedBatches(ledger, 1)
   return ledger.bus('bridge')
 }

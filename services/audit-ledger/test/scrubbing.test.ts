@@ -26,7 +26,9 @@ afterEach(() => ledger.stop())
 
 /** A running ledger with signed entries, whose scrubber starts a pass as soon as one has ended. */
 async function givenScrubbed(batches = 2): Promise<Bus> {
-  ledger = await givenLedger({ settings: { LEDGER_SCRUB_DELAY_MS: 0, LEDGER_SCRUB_PASS_MS_MIN: 0 } })
+  ledger = await givenLedger({
+    settings: { LEDGER_SCRUB_DELAY_MS: 0, LEDGER_SCRUB_PASS_MS_MIN: 0 },
+  })
   await givenSignedBatches(ledger, batches)
   return ledger.bus('bridge')
 }
@@ -168,7 +170,8 @@ test('a log that is written at full speed while it is scrubbed gives no finding'
   const started = await figure('scrubPasses')
   const chains = ['acme', 'beta', 'gamma', 'delta', 'epsilon']
   let packs = 0
-  while ((await figure('scrubPasses')) < started + 3 && packs < 200) {
+  const isEnough = async () => (await figure('scrubPasses')) >= started + (packs < 200 ? 3 : 1)
+  while (!(await isEnough())) {
     await Promise.all(
       Array.from({ length: 10 }, (_, pack) =>
         publishIntents(
@@ -183,7 +186,6 @@ test('a log that is written at full speed while it is scrubbed gives no finding'
     // Whatever is published is being sealed while it is scrubbed; what waits is never much.
     await eventually(async () => (await figure('size')) > 64 * (packs - 30), { what: 'sealing' })
   }
-  expect(await figure('scrubPasses')).toBeGreaterThan(started)
   const size = 64 * (1 + packs)
 
   await untilSignedUpTo(ledger, size)
@@ -203,6 +205,7 @@ test('a ledger that is started again goes on scrubbing where it was', async () =
   await ledger.rest()
   // Its first step reads half of the log, and then it rests.
   ledger.config.LEDGER_SCRUB_ENTRIES_PER_SECOND = 100
+  ledger.config.LEDGER_SCRUB_DELAY_MS = 0
   await ledger.run()
   const kept = await eventually(
     async () => {
