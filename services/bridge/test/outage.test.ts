@@ -1,9 +1,10 @@
 import type { ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { systemClock } from '@mumega/config/clock'
 import { askAgent, messageAccepted, sendMessage } from '@mumega/contracts/bridge'
+import { healthOf } from '@mumega/contracts/health'
 import { isAppError } from '@mumega/errors'
 import { eventually } from '@mumega/testkit'
 import { handleSendMessage } from '../src/messages/send-message.ts'
@@ -16,6 +17,7 @@ import {
   givenMessage,
   inboxOf,
   inconsistentInboxes,
+  operator,
   startTestBridge,
   type TestBridge,
 } from './given.ts'
@@ -39,6 +41,13 @@ afterAll(async () => {
   killable.kill('SIGKILL')
   await bridge.stop()
 })
+
+// The test before may have killed NATS: each client comes back in its own time.
+beforeEach(async () => {
+  await eventually(() => bridge.call(operator('substrate'), healthOf('bridge'), {}), {
+    what: 'the bridge to answer',
+  })
+}, TEST_MS_MAX)
 
 /**
  * Sends as a careful caller does: what is `unavailable` is sent again under its own request id. Any
