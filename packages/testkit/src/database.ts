@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { openDatabase, type Knex } from '@mumega/db'
-import { migrate, serviceUrl } from '@mumega/db/migrate'
-import { postgresUrl } from './config.ts'
+import { migrate, serviceUrl, type ServiceDatabase } from '@mumega/db/migrate'
+import { postgresUrl, providedPostgresUrl } from './config.ts'
 import { ROOT } from './root.ts'
 
 export interface TestDatabase {
@@ -18,20 +18,17 @@ export interface TestDatabase {
 // One for all: the login roles belong to the whole cluster, which every test of a run shares.
 export const TEST_PASSWORD = 'test-password'
 
+const templates = new Set<string>()
+
 /** A fresh database with the migrations of these services run. End it with `drop()`. */
 export async function startTestDatabase(services: readonly string[]): Promise<TestDatabase> {
   const clusterUrl = postgresUrl()
-  const name = `test_${randomUUID().replaceAll('-', '')}`
-  await runOn(clusterUrl, `create database ${name}`)
+  const name = newName()
+  const template = await templateOf(clusterUrl, services)
+  await runOn(clusterUrl, `create database ${name} template ${template}`)
   const adminUrl = withDatabase(clusterUrl, name)
-  await migrate(
-    adminUrl,
-    services.map((service) => ({
-      service,
-      migrationsDir: join(ROOT, 'services', service, 'migrations'),
-      password: TEST_PASSWORD,
-    })),
-  )
+  // What belongs to the database's name is not copied, such as what a role may do in it.
+  await migrate(adminUrl, migrationsOf(services))
   const pools: Knex[] = []
   const urlOf = (service: string) => serviceUrl(adminUrl, service, TEST_PASSWORD)
   return {
@@ -49,6 +46,40 @@ export async function startTestDatabase(services: readonly string[]): Promise<Te
   }
 }
 
+/**
+ * The database that is copied for each test: a copy takes a quarter of the time of the migrations.
+ * The first who asks makes it, under another name until it is complete.
+ */
+async function templateOf(clusterUrl: string, services: readonly string[]): Promise<string> {
+  // In somebody's own cluster it would outlive the run, and be out of date in the next one.
+  if (providedPostgresUrl() !== undefined) return 'template1'
+  const template = `template_${services.join('_').replaceAll('-', '')}`
+  if (templates.has(template)) return template
+  await withClient(clusterUrl, async (client) => {
+    await client.query('select pg_advisory_lock(hashtext($1))', [template])
+    const found = await client.query('select from pg_database where datname = $1', [template])
+    if (found.rows.length > 0) return
+    const name = newName()
+    await client.query(`create database ${name}`)
+    await migrate(withDatabase(clusterUrl, name), migrationsOf(services))
+    await client.query(`alter database ${name} rename to ${template}`)
+  })
+  templates.add(template)
+  return template
+}
+
+function migrationsOf(services: readonly string[]): ServiceDatabase[] {
+  return services.map((service) => ({
+    service,
+    migrationsDir: join(ROOT, 'services', service, 'migrations'),
+    password: TEST_PASSWORD,
+  }))
+}
+
+function newName(): string {
+  return `test_${randomUUID().replaceAll('-', '')}`
+}
+
 function withDatabase(clusterUrl: string, name: string): string {
   const url = new URL(clusterUrl)
   url.pathname = `/${name}`
@@ -56,10 +87,14 @@ function withDatabase(clusterUrl: string, name: string): string {
 }
 
 async function runOn(url: string, sql: string): Promise<void> {
+  await withClient(url, (client) => client.query(sql))
+}
+
+async function withClient(url: string, work: (client: Client) => Promise<unknown>): Promise<void> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 10_000 })
   await client.connect()
   try {
-    await client.query(sql)
+    await work(client)
   } finally {
     await client.end()
   }
