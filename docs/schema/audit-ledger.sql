@@ -175,6 +175,7 @@ alter table entry_index add constraint entry_index_log_index_check CHECK ((log_i
 CREATE INDEX entry_index_action ON audit_ledger.entry_index USING btree (action, log_index);
 CREATE INDEX entry_index_actor ON audit_ledger.entry_index USING btree (actor_id, log_index);
 CREATE INDEX entry_index_chain ON audit_ledger.entry_index USING btree (chain, log_index);
+CREATE INDEX entry_index_closes ON audit_ledger.entry_index USING btree (closes) WHERE (closes IS NOT NULL);
 CREATE INDEX entry_index_target ON audit_ledger.entry_index USING btree (target, log_index);
 CREATE INDEX entry_index_time ON audit_ledger.entry_index USING btree (occurred_at);
 CREATE INDEX entry_index_trace ON audit_ledger.entry_index USING btree (trace, log_index) WHERE (trace IS NOT NULL);
@@ -273,6 +274,18 @@ alter table log_head add constraint log_head_size_check CHECK ((size >= 0));
 grant select on log_head to mumega_audit_ledger;
 grant update (epoch, frontier, leader, lease_expires_at, lease_ms, size) on log_head to mumega_audit_ledger;
 
+create table open_intents (
+  id uuid not null,
+  source text not null,
+  chain text not null,
+  log_index bigint not null,
+  occurred_at timestamp with time zone not null
+);  -- owned by mumega_audit_ledger_owner
+alter table open_intents add constraint open_intents_pkey PRIMARY KEY (id, source);
+alter table open_intents add constraint open_intents_log_index_check CHECK ((log_index >= 0));
+CREATE INDEX open_intents_oldest ON audit_ledger.open_intents USING btree (occurred_at, id);
+grant delete, insert, select on open_intents to mumega_audit_ledger;
+
 create table outbox (
   position bigint not null generated always as identity,
   audit boolean not null,
@@ -360,6 +373,15 @@ alter table scrub_progress add constraint scrub_progress_checkpoint_size_check C
 alter table scrub_progress add constraint scrub_progress_only_row_check CHECK (only_row);
 grant select on scrub_progress to mumega_audit_ledger;
 grant update (checkpoint_size) on scrub_progress to mumega_audit_ledger;
+
+create table source_numbers (
+  source text not null,
+  seen int8multirange not null,
+  given_up bigint not null default 0
+);  -- owned by mumega_audit_ledger_owner
+alter table source_numbers add constraint source_numbers_pkey PRIMARY KEY (source);
+alter table source_numbers add constraint source_numbers_given_up_check CHECK ((given_up >= 0));
+grant insert, select, update on source_numbers to mumega_audit_ledger;
 
 create table subtrees (
   level smallint not null,

@@ -23,6 +23,10 @@ export const configSchema = Type.Object({
   LEDGER_SCRUB_DELAY_MS: Type.Integer({ default: 5_000, minimum: 0, maximum: 86_400_000 }),
   /** Between the starts of two passes of the scrubber, at least, in real milliseconds. */
   LEDGER_SCRUB_PASS_MS_MIN: Type.Integer({ default: 10_000, minimum: 0, maximum: 86_400_000 }),
+  /** How long a number may be missing between a producer's intents, in real milliseconds. */
+  LEDGER_GAP_MS: Type.Integer({ default: 30_000, minimum: 100, maximum: 86_400_000 }),
+  /** How long after an intent its outcome is due, in milliseconds of the substrate's clock. */
+  LEDGER_OUTCOME_MS: Type.Integer({ default: 3_600_000, minimum: 100, maximum: 31_536_000_000 }),
   /** Which witnesses are asked to cosign, and how many must have: lines of C2SP tlog-policy. */
   LEDGER_WITNESS_POLICY_FILE: Type.Optional(Type.String({ minLength: 1 })),
   /** Real milliseconds from one checkpoint that is offered to the next at least; 5,000. */

@@ -3,6 +3,7 @@ import type { Relay } from '@mumega/bus/relay'
 import type { DependencyHealth, HealthStatus, ServiceHealth } from '@mumega/contracts/health'
 import { checkDatabase, type Knex } from '@mumega/db'
 import { countConflicts, countOpenDrops } from './drops/misfit-repository.ts'
+import type { Watching } from './completeness/watching.ts'
 import type { Misfits } from './drops/misfits.ts'
 import type { Intake } from './intake/on-append.ts'
 import { VERSION } from './leading/instance.ts'
@@ -33,6 +34,7 @@ export interface Parts {
   readonly projector: Projector
   readonly scrubbing: Scrubbing
   readonly vouching: Vouching
+  readonly watching: Watching
 }
 
 /** How the ledger is: what it depends on, and whether it seals and signs. */
@@ -53,6 +55,7 @@ export async function readHealth(parts: Parts): Promise<ServiceHealth> {
     own('ha-pair', describeDrift(parts.pair.drift())),
     index.dependency,
     own('scrubbing', scrubbing.trouble()),
+    own('completeness', parts.watching.trouble()),
     integrityOf(open),
     own('relay', relay.figures().lastError && 'events and audit intents wait in the outbox'),
   ]
@@ -67,6 +70,7 @@ export async function readHealth(parts: Parts): Promise<ServiceHealth> {
       ...index.figures,
       ...(open !== undefined && { findings: open.count, findingsHalting: open.halting }),
       ...scrubbing.figures(),
+      ...parts.watching.figures(),
       size: sealer.committed()?.size ?? 0,
       epoch: sealer.epoch,
       ...checkpointer.figures(),
@@ -105,7 +109,7 @@ async function countMisfits(db: Knex): Promise<{ drops: number; conflicts: numbe
 }
 
 /**
- * Whether stored values are what they were. A finding over which nothing stops is told, and fails
+ * Whether stored values are what they were, and all is there. A finding over which nothing stops is told, and fails
  * nothing; what could not be counted is not known.
  */
 function integrityOf(open: OpenFindings | undefined): DependencyHealth {
@@ -115,7 +119,7 @@ function integrityOf(open: OpenFindings | undefined): DependencyHealth {
   }
   if (open.first === undefined) return { name, status: 'ok', latencyMs: 0 }
   const first = `${open.first.kind} at ${open.first.place}`
-  const reason = `${open.count} stored values were altered, among them ${first}`.slice(0, 500)
+  const reason = `${open.count} open findings, among them ${first}`.slice(0, 500)
   return { name, status: open.halting > 0 ? 'failing' : 'ok', reason, latencyMs: 0 }
 }
 

@@ -71,6 +71,8 @@ export async function givenLedger({
     // Never: what other tests alter is theirs to find. Tests of the scrubber want it at once.
     LEDGER_SCRUB_DELAY_MS: 86_400_000,
     LEDGER_SCRUB_PASS_MS_MIN: 86_400_000,
+    LEDGER_GAP_MS: 86_400_000,
+    LEDGER_OUTCOME_MS: 86_400_000,
     MUMEGA_TIME_SCALE: 1,
     MUMEGA_TIME_ORIGIN_MS: 0,
     ...settings,

@@ -78,7 +78,7 @@ test('LOCK-MON-7: an old entry that is altered stops sealing and signing, is ann
   })
   expect(await dependency(bridge, 'integrity')).toMatchObject({
     status: 'failing',
-    reason: '1 stored values were altered, among them entry-altered at entry 0',
+    reason: '1 open findings, among them entry-altered at entry 0',
   })
   const context = { tenantId: 'acme', actor: { id: 'service:bridge', kind: 'service' } } as const
   const refused = bridge.request(append, { source: 'bridge', intent: anIntent() }, { context })

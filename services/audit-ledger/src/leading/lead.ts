@@ -11,6 +11,7 @@ import { logger } from '@mumega/telemetry'
 import { handleAppend } from '../append.ts'
 import { checkpointFileOf, type Config } from '../config.ts'
 import { openConnection } from '../connection.ts'
+import { watchCompleteness } from '../completeness/watching.ts'
 import { handleListDrops } from '../drops/list-drops.ts'
 import { openMisfits } from '../drops/misfits.ts'
 import { startResolving } from '../drops/resolving.ts'
@@ -21,7 +22,7 @@ import { handleGetCheckpoint } from '../receipts/get-checkpoint.ts'
 import { handleGetReceipt } from '../receipts/get-receipt.ts'
 import { handleListFindings } from '../scrubbing/list-findings.ts'
 import { haltOnFindings, scrubLog } from '../scrubbing/scrub-log.ts'
-import { startProjector } from '../search/projector.ts'
+import { startProjector, type Projector } from '../search/projector.ts'
 import { serveSearch } from '../search/serve-search.ts'
 import { readAnnounced } from '../sealing/announcement-repository.ts'
 import { startAnnouncer } from '../sealing/announcer.ts'
@@ -71,7 +72,7 @@ export async function lead(
   { epoch, key, pair, vouchers }: LeadOptions,
 ): Promise<Leadership> {
   const ground = await openGround(config, epoch)
-  const { bus, clock, announcing, db, dropsDb, misfits, relay, sealer, signer } = ground
+  const { bus, clock, announcing, db, misfits, relay, sealer, signer } = ground
   let vouching: Vouching | undefined
   try {
     await checkTopology(bus.connection, NAME)
@@ -94,11 +95,10 @@ export async function lead(
     })
     if (config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined) sealer.onGrowth(traceGrowth)
     const intake = startIntake(bus, { sealer, misfits, leaseMs: config.LEDGER_LEASE_MS })
-    const settings = signerSettings(config)
-    const scrubbing = scrubLog(config, { db: dropsDb, sealer, settings, vkey: key.vkey })
-    const endDrift = recordDrift(pair, openFindingRecord(dropsDb, clock))
+    const watchers = startWatchers(config, ground, { key, pair, sizes: projector.sizes })
+    const { scrubbing, watching } = watchers
     const workers = { relay, sealer, checkpointer, announcer, misfits, intake, projector, pair }
-    serveAll({ bus, db, ...workers, scrubbing, vouching }, { key, clock })
+    serveAll({ bus, db, ...workers, scrubbing, watching, vouching }, { key, clock })
     // Whoever hears that this ledger leads may ask it at once: the server has its subscriptions
     // now, or, where the connection is down, as soon as it is back.
     await bus.connection.flush().catch(() => undefined)
@@ -118,8 +118,7 @@ export async function lead(
         await asked.stop()
         // From the stream inwards: what is taken is sealed, then announced and signed.
         await intake.stop()
-        await scrubbing.stop()
-        await endDrift()
+        await watchers.stop()
         await sealer.stop()
         await announcer.stop()
         await checkpointer.stop()
@@ -133,6 +132,30 @@ export async function lead(
     await sealer.stop()
     await ground.close()
     throw error
+  }
+}
+
+/**
+ * What looks after the log: that it is what it was, that nothing is missing, that the pair agrees.
+ */
+function startWatchers(
+  config: Config,
+  { dropsDb: db, clock, sealer }: Awaited<ReturnType<typeof openGround>>,
+  { key, pair, sizes }: Pick<LeadOptions, 'key' | 'pair'> & Pick<Projector, 'sizes'>,
+) {
+  const settings = signerSettings(config)
+  const record = openFindingRecord(db, clock)
+  const scrubbing = scrubLog(config, { db, sealer, settings, vkey: key.vkey })
+  const watching = watchCompleteness(config, { db, record, clock, sizes })
+  const endDrift = recordDrift(pair, record)
+  return {
+    scrubbing,
+    watching,
+    async stop() {
+      await scrubbing.stop()
+      await watching.stop()
+      await endDrift()
+    },
   }
 }
 

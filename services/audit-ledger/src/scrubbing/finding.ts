@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 
 /**
- * What may be wrong with a stored value, and whether the ledger must stop over it. It stops where
+ * What may be wrong with a stored value, or be missing, and whether the ledger must stop over it. It stops where
  * the value is under a claim that was signed or will be (entries, leaf hashes, checkpoints,
  * anchors), or decides where the next entry goes (the heads): whatever were sealed or signed upon
  * it could not be taken back. What stands beside the log, and can be lost or made again without
@@ -60,15 +60,21 @@ export const FINDING_KINDS = {
   'guard-altered': 'reports',
   /** Two ledgers on one database are made of different things. */
   'ha-pair-rollout-drift': 'reports',
+  /** Numbers that a producer gave to intents, of which none came, though later ones did. */
+  'intents-missing': 'reports',
+  /** An intent that was announced, and of whose outcome nobody heard in time. */
+  'outcome-missing': 'reports',
 } as const satisfies Readonly<Record<string, 'halts' | 'reports'>>
 
 export type FindingKind = keyof typeof FINDING_KINDS
 
 /** What the ledgers of a pair find of each other. */
 export const PAIR_KINDS: readonly FindingKind[] = ['ha-pair-rollout-drift']
+/** What never came. */
+export const COMPLETENESS_KINDS: readonly FindingKind[] = ['intents-missing', 'outcome-missing']
 /** What a scrubber's pass finds, again and again while it is so. */
 export const SCRUBBED_KINDS = (Object.keys(FINDING_KINDS) as FindingKind[]).filter(
-  (kind) => !PAIR_KINDS.includes(kind),
+  (kind) => !PAIR_KINDS.includes(kind) && !COMPLETENESS_KINDS.includes(kind),
 )
 
 /** One stored value that is not what it was. The same kind and place is the same finding. */

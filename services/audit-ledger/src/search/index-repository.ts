@@ -70,6 +70,28 @@ const PUT = `
    where held is distinct from excluded
   returning held.log_index, held.xmax::text <> '0' as stood`
 
+// Which of the producers' numbers are in the log, as the key rows tell them.
+const NUMBERED = `
+  insert into source_numbers as held (source, seen)
+  select key.source, range_agg(int8range(key.number, key.number, '[]'))
+    from moved, given join event_keys key using (id, source) group by key.source
+      on conflict (source) do update set seen = held.seen + excluded.seen`
+
+const CLOSED = `
+  delete from open_intents using given, moved
+   where open_intents.id = given.closes and open_intents.chain = given.chain`
+
+// An outcome may stand before its intent, or in the same slice.
+const OPENED = `
+  insert into open_intents (id, source, chain, log_index, occurred_at)
+  select id, source, chain, log_index, occurred_at from given, moved
+   where phase = 'intent'
+     and not exists (select from given other
+                      where other.closes = given.id and other.chain = given.chain)
+     and not exists (select from entry_index other
+                      where other.closes = given.id and other.chain = given.chain)
+      on conflict do nothing`
+
 function valuesOf(rows: readonly IndexRow[]): unknown[] {
   return [
     rows.map(({ index }) => index),
@@ -110,7 +132,10 @@ export async function projectRows(
                 moved as (update entry_index_progress set indexed_size = $14::bigint from lazily
                            where indexed_size = $15::bigint returning 1),
                 given as (${GIVEN}),
-                put as (${PUT})
+                put as (${PUT}),
+                numbered as (${NUMBERED}),
+                closed as (${CLOSED}),
+                opened as (${OPENED})
            select (select count(*)::int from moved) as moved,
                   (select array_agg(log_index order by log_index) from put where stood) as stood`,
     values: [...valuesOf(rows), end, begin],

@@ -15,6 +15,8 @@ import { hasTimeToCheck, restMs, SLICE, type Load } from './pace.ts'
 export interface Projector {
   /** Entries that are committed and not yet to be found. */
   lag(): number
+  /** Entries that are committed, as far as is known here, and those that are projected. */
+  sizes(): { committed: number; projected: number }
   /** Why the last slice could not be projected or compared; undefined when all is well. */
   trouble(): string | undefined
   /** Has an entry, about which the index was seen to be wrong, compared at once. */
@@ -84,6 +86,7 @@ export function startProjector(
 
   return {
     lag: () => Math.max(0, size - indexing.size()),
+    sizes: () => ({ committed: size, projected: indexing.size() }),
     trouble: () => trouble,
     suspect(index) {
       indexing.checker.suspect({ begin: index, end: index + 1 })
