@@ -109,8 +109,8 @@ async function countMisfits(db: Knex): Promise<{ drops: number; conflicts: numbe
 }
 
 /**
- * Whether stored values are what they were, and all is there. A finding over which nothing stops is told, and fails
- * nothing; what could not be counted is not known.
+ * Whether stored values are what they were, and all is there. A finding over which nothing stops is
+ * told, and fails nothing; what could not be counted is not known.
  */
 function integrityOf(open: OpenFindings | undefined): DependencyHealth {
   const name = 'integrity'

@@ -1,11 +1,12 @@
 import { hash } from 'node:crypto'
 
 /**
- * What may be wrong with a stored value, or be missing, and whether the ledger must stop over it. It stops where
- * the value is under a claim that was signed or will be (entries, leaf hashes, checkpoints,
- * anchors), or decides where the next entry goes (the heads): whatever were sealed or signed upon
- * it could not be taken back. What stands beside the log, and can be lost or made again without
- * changing it, is reported only, or whoever flips one bit of an old payload would stop the company.
+ * What may be wrong with a stored value, or be missing, and whether the ledger must stop over it.
+ * It stops where the value is under a claim that was signed or will be (entries, leaf hashes,
+ * checkpoints, anchors), or decides where the next entry goes (the heads): whatever were sealed or
+ * signed upon it could not be taken back. What stands beside the log, and can be lost or made again
+ * without changing it, is reported only, or whoever flips one bit of an old payload would stop the
+ * company.
  */
 export const FINDING_KINDS = {
   /** The signed root is that of the stored leaf hash: the entry's bytes changed. */
