@@ -42,6 +42,8 @@ export async function migrate(adminUrl: string, services: ServiceDatabase[]): Pr
   await client.connect()
   try {
     await client.query('select pg_advisory_lock($1)', [LOCK])
+    // Tells a service's own guard that what follows is meant.
+    await client.query(`set mumega.migrating = 'on'`)
     await client.query('revoke create on schema public from public')
     for (const service of services) {
       await prepareSchema(client, service)

@@ -29,6 +29,8 @@ export async function startTestDatabase(services: readonly string[]): Promise<Te
   const adminUrl = withDatabase(clusterUrl, name)
   // What belongs to the database's name is not copied, such as what a role may do in it.
   await migrate(adminUrl, migrationsOf(services))
+  // A test that alters what a service is made of means it.
+  await runOn(adminUrl, `alter role current_user in database ${name} set mumega.migrating = 'on'`)
   const pools: Knex[] = []
   const urlOf = (service: string) => serviceUrl(adminUrl, service, TEST_PASSWORD)
   return {

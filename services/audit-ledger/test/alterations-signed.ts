@@ -210,4 +210,19 @@ export const ALTERED_GUARDS: readonly Alteration[] = [
     change: 'alter table event_keys owner to current_user',
     finds: [['guard-altered', 'owner of event_keys']],
   },
+  {
+    name: 'an event trigger that is switched off',
+    change: 'alter event trigger audit_ledger_ddl_command_end disable',
+    finds: [['guard-altered', 'guard of definitions at ddl_command_end']],
+  },
+  {
+    name: 'an event trigger that calls something else',
+    change: `create function audit_ledger.pass() returns event_trigger language plpgsql as
+               'begin end';
+             drop event trigger audit_ledger_sql_drop;
+             create event trigger audit_ledger_sql_drop on sql_drop
+               execute function audit_ledger.pass();
+             alter event trigger audit_ledger_sql_drop enable always`,
+    finds: [['guard-altered', 'guard of definitions at sql_drop']],
+  },
 ]

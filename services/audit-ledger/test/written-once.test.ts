@@ -1,11 +1,34 @@
-import { afterEach, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { Client } from 'pg'
 import { eventually } from '@mumega/testkit'
 import { anIntent, givenLedger, publishIntents, type TestLedger } from './given.ts'
 
 let ledger: TestLedger
+/** An administrator as they come, and not one of a test. */
+let admin: Client
 
-afterEach(() => ledger.stop())
+beforeAll(async () => {
+  ledger = await givenLedger()
+  const bridge = await ledger.bus('bridge')
+  for (let pack = 0; pack < 4; pack += 1) {
+    await publishIntents(
+      bridge,
+      Array.from({ length: 64 }, () => anIntent()),
+    )
+  }
+  await eventually(async () => (await ledger.sql('select from audit_chain_anchors')).length > 0, {
+    what: 'the first anchor',
+  })
+  await ledger.sql("set session_replication_role = 'replica'")
+  admin = new Client({ connectionString: ledger.adminUrl })
+  await admin.connect()
+  await admin.query(`set search_path = audit_ledger`)
+  await admin.query(`set mumega.migrating = ''`)
+})
+afterAll(async () => {
+  await admin.end()
+  await ledger.stop()
+})
 
 test.each([
   'event_batches',
@@ -19,19 +42,6 @@ test.each([
 ])(
   'LOCK-MON-5: rows of %s can be changed, removed or truncated by nobody, not even their owner',
   async (table) => {
-    ledger = await givenLedger()
-    const bridge = await ledger.bus('bridge')
-    for (let pack = 0; pack < 4; pack += 1) {
-      await publishIntents(
-        bridge,
-        Array.from({ length: 64 }, () => anIntent()),
-      )
-    }
-    await eventually(async () => (await ledger.sql('select from audit_chain_anchors')).length > 0, {
-      what: 'the first anchor',
-    })
-    await ledger.sql("set session_replication_role = 'replica'")
-
     const column = table === 'subtrees' ? 'hash' : table === 'event_keys' ? 'chain' : undefined
     const [sample] = await ledger.sql<{ name: string }>(
       `select column_name as name from information_schema.columns
@@ -52,3 +62,44 @@ test.each([
     await service.end()
   },
 )
+
+test.each([
+  ['alter table event_batches disable trigger written_once', 'audit_ledger.event_batches'],
+  ['alter table chains add column note text', 'audit_ledger.chains'],
+  ['drop trigger written_once on event_keys', 'written_once on audit_ledger.event_keys'],
+  ['drop policy by_tenant on event_keys', 'by_tenant on audit_ledger.event_keys'],
+  ['drop table audit_findings', 'audit_ledger.audit_findings'],
+  ['create table notes (note text)', 'audit_ledger.notes'],
+  ['drop schema audit_ledger cascade', 'audit_ledger'],
+  ['alter schema audit_ledger rename to another', 'another'],
+  [
+    `create or replace function refuse_change() returns trigger language plpgsql as
+       'begin return null; end'`,
+    'audit_ledger.refuse_change()',
+  ],
+])(
+  'LOCK-MON-5: an administrator who is no migration cannot %s, and is told of what it is',
+  async (statement, what) => {
+    for (const role of ['origin', 'replica']) {
+      await admin.query(`set session_replication_role = '${role}'`)
+      await expect(admin.query(statement)).rejects.toMatchObject({
+        code: 'MU010',
+        message: expect.stringContaining(what),
+      })
+    }
+    await admin.query('reset session_replication_role')
+  },
+)
+
+test('what is not the ledger’s may be made and altered beside it', async () => {
+  for (const statement of [
+    'create temp table audit_ledger_draft (note text)',
+    'create schema beside',
+    'create table beside.event_batches (note text)',
+    'alter table beside.event_batches add column more text',
+    'drop schema beside cascade',
+    'reindex table event_keys',
+  ]) {
+    await admin.query(statement)
+  }
+})

@@ -139,8 +139,10 @@ async function copyTables(source: Client, url: string, signal: AbortSignal): Pro
     await source.query('commit')
     await target.query('analyze')
     const database = target.escapeIdentifier(target.database ?? '')
-    await target.query(`alter role current_user in database ${database}
-      set search_path = audit_ledger`)
+    // As a migration, the drill alters what refuses to be altered.
+    for (const setting of [`search_path = audit_ledger`, `mumega.migrating = 'on'`]) {
+      await target.query(`alter role current_user in database ${database} set ${setting}`)
+    }
   } finally {
     await target.end()
   }

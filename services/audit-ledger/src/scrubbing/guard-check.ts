@@ -22,14 +22,17 @@ const GUARDS = [
     },
   )
 
+/** They refuse what would change the tables and their triggers, whoever asks. */
+const EVENT_GUARDS = ['ddl_command_end', 'sql_drop']
+
 /** The triggers that guard a table. */
 export function guardsOf(table: string): string[] {
   return GUARDS.filter((guard) => guard.table === table).map(({ trigger }) => trigger)
 }
 
 /**
- * Reports what of the guards is not in place: a trigger that is gone, switched off or does not
- * begin with refusing, an owner as which somebody can log in, and a right to change what is
+ * Reports what of the guards is not in place: a trigger, or event trigger, that is gone, switched
+ * off or does not refuse, an owner as which somebody can log in, and a right to change what is
  * written once.
  */
 export async function checkGuards(connection: Connection, findings: PassFindings): Promise<void> {
@@ -59,6 +62,18 @@ export async function checkGuards(connection: Connection, findings: PassFindings
        where (tgenabled = 'A' and tgtype = guarded.type and tgqual is null
               and prosrc ~ ('^\\s*begin\\s+' || begins)) is not true
       union all
+      select 'guard of definitions at ' || event, 'an event trigger, enabled always, that refuses',
+             coalesce(format('enabled %s: %s', evtenabled,
+                             regexp_replace(left(prosrc, 100), '\\s+', ' ', 'g')),
+                      'no event trigger')
+        from unnest($5::text[]) as event
+        left join pg_event_trigger on evtevent = event and evtname = 'audit_ledger_' || event
+        left join pg_proc on pg_proc.oid = evtfoid
+       where (evtenabled = 'A' and evttags is null
+              and proname = 'refuse_definition'
+              and pronamespace = to_regnamespace('audit_ledger_guard')
+              and prosrc ~ 'raise exception ''% of % is refused') is not true
+      union all
       select 'owner of ' || name, 'a role as which nobody can log in', rolname
         from guarded join pg_roles on pg_roles.oid = relowner where rolcanlogin
       union all
@@ -75,6 +90,7 @@ export async function checkGuards(connection: Connection, findings: PassFindings
       GUARDS.map(({ trigger }) => trigger),
       GUARDS.map(({ type }) => type),
       GUARDS.map(({ begins }) => begins),
+      EVENT_GUARDS,
     ],
   })
   for (const guard of answer.rows) findings.report({ kind: 'guard-altered', ...guard })
