@@ -18,7 +18,7 @@ import {
   verifyInclusion,
 } from './merkle.ts'
 
-const SIZE_MAX = 130
+const SIZE_MAX = 300
 const leaves = Array.from({ length: 1_000 }, (_, index) => leafHash(Buffer.from(`entry ${index}`)))
 
 // The definitions of RFC 6962, 2.1, word for word, to be compared with.
