@@ -24,6 +24,9 @@ export async function clearRunFolder(folder: string): Promise<void> {
     await stopLeftNats(join(folder, name))
   }
   await stopLeftPostgres(join(folder, 'postgres'))
+  for (const name of names.filter((entry) => entry.startsWith('postgres-'))) {
+    await stopLeftPostgres(join(folder, name, 'data'))
+  }
   rmSync(folder, { recursive: true, force: true })
 }
 

@@ -1,4 +1,5 @@
 // The one entrance for tests. Every name is exported from the module that defines it.
+export { startTestCluster, type TestCluster } from './cluster.ts'
 export { startTestDatabase, type TestDatabase } from './database.ts'
 export { eventually, type EventuallyOptions } from './eventually.ts'
 export { startTestNats, type TestNats } from './nats.ts'
