@@ -145,6 +145,28 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [{ file: GUARD_CHECK, find: "tgenabled = 'A' and ", replace: '' }],
   },
   {
+    lock: 'LOCK-MON-5',
+    guard: 'the refusal to alter what the ledger is made of',
+    edits: [
+      {
+        file: 'services/audit-ledger/migrations/0064_guard_definitions.sql',
+        find: '  alter event trigger audit_ledger_ddl_command_end enable always;\n',
+        replace: '',
+      },
+    ],
+  },
+  {
+    lock: 'LOCK-MON-6',
+    guard: 'the finding of a number that never came',
+    edits: [
+      {
+        file: 'services/audit-ledger/src/completeness/watching.ts',
+        find: '...overdue.map((gap) => gapFinding(gap, gapMs)), ',
+        replace: '',
+      },
+    ],
+  },
+  {
     lock: 'LOCK-MON-6',
     guard: 'the drop-record of an intent that cannot be chained',
     edits: [

@@ -70,7 +70,7 @@ async function untilOpen(count: number): Promise<Found[]> {
   )
 }
 
-test('a number that never comes is found, named and raised, until its intent comes after all', async () => {
+test('LOCK-MON-6: a number that never comes is found, named and raised, until its intent comes after all', async () => {
   await givenWatched()
   await sealInTurn(numbered(1, 3, 4, 9))
 

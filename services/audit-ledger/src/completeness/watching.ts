@@ -37,8 +37,8 @@ const LOOK_MS_MAX = 5_000
 const LOOKS_PER_DEADLINE = 4
 
 /**
- * Puts each gap in a producer's numbers, and each intent without an outcome, on record as a finding
- * once it is overdue, and clears it when what was missing is in the log.
+ * LOCK-MON-6: puts each gap in a producer's numbers, and each intent without an outcome, on record
+ * as a finding once it is overdue, and clears it when what was missing is in the log.
  */
 export function watchCompleteness(config: Config, watched: WatchedLog): Watching {
   const options = { ...watched, gapMs: config.LEDGER_GAP_MS, outcomeMs: config.LEDGER_OUTCOME_MS }
