@@ -254,7 +254,8 @@ test('a standby that is older than the schema does not take over, until the two 
 })
 
 test('ha-pair-rollout-drift: two ledgers that differ are named with both values, until they agree again', async () => {
-  await ledger.run()
+  // Renewed every three seconds, and the other one is ready when it has seen that.
+  const leader = await start({ ...ledger.config, LEDGER_LEASE_MS: 12_000 })
   const before = await healthOfLedger(bridge)
   const other = await startShort()
 
@@ -294,4 +295,5 @@ test('ha-pair-rollout-drift: two ledgers that differ are named with both values,
   await eventually(async () => (await healthOfLedger(bridge)).status === 'ok', {
     what: 'the drift to be over',
   })
+  await leader.stop()
 })
