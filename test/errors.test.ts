@@ -12,6 +12,8 @@ import { isShipped, listFiles, readText, ROOT } from './tree.ts'
 const EVERYWHERE = /^(bus|config|db|gateway|local)\./
 // These end a service before it serves anything.
 const AT_START = new Set([
+  'audit-ledger.anchor-bucket-unusable',
+  'audit-ledger.anchor-dir-unusable',
   'audit-ledger.checkpoint-file-unusable',
   'audit-ledger.key-unusable',
   'audit-ledger.schema-differs',

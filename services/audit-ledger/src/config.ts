@@ -41,6 +41,26 @@ export const configSchema = Type.Object({
   /** A stamp is due after so many anchors, 256; or, where the log has grown, minutes, 60. */
   LEDGER_TSA_ANCHORS: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_536 })),
   LEDGER_TSA_MINUTES: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_080 })),
+  /** An existing folder for copies of the anchors; beside the checkpoint's copy when absent. */
+  LEDGER_ANCHOR_DIR: Type.Optional(Type.String({ minLength: 1 })),
+  /** An S3 bucket with Object Lock for more copies. */
+  LEDGER_ANCHOR_BUCKET: Type.Optional(
+    Type.String({ pattern: '^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$' }),
+  ),
+  /** Its server, where that is not Amazon. */
+  LEDGER_ANCHOR_BUCKET_URL: Type.Optional(Type.String({ pattern: '^https?://[^\\s]{1,500}$' })),
+  LEDGER_ANCHOR_BUCKET_REGION: Type.Optional(Type.String({ pattern: '^[a-z0-9-]{1,50}$' })),
+  /** Of every key, with a slash at its end. */
+  LEDGER_ANCHOR_BUCKET_PREFIX: Type.Optional(
+    Type.String({ pattern: '^([A-Za-z0-9._-]{1,60}/){1,5}$' }),
+  ),
+  /** For how long nobody can remove a copy; it cannot be shortened later. */
+  LEDGER_ANCHOR_RETENTION_DAYS: Type.Optional(Type.Integer({ minimum: 1, maximum: 36_500 })),
+  /** Real milliseconds that a copy to the bucket has with all its requests; 10,000. */
+  LEDGER_ANCHOR_BUCKET_TIMEOUT_MS: Type.Optional(Type.Integer({ minimum: 100, maximum: 60_000 })),
+  /** Both, or neither: then the AWS SDK looks for credentials as it always does. */
+  LEDGER_ANCHOR_ACCESS_KEY_ID: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+  LEDGER_ANCHOR_SECRET_ACCESS_KEY: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
   OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String()),
   LOG_LEVEL: Type.String({ default: 'info' }),
   MUMEGA_TIME_SCALE: Type.Number({ default: 1, exclusiveMinimum: 0 }),

@@ -113,6 +113,21 @@ export function checkpointFileUnusable(cause: unknown): AppError {
     { cause },
   )
 }
+
+/** `why` is the end of a sentence about the folder. */
+export function anchorDirUnusable(why: string, cause?: unknown): AppError {
+  return new AppError(
+    'audit-ledger.anchor-dir-unusable',
+    'invalid',
+    `The folder for anchors (LEDGER_ANCHOR_DIR, or else beside the checkpoint's copy) ${why}.`,
+    { cause },
+  )
+}
+
+export function anchorBucketUnusable(why: string, cause?: unknown): AppError {
+  return new AppError('audit-ledger.anchor-bucket-unusable', 'invalid', `${why}.`, { cause })
+}
+
 export function policyUnusable(why: string, cause?: unknown): AppError {
   return new AppError(
     'audit-ledger.policy-unusable',

@@ -2,6 +2,7 @@ import type { Bus } from '@mumega/bus'
 import type { Relay } from '@mumega/bus/relay'
 import type { DependencyHealth, HealthStatus, ServiceHealth } from '@mumega/contracts/health'
 import { checkDatabase, type Knex } from '@mumega/db'
+import type { Anchoring } from './anchoring/anchoring.ts'
 import { countConflicts, countOpenDrops } from './drops/misfit-repository.ts'
 import type { Watching } from './completeness/watching.ts'
 import type { Misfits } from './drops/misfits.ts'
@@ -35,6 +36,7 @@ export interface Parts {
   readonly scrubbing: Scrubbing
   readonly vouching: Vouching
   readonly watching: Watching
+  readonly anchoring: Anchoring
 }
 
 /** How the ledger is: what it depends on, and whether it seals and signs. */
@@ -84,6 +86,7 @@ export async function readHealth(parts: Parts): Promise<ServiceHealth> {
       misfitFailures: misfits.figures().failures,
       ...parts.vouching.witnessing?.figures(),
       ...parts.vouching.timestamping?.figures(),
+      ...parts.anchoring.figures(),
       relayPublished: relay.figures().published,
       relayFailures: relay.figures().failures,
     },
@@ -91,14 +94,16 @@ export async function readHealth(parts: Parts): Promise<ServiceHealth> {
 }
 
 /**
- * Strangers vouch for the log beside it: their troubles are told here, and do not make the ledger
- * unfit to serve, or any of them could take the whole suite down.
+ * Strangers vouch for the log beside it, and copies of its anchors are kept: their troubles are
+ * told here, and do not make the ledger unfit to serve, or any of them could take the whole suite
+ * down.
  */
-function besides({ vouching }: Parts): DependencyHealth[] {
+function besides({ vouching, anchoring }: Parts): DependencyHealth[] {
   const { witnessing, timestamping } = vouching
   return [
     ...(witnessing === undefined ? [] : [own('witnesses', witnessing.trouble())]),
     ...(timestamping === undefined ? [] : [own('timestamps', timestamping.trouble())]),
+    ...anchoring.troubles().map(({ name, trouble }) => own(name, trouble)),
   ]
 }
 

@@ -5,6 +5,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { connectBus } from '@mumega/bus'
 import { systemClock } from '@mumega/config/clock'
 import { logger } from '@mumega/telemetry'
+import type { AnchorPlace } from './anchoring/anchor-place.ts'
+import { closePlaces, openPlaces } from './anchoring/open-places.ts'
 import { checkpointFileOf, type Config } from './config.ts'
 import { openConnection } from './connection.ts'
 import { checkpointFileUnusable } from './errors.ts'
@@ -32,6 +34,7 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
   await checkSurroundings(config)
   // Here, so that a standby with a wrong policy fails now and not when it is needed.
   const vouchers = await readVouchers(config, key)
+  const places = await openPlaces(config, key)
   const log = logger('audit-ledger')
   const instance = describeInstance(config, { key, vouchers })
   const { named, connection, beating } = openOwn(config, instance)
@@ -44,7 +47,7 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
   async function step(onReady: () => void): Promise<void> {
     const found = await candidate.look()
     if (typeof found === 'object') {
-      await leadFor(found, { config: named, key, pair, vouchers, stopped, onReady })
+      await leadFor(found, { config: named, key, pair, vouchers, places, stopped, onReady })
       return
     }
     if (found === 'held-by-another') onReady()
@@ -72,6 +75,7 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
   async function end(): Promise<void> {
     await pair.stop()
     await Promise.all([connection.close(), beating.close()])
+    closePlaces(places)
   }
 
   let standing = Promise.resolve()
@@ -99,6 +103,7 @@ interface TermOptions {
   readonly key: LogKey
   readonly pair: Pair
   readonly vouchers: Vouchers
+  readonly places: readonly AnchorPlace[]
   /** Resolves when this process is to end. */
   readonly stopped: Promise<undefined>
   readonly onReady: () => void
@@ -106,11 +111,11 @@ interface TermOptions {
 
 /** Leads until the term ends or the process does; the lease is given back in any case. */
 async function leadFor(term: Term, options: TermOptions): Promise<void> {
-  const { config, key, pair, vouchers, stopped, onReady } = options
+  const { config, key, pair, vouchers, places, stopped, onReady } = options
   const log = logger('audit-ledger')
   const { epoch } = term
   try {
-    const leadership = await lead(config, { epoch, key, pair, vouchers })
+    const leadership = await lead(config, { epoch, key, pair, vouchers, places })
     log.info({ epoch }, 'leading')
     onReady()
     const overtaken = leadership.overtaken.then(() => 'another ledger leads')

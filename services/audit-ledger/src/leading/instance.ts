@@ -1,5 +1,6 @@
 import { hash, randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
+import { bucketFingerprint } from '../anchoring/place-settings.ts'
 import type { Config } from '../config.ts'
 import type { LogKey } from '../signing/log-key.ts'
 import type { Vouchers } from '../witnessing/vouchers.ts'
@@ -26,6 +27,7 @@ export function describeInstance(
   const shared = {
     vkey: key.vkey,
     vouchers: vouchers.fingerprint,
+    anchorBucket: bucketFingerprint(config),
     leaseMs: config.LEDGER_LEASE_MS,
     timeScale: config.MUMEGA_TIME_SCALE,
     timeOriginMs: config.MUMEGA_TIME_ORIGIN_MS,

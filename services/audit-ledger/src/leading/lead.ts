@@ -8,6 +8,8 @@ import { healthOf } from '@mumega/contracts/health'
 import { openDatabase } from '@mumega/db'
 import { openOutbox } from '@mumega/db/outbox'
 import { logger } from '@mumega/telemetry'
+import type { AnchorPlace } from '../anchoring/anchor-place.ts'
+import { startAnchoring, type Anchoring } from '../anchoring/anchoring.ts'
 import { handleAppend } from '../append.ts'
 import { checkpointFileOf, type Config } from '../config.ts'
 import { openConnection } from '../connection.ts'
@@ -56,6 +58,8 @@ export interface LeadOptions {
   readonly pair: Pair
   /** Who is asked to vouch for the checkpoints: only the leader asks. */
   readonly vouchers: Vouchers
+  /** Where anchors are copied to: only the leader copies. */
+  readonly places: readonly AnchorPlace[]
 }
 
 const NAME = 'audit-ledger'
@@ -69,19 +73,21 @@ const CLOSE_MS_MAX = 3_000
  */
 export async function lead(
   config: Config,
-  { epoch, key, pair, vouchers }: LeadOptions,
+  { epoch, key, pair, vouchers, places }: LeadOptions,
 ): Promise<Leadership> {
   const ground = await openGround(config, epoch)
   const { bus, clock, announcing, db, misfits, relay, sealer, signer } = ground
   let vouching: Vouching | undefined
+  let anchoring: Anchoring | undefined
   try {
     await checkTopology(bus.connection, NAME)
     await sealer.load()
     await haltOnFindings(db, sealer)
+    anchoring = await startAnchoring(config, { places, sealer, key, clock })
     const announced = await readAnnounced(announcing)
     const checkpointer = await startCheckpointer(sealer, signer)
     vouching = await startVouching(config, { vouchers, checkpointer, clock })
-    const asked = vouching
+    const besides = stopper(vouching, anchoring)
     const announcer = startAnnouncer({
       connection: announcing,
       nats: bus.connection,
@@ -95,10 +101,13 @@ export async function lead(
     })
     if (config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined) sealer.onGrowth(traceGrowth)
     const intake = startIntake(bus, { sealer, misfits, leaseMs: config.LEDGER_LEASE_MS })
-    const watchers = startWatchers(config, ground, { key, pair, sizes: projector.sizes })
-    const { scrubbing, watching } = watchers
+    const { stop: endWatching, ...watchers } = startWatchers(config, ground, {
+      key,
+      pair,
+      sizes: projector.sizes,
+    })
     const workers = { relay, sealer, checkpointer, announcer, misfits, intake, projector, pair }
-    serveAll({ bus, db, ...workers, scrubbing, watching, vouching }, { key, clock })
+    serveAll({ bus, db, ...workers, ...watchers, vouching, anchoring }, { key, clock })
     // Whoever hears that this ledger leads may ask it at once: the server has its subscriptions
     // now, or, where the connection is down, as soon as it is back.
     await bus.connection.flush().catch(() => undefined)
@@ -106,19 +115,17 @@ export async function lead(
       overtaken: sealer.overtaken,
       retire() {
         sealer.halt(new LeadershipLost())
-        asked.stop().catch((error: unknown) => {
-          logger(NAME).warn({ error }, 'vouching-not-stopped')
-        })
+        besides.giveUp()
         // Requests go to the new leader at once, though what is under way here may hang.
         bus.drain().catch((error: unknown) => {
           logger(NAME).warn({ error }, 'bus-not-drained')
         })
       },
       async stop() {
-        await asked.stop()
+        await besides.stop()
         // From the stream inwards: what is taken is sealed, then announced and signed.
         await intake.stop()
-        await watchers.stop()
+        await endWatching()
         await sealer.stop()
         await announcer.stop()
         await checkpointer.stop()
@@ -128,7 +135,7 @@ export async function lead(
       },
     }
   } catch (error) {
-    await vouching?.stop()
+    await stopper(vouching, anchoring).stop()
     await sealer.stop()
     await ground.close()
     throw error
@@ -155,6 +162,22 @@ function startWatchers(
       await scrubbing.stop()
       await watching.stop()
       await endDrift()
+    },
+  }
+}
+
+/** Ends those that work beside the log, as far as they have begun. */
+function stopper(...workers: readonly ({ stop(): Promise<void> } | undefined)[]) {
+  async function stop(): Promise<void> {
+    await Promise.all(workers.map(async (worker) => worker?.stop()))
+  }
+  return {
+    stop,
+    /** Without waiting for it. */
+    giveUp(): void {
+      stop().catch((error: unknown) => {
+        logger(NAME).warn({ error }, 'work-beside-the-log-not-stopped')
+      })
     },
   }
 }

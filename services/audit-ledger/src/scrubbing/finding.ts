@@ -59,6 +59,14 @@ export const FINDING_KINDS = {
   'payloads-extra': 'reports',
   /** What refuses changes of the log is not in place; the values are looked at on their own. */
   'guard-altered': 'reports',
+  /** A copy outside the database has another root for an anchor, which the log's key signed too. */
+  'anchor-forked': 'halts',
+  /** A copy is of an anchor that the database does not have: it was set back. */
+  'anchor-lost': 'halts',
+  /** A copy is not what it was; the database's anchor is signed, and the copy is not. */
+  'anchor-copy-altered': 'reports',
+  /** A copy was removed. It is made again. */
+  'anchor-copy-missing': 'reports',
   /** Two ledgers on one database are made of different things. */
   'ha-pair-rollout-drift': 'reports',
   /** Numbers that a producer gave to intents, of which none came, though later ones did. */
@@ -73,9 +81,17 @@ export type FindingKind = keyof typeof FINDING_KINDS
 export const PAIR_KINDS: readonly FindingKind[] = ['ha-pair-rollout-drift']
 /** What never came. */
 export const COMPLETENESS_KINDS: readonly FindingKind[] = ['intents-missing', 'outcome-missing']
+/** What is found of the anchors' copies outside the database. */
+export const COPY_KINDS: readonly FindingKind[] = [
+  'anchor-forked',
+  'anchor-lost',
+  'anchor-copy-altered',
+  'anchor-copy-missing',
+]
+const OTHERS_KINDS = [...PAIR_KINDS, ...COMPLETENESS_KINDS, ...COPY_KINDS]
 /** What a scrubber's pass finds, again and again while it is so. */
 export const SCRUBBED_KINDS = (Object.keys(FINDING_KINDS) as FindingKind[]).filter(
-  (kind) => !PAIR_KINDS.includes(kind) && !COMPLETENESS_KINDS.includes(kind),
+  (kind) => !OTHERS_KINDS.includes(kind),
 )
 
 /** One stored value that is not what it was. The same kind and place is the same finding. */
