@@ -98,7 +98,6 @@ export function settingsFor(bucket: TestBucket) {
     LEDGER_ANCHOR_BUCKET_URL: bucket.url,
     LEDGER_ANCHOR_BUCKET_REGION: bucket.region,
     LEDGER_ANCHOR_BUCKET_PREFIX: 'main/',
-    LEDGER_ANCHOR_BUCKET_TIMEOUT_MS: 500,
     LEDGER_ANCHOR_RETENTION_DAYS: 30,
     LEDGER_ANCHOR_ACCESS_KEY_ID: bucket.accessKeyId,
     LEDGER_ANCHOR_SECRET_ACCESS_KEY: bucket.secretAccessKey,
@@ -116,7 +115,7 @@ export async function givenFolder(ledger: TestLedger, path: string): Promise<Anc
 export async function givenBucketPlace(
   ledger: TestLedger,
   bucket: TestBucket,
-  timeoutMs = 1_000,
+  timeoutMs = 10_000,
 ): Promise<AnchorPlace> {
   const { vkey } = await keyOf(ledger)
   const place = bucketPlace({
