@@ -156,6 +156,17 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
   },
   {
+    lock: 'LOCK-MON-5',
+    guard: 'the look at which root a copy outside the database has',
+    edits: [
+      {
+        file: 'services/audit-ledger/src/anchoring/compare-copy.ts',
+        find: '&& !signed.root.equals(root)) {',
+        replace: '&& signed.root.length === 0) {',
+      },
+    ],
+  },
+  {
     lock: 'LOCK-MON-6',
     guard: 'the finding of a number that never came',
     edits: [

@@ -143,7 +143,7 @@ test('a copy that was removed is reported, and made again', async () => {
   expect(await openFindings(ledger)).toEqual([])
 })
 
-test('a copy with another root under the log’s own signature halts, names both roots, and stays as it is', async () => {
+test('LOCK-MON-5: a copy with another root under the log’s own signature halts, names both roots, and stays as it is', async () => {
   const path = newFolder(ledger)
   const key = await keyOf(ledger)
   const first = await givenCopier(ledger, await givenFolder(ledger, path))

@@ -12,9 +12,9 @@ export function isSigned({ anchor, root, note }: CopiedAnchor, openNote: NoteOpe
 }
 
 /**
- * What is amiss with a copy; undefined when it has the anchor's very bytes. Another root under the
- * log's own signature is a fork. Anything else proves nothing against the database: the copy itself
- * was altered.
+ * LOCK-MON-5. What is amiss with a copy; undefined when it has the anchor's very bytes. Another
+ * root under the log's own signature is a fork. Anything else proves nothing against the database:
+ * the copy itself was altered.
  */
 export function compareCopy(
   { anchor, root, note }: CopiedAnchor,

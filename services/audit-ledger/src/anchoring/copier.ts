@@ -8,6 +8,9 @@ import { compareCopy, isSigned, missingCopy, type NoteOpener } from './compare-c
 import type { CopyFindings } from './copy-findings.ts'
 import { findStart } from './find-start.ts'
 
+// Copies may lag, sealing may not: at most an eighth of the time goes into a place.
+const RESTS_PER_WORK = 7
+const BATCH_COPIES = 16
 // One round reports so many; with more it clears nothing.
 const FOUND_MAX = 100
 
@@ -67,11 +70,12 @@ export function startCopier(options: CopierOptions): Copier {
 
   /** How long to rest then, in milliseconds. */
   async function attempt(): Promise<number> {
+    const startedMs = performance.now()
     try {
       const isBusy = await work.step()
       failuresInRow = 0
       trouble = undefined
-      return isBusy ? 0 : restMs
+      return isBusy ? (performance.now() - startedMs) * RESTS_PER_WORK : restMs
     } catch (error) {
       onFailure(error)
       const grownMs = restMs * 2 ** Math.min(failuresInRow, 16)
@@ -181,16 +185,19 @@ function openCopies({ place, db, openNote, findings }: CopierOptions, signal: Ab
     hold: (finding: Finding | undefined) => void (held = finding),
     /** Copies some that are behind `position`, and tells how far all are copied. */
     async copyBehind(position: number, onCopied: (anchor: number) => void): Promise<void> {
-      const anchors = await listAnchors(db, { after: position, limit: place.width })
-      const outcomes = await Promise.allSettled(anchors.map((anchor) => copyOne(anchor)))
-      for (const [nth, outcome] of outcomes.entries()) {
-        if (outcome.status === 'rejected') throw outcome.reason
-        const finding = outcome.value
-        if (finding !== undefined) await findings.report([finding])
-        held = finding?.kind === 'anchor-forked' ? finding : undefined
-        if (held !== undefined) return
-        // One that the database lost is the scrubber's to report.
-        onCopied(anchors[nth]?.anchor ?? position)
+      const anchors = await listAnchors(db, { after: position, limit: BATCH_COPIES })
+      for (let at = 0; at < anchors.length && !signal.aborted; at += place.width) {
+        const some = anchors.slice(at, at + place.width)
+        const outcomes = await Promise.allSettled(some.map((anchor) => copyOne(anchor)))
+        for (const [nth, outcome] of outcomes.entries()) {
+          if (outcome.status === 'rejected') throw outcome.reason
+          const finding = outcome.value
+          if (finding !== undefined) await findings.report([finding])
+          held = finding?.kind === 'anchor-forked' ? finding : undefined
+          if (held !== undefined) return
+          // One that the database lost is the scrubber's to report.
+          onCopied(some[nth]?.anchor ?? position)
+        }
       }
     },
   }
