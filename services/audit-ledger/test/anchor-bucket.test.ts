@@ -25,6 +25,8 @@ let notes: string[]
 let bucket: TestBucket
 
 beforeAll(async () => {
+  // Takes Jest seconds on a busy machine, and is none of the tests' time.
+  await import('@aws-sdk/client-s3')
   ledger = await givenLedger()
   await growTo(ledger, 3)
   notes = await notesOf(ledger)

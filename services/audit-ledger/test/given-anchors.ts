@@ -169,14 +169,19 @@ export async function givenCopier(ledger: TestLedger, place: AnchorPlace): Promi
     async untilCopied(anchors) {
       await eventually(() => Promise.resolve(copier.figures().copied >= anchors), {
         what: `${anchors} copies`,
+        timeoutMs: 20_000,
       })
     },
     async untilRound() {
-      await eventually(() => Promise.resolve(isDone(copier.figures())), { what: 'every copy' })
+      await eventually(() => Promise.resolve(isDone(copier.figures())), {
+        what: 'every copy',
+        timeoutMs: 20_000,
+      })
       const { rounds } = copier.figures()
       // The round that is under way may have passed what was changed just now.
       await eventually(() => Promise.resolve(copier.figures().rounds > rounds + 1), {
         what: 'a round over the copies',
+        timeoutMs: 20_000,
       })
     },
   }

@@ -41,6 +41,8 @@ export function bucketPlace(options: BucketPlaceOptions): AnchorPlace {
         return bucket.read(`${prefix}${name}`, within)
       }),
     async open(signal) {
+      // Not in the bucket's time.
+      await bucket.load()
       await bounded(signal, bucket.checkLock)
       // Proves at once that this ledger may write here under a lock, and read it again.
       await claimPlace(place, vkey, signal)

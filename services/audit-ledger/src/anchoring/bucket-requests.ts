@@ -17,6 +17,8 @@ export interface BucketOptions {
 
 /** The requests of S3 that copies need. Each throws PlaceFault, or what the SDK throws. */
 export interface Bucket {
+  /** Loads what the first request would load. */
+  load(): Promise<void>
   checkLock(signal: AbortSignal): Promise<void>
   /** Unless something stands there: then nothing is said, and it is to be read. */
   put(key: string, bytes: Buffer, signal: AbortSignal): Promise<void>
@@ -34,6 +36,9 @@ const UNLOCKED =
 export function openBucket(options: BucketOptions): Bucket {
   const s3 = openSdk(options)
   return {
+    async load() {
+      await s3.get()
+    },
     checkLock: async (signal) => checkLock(await s3.get(), signal),
     put: async (key, bytes, signal) => put(await s3.get(), { key, bytes }, signal),
     read: async (key, signal) => read(await s3.get(), key, signal),
