@@ -20,6 +20,12 @@ create table open_intents (
 create index open_intents_oldest on open_intents (occurred_at, id);
 create index entry_index_closes on entry_index (closes) where closes is not null;
 
+-- How far the log is counted. A former version of the ledger, which may lead still, moves
+-- `indexed_size` alone: what it projects is counted by the next leader. First, for the lock.
+alter table entry_index_progress
+  add column counted_size bigint not null default 0 check (counted_size >= 0);
+update entry_index_progress set counted_size = indexed_size;
+
 -- What was sealed before this table stood; neighbouring numbers are one range.
 insert into source_numbers (source, seen)
 select source, range_agg(int8range(first, last, '[]'))
@@ -35,5 +41,6 @@ select id, source, chain, log_index, occurred_at from entry_index intent
    and not exists (select from entry_index outcome
                     where outcome.closes = intent.id and outcome.chain = intent.chain);
 
+grant update (counted_size) on entry_index_progress to mumega_audit_ledger;
 grant select, insert, update on source_numbers to mumega_audit_ledger;
 grant select, insert, delete on open_intents to mumega_audit_ledger;

@@ -7,16 +7,39 @@ export interface OpenIntent {
   readonly index: number
 }
 
-/** Those that one look tells, the oldest first; the others follow as these are closed. */
-const OVERDUE_MAX = 500
+interface OpenIntentRow {
+  source: string
+  id: string
+  log_index: string
+  occurred_at: Date
+}
 
-/** The intents from before this time that nothing has closed. */
+/** So many are told at once; the others follow as these are closed. */
+export const TOLD_MAX = 1_000
+
+/** The oldest intents from before this time that nothing has closed. */
 export async function readOverdueIntents(db: Knex, before: Date): Promise<OpenIntent[]> {
-  const rows = await db<{ source: string; id: string; log_index: string; occurred_at: Date }>(
-    'open_intents',
-  )
+  const rows = await db<OpenIntentRow>('open_intents')
     .where('occurred_at', '<', before)
     .orderBy(['occurred_at', 'id'])
-    .limit(OVERDUE_MAX)
-  return rows.map(({ source, id, log_index: index }) => ({ source, id, index: Number(index) }))
+    .limit(2 * TOLD_MAX)
+  return rows.map(openIntentOf)
+}
+
+/** The intents that are open findings and open still. */
+export async function readToldIntents(db: Knex): Promise<OpenIntent[]> {
+  const { rows } = await db.raw<{ rows: OpenIntentRow[] }>(
+    `select intent.* from audit_findings
+       join open_intents intent
+         on intent.id = substring(place from '/([0-9a-f-]{36}) at entry [0-9]+$')::uuid
+        and place = format('intent %s/%s at entry %s', source, id, log_index)
+      where kind = 'outcome-missing' and cleared_at is null
+      order by intent.occurred_at, intent.id limit ?`,
+    [TOLD_MAX],
+  )
+  return rows.map(openIntentOf)
+}
+
+function openIntentOf({ source, id, log_index: index }: OpenIntentRow): OpenIntent {
+  return { source, id, index: Number(index) }
 }

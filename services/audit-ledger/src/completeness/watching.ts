@@ -4,24 +4,18 @@ import type { Knex } from '@mumega/db'
 import { logger } from '@mumega/telemetry'
 import type { Config } from '../config.ts'
 import type { FindingRecord } from '../scrubbing/finding-record.ts'
-import { COMPLETENESS_KINDS, type Finding } from '../scrubbing/finding.ts'
+import { COMPLETENESS_KINDS } from '../scrubbing/finding.ts'
+import { covers, gapFinding, givenUpFinding, outcomeFinding, readToldGaps } from './findings.ts'
 import { GAPS_MAX, giveUpGaps, readGaps, type Gap, type SourceGaps } from './gap-repository.ts'
-import { readOverdueIntents, type OpenIntent } from './open-intent-repository.ts'
+import { readOverdueIntents, readToldIntents, TOLD_MAX } from './open-intent-repository.ts'
+import { openHorizon, openPatience, type Sizes } from './patience.ts'
 
 export interface WatchedLog {
   /** A pool that no reader can fill. */
   readonly db: Knex
   readonly record: FindingRecord
   readonly clock: Clock
-  /** Entries that are committed, and up to which of them the projection has come. */
-  readonly sizes: () => { committed: number; projected: number }
-}
-
-interface Deadlines {
-  /** How long a number may be missing, in real milliseconds. */
-  readonly gapMs: number
-  /** How long an outcome may be missing, in milliseconds of the clock. */
-  readonly outcomeMs: number
+  readonly sizes: () => Sizes
 }
 
 /** Looks again and again for what should have come and did not. */
@@ -38,23 +32,22 @@ const LOOKS_PER_DEADLINE = 4
 
 /**
  * LOCK-MON-6: puts each gap in a producer's numbers, and each intent without an outcome, on record
- * as a finding once it is overdue, and clears it when what was missing is in the log.
+ * as a finding once it is overdue, and clears it when all that was missing is in the log.
  */
 export function watchCompleteness(config: Config, watched: WatchedLog): Watching {
-  const options = { ...watched, gapMs: config.LEDGER_GAP_MS, outcomeMs: config.LEDGER_OUTCOME_MS }
+  const { LEDGER_GAP_MS: gapMs, LEDGER_OUTCOME_MS: outcomeMs } = config
   const log = logger('audit-ledger')
   const stopping = new AbortController()
   const { signal } = stopping
-  const { gapMs, outcomeMs } = options
   const lookMs = Math.min(LOOK_MS_MAX, Math.min(gapMs, outcomeMs) / LOOKS_PER_DEADLINE)
-  const patience = openPatience(options)
+  const lookAround = openLook(watched, { gapMs, outcomeMs })
   let figures = { intentsAwaited: 0, intentsMissing: 0, outcomesMissing: 0 }
   let trouble: string | undefined
 
   async function run(): Promise<void> {
     while (!signal.aborted) {
       try {
-        figures = await look(options, patience)
+        figures = await lookAround()
         trouble = undefined
       } catch (error) {
         trouble = 'what is missing cannot be read or put on record; the log says why'
@@ -76,94 +69,79 @@ export function watchCompleteness(config: Config, watched: WatchedLog): Watching
   }
 }
 
-async function look(
-  { db, record, clock, gapMs, outcomeMs }: WatchedLog & Deadlines,
-  patience: ReturnType<typeof openPatience>,
-) {
-  const sources = await readGaps(db)
-  const gaps = sources.flatMap((source) => source.gaps)
-  const late = new Set(patience.overdue(gaps))
-  for (const source of sources) {
-    const beyond = source.gaps[GAPS_MAX]
-    if (beyond !== undefined && late.has(beyond)) await giveUpGaps(db, beyond)
+interface Deadlines {
+  /** How long a number may be missing, in real milliseconds. */
+  readonly gapMs: number
+  /** How long an outcome may be missing, in milliseconds of the clock. */
+  readonly outcomeMs: number
+}
+
+function openLook({ db, record, clock, sizes }: WatchedLog, { gapMs, outcomeMs }: Deadlines) {
+  const patience = openPatience(gapMs)
+  const horizon = openHorizon()
+
+  async function lookForGaps(known: Sizes) {
+    const sources = await readGaps(db)
+    const gaps = sources.flatMap((source) => source.gaps)
+    const late = new Set(patience.overdue(gaps, known))
+    for (const source of sources) {
+      const beyond = source.gaps[GAPS_MAX]
+      if (beyond !== undefined && late.has(beyond)) await giveUpGaps(db, beyond)
+    }
+    // What was told once stays one finding until all of it has come, however it splits meanwhile.
+    const told = (await readToldGaps(db)).filter((gap) => isMissing(gap, sources))
+    const overdue = sources
+      .flatMap((source) => source.gaps.slice(0, GAPS_MAX))
+      .filter((gap) => late.has(gap))
+    const fresh = overdue.filter((gap) => !told.some((other) => covers(other, gap)))
+    const givenUp = sources.filter((source) => source.givenUp > 0)
+    const missing = countOf(overdue)
+    return {
+      findings: [
+        ...[...told, ...fresh].map((gap) => gapFinding(gap, gapMs)),
+        ...givenUp.map(givenUpFinding),
+      ],
+      intentsAwaited: countOf(gaps) - missing,
+      intentsMissing: givenUp.reduce((sum, source) => sum + source.givenUp, missing),
+    }
   }
-  const told = sources.flatMap((source) => source.gaps.slice(0, GAPS_MAX))
-  const overdue = told.filter((gap) => late.has(gap))
-  const intents = await readOverdueIntents(db, new Date(clock.now().getTime() - outcomeMs))
-  const others = [
-    ...sources.filter(({ givenUp }) => givenUp > 0).map(givenUpFinding),
-    ...intents.map((intent) => outcomeFinding(intent, outcomeMs)),
-  ]
-  await record.record([...overdue.map((gap) => gapFinding(gap, gapMs)), ...others])
-  // A gap that an earlier leader told is there still, though this one is patient with it.
-  const found = [...told.map((gap) => gapFinding(gap, gapMs)), ...others]
-  await record.clear({ kinds: COMPLETENESS_KINDS, found })
-  const givenUp = sources.reduce((sum, source) => sum + source.givenUp, 0)
-  const missing = countOf(overdue)
-  return {
-    intentsAwaited: countOf(gaps) - missing,
-    intentsMissing: missing + givenUp,
-    outcomesMissing: intents.length,
+
+  async function lookForOutcomes(now: Date, known: Sizes) {
+    const told = await readToldIntents(db)
+    const reached = horizon(now, known)
+    const places = new Set(told.map(({ id, source }) => `${source} ${id}`))
+    const overdue =
+      reached === undefined
+        ? []
+        : await readOverdueIntents(db, new Date(reached.getTime() - outcomeMs))
+    const fresh = overdue
+      .filter(({ id, source }) => !places.has(`${source} ${id}`))
+      .slice(0, Math.max(0, TOLD_MAX - told.length))
+    return [...told, ...fresh].map((intent) => outcomeFinding(intent, outcomeMs))
   }
+
+  return async () => {
+    // Before anything is read, which then shows at least what is projected by now.
+    const known = sizes()
+    const now = clock.now()
+    const { findings, ...counted } = await lookForGaps(known)
+    const outcomes = await lookForOutcomes(now, known)
+    const found = [...findings, ...outcomes]
+    await record.record(found)
+    await record.clear({ kinds: COMPLETENESS_KINDS, found })
+    return { ...counted, outcomesMissing: outcomes.length }
+  }
+}
+
+/** Whether any number of what was told is missing still. */
+function isMissing(gap: Gap, sources: readonly SourceGaps[]): boolean {
+  const gaps = sources.find(({ source }) => source === gap.source)?.gaps ?? []
+  const last = gaps.at(-1)
+  // Behind what one look shows it is not known.
+  if (last !== undefined && gaps.length > GAPS_MAX && gap.last > last.last) return true
+  return gaps.some(({ first, last: end }) => first <= gap.last && end >= gap.first)
 }
 
 function countOf(gaps: readonly Gap[]): number {
   return gaps.reduce((sum, { first, last }) => sum + last - first + 1, 0)
-}
-
-/**
- * Tells the gaps that stay from those that close by themselves: intents overtake each other, and
- * what is in the log may not be projected yet.
- */
-function openPatience({ gapMs, sizes }: Pick<WatchedLog & Deadlines, 'gapMs' | 'sizes'>) {
-  let noticed = new Map<string, { sinceMs: number; dueSize?: number }>()
-
-  return {
-    /** Those of these that were there for long enough, and so far back in the log. */
-    overdue(gaps: readonly Gap[]): Gap[] {
-      const { committed, projected } = sizes()
-      const nowMs = performance.now()
-      noticed = new Map(
-        gaps.map((gap) => {
-          const key = keyOf(gap)
-          const { sinceMs, dueSize } = noticed.get(key) ?? { sinceMs: nowMs }
-          if (nowMs - sinceMs < gapMs) return [key, { sinceMs }]
-          return [key, { sinceMs, dueSize: dueSize ?? committed }]
-        }),
-      )
-      return gaps.filter((gap) => projected >= (noticed.get(keyOf(gap))?.dueSize ?? Infinity))
-    },
-  }
-}
-
-function keyOf({ source, first, last }: Gap): string {
-  return `${source} ${first} ${last}`
-}
-
-function gapFinding({ source, first, last }: Gap, gapMs: number): Finding {
-  const count = last - first + 1
-  return {
-    kind: 'intents-missing',
-    place: count === 1 ? `${source}, number ${first}` : `${source}, numbers ${first} to ${last}`,
-    expected: count === 1 ? 'an intent' : `${count} intents`,
-    found: `none within ${gapMs / 1_000} s of later ones`,
-  }
-}
-
-function givenUpFinding({ source, givenUp }: SourceGaps): Finding {
-  return {
-    kind: 'intents-missing',
-    place: `${source}, in more than ${GAPS_MAX} places`,
-    expected: 'numbers without gaps',
-    found: `${givenUp} more were missing when they became too many to tell`,
-  }
-}
-
-function outcomeFinding({ source, id, index }: OpenIntent, outcomeMs: number): Finding {
-  return {
-    kind: 'outcome-missing',
-    place: `intent ${source}/${id} at entry ${index}`,
-    expected: `an outcome within ${outcomeMs / 1_000} s`,
-    found: 'none',
-  }
 }

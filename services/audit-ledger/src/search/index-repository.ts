@@ -17,12 +17,15 @@ export interface Fault {
   readonly reason: string
 }
 
-/** Up to which index, exclusive, the log is projected. */
-export async function readProgress(connection: Connection): Promise<number> {
-  const answer = await connection.query<{ indexed_size: string }>({
-    text: 'select indexed_size from entry_index_progress',
+/** Up to which index, exclusive, the log is projected, and counted. */
+export async function readProgress(
+  connection: Connection,
+): Promise<{ indexed: number; counted: number }> {
+  const answer = await connection.query<{ indexed_size: string; counted_size: string }>({
+    text: 'select indexed_size, counted_size from entry_index_progress',
   })
-  return Number(answer.rows[0]?.indexed_size)
+  const [row] = answer.rows
+  return { indexed: Number(row?.indexed_size), counted: Number(row?.counted_size) }
 }
 
 /** The rows that the log's own bytes give for a slice, which must be committed. */
@@ -129,8 +132,10 @@ export async function projectRows(
     name: 'project-slice',
     // Not waited for on disk: rows and progress are lost together, and the log is still there.
     text: `with lazily as (select set_config('synchronous_commit', 'off', true)),
-                moved as (update entry_index_progress set indexed_size = $14::bigint from lazily
-                           where indexed_size = $15::bigint returning 1),
+                moved as (update entry_index_progress
+                             set indexed_size = $14, counted_size = greatest(counted_size, $14)
+                            from lazily
+                           where indexed_size = $15::bigint and counted_size >= $15 returning 1),
                 given as (${GIVEN}),
                 put as (${PUT}),
                 numbered as (${NUMBERED}),
@@ -142,6 +147,24 @@ export async function projectRows(
   })
   const row = answer.rows[0]
   return row?.moved === 1 ? (row.stood ?? []).map(Number) : undefined
+}
+
+/** Counts a slice that a former version of the ledger projected, which did not count it. */
+export async function countSlice(
+  connection: Connection,
+  { begin, end }: Slice,
+  rows: readonly IndexRow[],
+): Promise<void> {
+  await connection.query({
+    text: `with moved as (update entry_index_progress set counted_size = $14
+                           where counted_size = $15::bigint returning 1),
+                given as (${GIVEN}),
+                numbered as (${NUMBERED}),
+                closed as (${CLOSED}),
+                opened as (${OPENED})
+           select count(*) from moved`,
+    values: [...valuesOf(rows), end, begin],
+  })
 }
 
 /** The indexes of a slice at which the index has no row, or one that says something else. */

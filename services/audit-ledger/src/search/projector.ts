@@ -3,6 +3,7 @@ import type { Connection } from '../connection.ts'
 import type { Sealer } from '../sealing/sealer.ts'
 import { openIndexChecker } from './check-index.ts'
 import {
+  countSlice,
   insertFaults,
   projectRows,
   readProgress,
@@ -113,6 +114,16 @@ function openIndexing(connection: Connection) {
     logFaults(logger('audit-ledger'), faults)
   }
 
+  /** Counts what is projected and not counted. Gives how far the log is projected. */
+  async function countUncounted(): Promise<number> {
+    for (;;) {
+      const { indexed, counted } = await readProgress(connection)
+      if (counted >= indexed) return indexed
+      const slice = { begin: counted, end: Math.min(counted + SLICE, indexed) }
+      await countSlice(connection, slice, await readRows(connection, slice))
+    }
+  }
+
   return {
     checker,
     size: () => at,
@@ -120,14 +131,15 @@ function openIndexing(connection: Connection) {
     async resume(): Promise<void> {
       if (isResumed) return
       await checker.resume()
-      at = await readProgress(connection)
+      at = await countUncounted()
       isResumed = true
     },
     /** Projects the next slice of a log of `size` entries. */
     async project(size: number): Promise<void> {
       const slice = { begin: at, end: Math.min(at + SLICE, size) }
       const stood = await projectRows(connection, slice, await readRows(connection, slice))
-      at = stood === undefined ? await readProgress(connection) : slice.end
+      if (stood === undefined) isResumed = false
+      else at = slice.end
       if (stood !== undefined && stood.length > 0) await reportStood(stood)
     },
   }
