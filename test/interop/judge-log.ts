@@ -8,9 +8,9 @@ import { startTestSuite, type TestSuite } from '@mumega/testkit'
 import type { Finding } from './finding.ts'
 import { buildGo, requiredVersion } from './go-module.ts'
 import { growTo } from './growth.ts'
+import { auditorToken, TESSERA } from './hammer.ts'
 import { lastLine, runCommand } from './run-command.ts'
 
-const MODULE = 'github.com/transparency-dev/tessera'
 // Around the edge of a tile, no power of two, and three levels of tiles.
 const SIZES = [256, 257, 1_003, 70_000] as const
 // Its exit code is 0 also when it has failed.
@@ -30,8 +30,8 @@ interface Ground {
  * the signed checkpoint, at several sizes; then one byte of the log is altered, and it must notice.
  */
 export async function judgeLog(): Promise<Finding[]> {
-  const program = await buildGo('tessera', `${MODULE}/cmd/fsck`)
-  const version = requiredVersion('tessera', MODULE)
+  const program = await buildGo('tessera', `${TESSERA}/cmd/fsck`)
+  const version = requiredVersion('tessera', TESSERA)
   const env = { gateway: { MUMEGA_RATE_LIMIT_PER_MINUTE: '1000000' } }
   const suite = await startTestSuite({ services: SERVICES, env })
   const folder = mkdtempSync(join(tmpdir(), 'mumega-fsck-'))
@@ -77,20 +77,14 @@ async function givenFsck(
   suite: TestSuite,
   { program, folder }: { program: string; folder: string },
 ): Promise<Ground['fsck']> {
-  const operator = await suite.operatorToken()
-  const made = await fetch(`${suite.gatewayUrl}/v1/tokens`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${operator}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ kind: 'operator', scopes: ['log:read'] }),
-  })
-  const { secret } = (await made.json()) as { secret: string }
+  const bearerToken = await auditorToken(suite)
   const key = await fetch(`${suite.gatewayUrl}/v1/audit/key`)
   const keyFile = join(folder, 'vkey')
   writeFileSync(keyFile, await key.text())
   const words = [
     `--storage_url=${suite.gatewayUrl}/log/`,
     `--public_key=${keyFile}`,
-    `--bearer_token=${secret}`,
+    `--bearer_token=${bearerToken}`,
     ...['--ui=false', '--N=4'],
   ]
   return async () => (await runCommand(program, words, { timeoutMs: FSCK_MS_MAX })).output
