@@ -9,6 +9,8 @@ export interface ProducerOrder {
   readonly natsUrl: string
   readonly bridgeSeed: string
   readonly adminSeed: string
+  /** Producers number their intents without a hole. */
+  readonly firstNumber: number
   readonly events: number
   /** Intents in one message. */
   readonly packed: number
@@ -136,11 +138,11 @@ async function publishAll(connection: NatsConnection, publishing: Publishing): P
   await Promise.all(Array.from({ length: order.inFlight }, lane))
 }
 
-function makeMessages({ events, packed }: ProducerOrder): Message[] {
+function makeMessages({ events, packed, firstNumber }: ProducerOrder): Message[] {
   const messages: Message[] = []
   for (let first = 0; first < events; first += packed) {
     const intents = Array.from({ length: Math.min(packed, events - first) }, (_, nth) =>
-      intentOf(first + nth + 1),
+      intentOf(firstNumber + first + nth),
     )
     const bytes = Buffer.from(JSON.stringify({ intents }))
     messages.push({ lastId: intents.at(-1)?.id ?? '', bytes })
