@@ -19,6 +19,8 @@ export interface Measured extends Named {
   readonly againstValue?: number
   /** The bar: the least that the value may be of `againstValue`. */
   readonly ratioMin?: number
+  /** The bar: the most that the value may be of `againstValue`. */
+  readonly ratioMax?: number
   /** The bar: the most that the value may be. */
   readonly valueMax?: number
 }
@@ -105,10 +107,16 @@ function cellsOf(figure: Figure): string[] {
   ]
 }
 
-function barOf({ value, againstValue, ratioMin, valueMax }: Measured): string {
-  if (valueMax !== undefined) return `≤ ${valueMax}: ${value <= valueMax ? 'met' : 'missed'}`
-  if (ratioMin === undefined || againstValue === undefined) return ''
-  return `≥ ${ratioMin}: ${value / againstValue >= ratioMin ? 'met' : 'missed'}`
+function barOf({ value, againstValue, ratioMin, ratioMax, valueMax }: Measured): string {
+  if (valueMax !== undefined) return verdictOf(`≤ ${valueMax}`, value <= valueMax)
+  if (againstValue === undefined) return ''
+  const ratio = value / againstValue
+  if (ratioMin !== undefined) return verdictOf(`≥ ${rounded(ratioMin)}`, ratio >= ratioMin)
+  return ratioMax === undefined ? '' : verdictOf(`≤ ${rounded(ratioMax)}`, ratio <= ratioMax)
+}
+
+function verdictOf(bar: string, isMet: boolean): string {
+  return `${bar}: ${isMet ? 'met' : 'missed'}`
 }
 
 export function rounded(value: number): number {
