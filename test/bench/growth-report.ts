@@ -9,7 +9,9 @@ interface Panel {
 
 const PANELS: readonly Panel[] = [
   { title: 'appends a second', valueOf: (cost) => cost.appendsPerSecond },
+  { title: 'appends, of COPY', valueOf: (cost) => cost.appendsPerSecond / cost.copiesPerSecond },
   { title: 'receipt, ms (p50)', valueOf: (cost) => cost.receiptMs },
+  { title: 'receipt, of a chain head', valueOf: (cost) => cost.receiptMs / cost.headMs },
   { title: 'entry to signature, ms (p50)', valueOf: (cost) => cost.checkpointMs },
   { title: 'start until it leads, ms (p50)', valueOf: (cost) => cost.startMs },
   { title: 'bytes an event, on disk', valueOf: (cost) => cost.bytesPerEvent },
@@ -18,21 +20,26 @@ const PANELS: readonly Panel[] = [
 
 /** The same as a table, for the report that shows the plot. */
 export function reportOf(costs: readonly Cost[], at: Date): string {
-  const rowOf = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
   const rows = [
     ['events', ...costs.map(({ size }) => size.toLocaleString('en'))],
-    ['---', ...costs.map(() => '---')],
     ...PANELS.map(({ title, valueOf }) => [
       title,
       ...costs.map((cost) => String(rounded(valueOf(cost)))),
     ]),
   ]
+  const widths = ['', ...costs].map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  )
+  const rowOf = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`
+  const rule = rowOf(widths.map((width) => '-'.repeat(width)))
+  const [header = '', ...lines] = rows.map(rowOf)
   return [
     '# What the ledger costs as it grows',
     '',
     `By \`npm run bench growth\`, ${at.toISOString().slice(0, 10)}; ../README.md says how.`,
     '',
-    ...rows.map(rowOf),
+    ...[header, rule, ...lines],
     '',
     '![The same over the size of the log](growth.svg)',
     '',

@@ -41,9 +41,10 @@ const TICK_MS = 5
  * sealed.
  */
 async function produce(order: ProducerOrder): Promise<ProducerReport> {
+  // Before it connects: making many takes longer than the server waits for a sign of life.
+  const messages = makeMessages(order)
   const bridge = await connectAs(order.natsUrl, order.bridgeSeed, '_INBOX_bridge')
   const admin = await connectAs(order.natsUrl, order.adminSeed, '_INBOX')
-  const messages = makeMessages(order)
   // Of each message's last intent: noting every single one would make this process the one that is
   // measured.
   const publishedAt = new Map<string, number>()
