@@ -22,8 +22,8 @@ export interface ShimOrder {
 }
 
 const PACKED_MAX = 64
-// Messages on their way to the stream: as many as a handful of busy services have.
-const PUBLISHING_MAX = 8
+// Messages on their way to the stream. A relay has one; with more than two they only become smaller.
+const PUBLISHING_MAX = 2
 // More is pushed back, as Tessera does it (DefaultPushbackMaxOutstanding).
 const WAITING_MAX = 4_096
 const LEAF_BYTES_MAX = 32_768
@@ -65,7 +65,8 @@ function openAdding(stream: JetStreamClient, firstNumber: number) {
     const add = unsealed.get(id)
     if (add === undefined) return
     unsealed.delete(id)
-    add.response.writeHead(status).end(text)
+    // With its length, as otherwise it goes in chunks: twice the writes.
+    add.response.writeHead(status, { 'content-length': text.length }).end(text)
   }
 
   return {
