@@ -6,11 +6,11 @@ import { connect, nkeyAuthenticator, type NatsConnection } from '@nats-io/transp
 import { v7 as uuidv7 } from 'uuid'
 import type { SealedEntry } from '@mumega/contracts/audit'
 
-// The program that `startAddShim` of hammer.ts starts: `POST /add`, as Tessera's hammer writes, in
-// front of the ledger. It belongs to the harness alone. Each request becomes one intent of a service
-// (bridge), published as the relay of a service publishes: what waits is packed, at most 64 to a
-// message. A request is answered with its index in the log when the ledger has announced the entry:
-// it is sealed, durable and in its chain's order then.
+// The program that `startShim` of hammer.ts starts: `POST /add`, as Tessera's hammer writes, in
+// front of the ledger. It belongs to the harness alone. Each request becomes one intent of a
+// service (bridge), published as the relay of a service publishes: what waits is packed, at most 64
+// to a message. A request is answered with its index in the log when the ledger has announced the
+// entry: it is sealed, durable and in its chain's order then.
 
 /** What this process is told, as its one message. */
 export interface ShimOrder {
@@ -22,7 +22,8 @@ export interface ShimOrder {
 }
 
 const PACKED_MAX = 64
-// Messages on their way to the stream. A relay has one; with more than two they only become smaller.
+// Messages on their way to the stream. A relay has one; with more than two they only become
+// smaller.
 const PUBLISHING_MAX = 2
 // More is pushed back, as Tessera does it (DefaultPushbackMaxOutstanding).
 const WAITING_MAX = 4_096

@@ -42,7 +42,7 @@ export function buildHammer(): Promise<string> {
   return buildGo('tessera', `${TESSERA}/internal/hammer`)
 }
 
-/** Runs the hammer to its end. Its readers fetch and check tiles at their defaults all the while. */
+/** Runs the hammer to its end. Its readers fetch bundles at their defaults all the while. */
 export function runHammer(program: string, log: HammeredLog, order: HammerOrder): Promise<Ended> {
   const words = [
     `--log_url=${log.readUrl}`,

@@ -32,9 +32,9 @@ const ORDER: HammerOrder = {
 const FSCK_MS_MAX = 60_000
 
 /**
- * Tessera's hammer writes to our log by the shim and reads it by the gateway, both at once: it holds
- * each checkpoint to the one before and fetches bundles all the while. Then fsck reads what became
- * of it, and the log of another key, and one that takes nothing, must fail.
+ * Tessera's hammer writes to our log by the shim and reads it by the gateway, both at once: it
+ * holds each checkpoint to the one before and fetches bundles all the while. Then fsck reads what
+ * became of it, and the log of another key, and one that takes nothing, must fail.
  */
 export async function judgeHammer(): Promise<Finding[]> {
   const program = await buildHammer()
@@ -62,7 +62,7 @@ export async function judgeHammer(): Promise<Finding[]> {
   }
 }
 
-/** It ended well, complained of nothing, and each add that it heard of is one entry. */
+/** It ended well and complained of nothing, and no event is in the log twice. */
 async function judgeWritten(
   admin: Client,
   log: HammeredLog,
