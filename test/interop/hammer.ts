@@ -9,16 +9,20 @@ import { runCommand, type Ended } from './run-command.ts'
 
 export const TESSERA = 'github.com/transparency-dev/tessera'
 
-/** A log as Tessera's hammer sees one. */
-export interface HammeredLog {
+/** A log as strangers read it. */
+export interface PublishedLog {
   /** Where `checkpoint` and `tile/…` are; ends with a slash. */
   readonly readUrl: string
-  /** Where `add` is; ends with a slash. */
-  readonly writeUrl: string
   /** The log's verifier key. */
   readonly vkey: string
   /** For reading, where the log is private. */
   readonly bearerToken?: string
+}
+
+/** A log as Tessera's hammer sees one. */
+export interface HammeredLog extends PublishedLog {
+  /** Where `add` is; ends with a slash. */
+  readonly writeUrl: string
 }
 
 export interface HammerOrder {
@@ -89,7 +93,7 @@ export async function growthRate(log: HammeredLog, running: Promise<unknown>): P
 }
 
 /** The size in the log's newest checkpoint; undefined while it has none. */
-export async function publishedSize(log: HammeredLog): Promise<number | undefined> {
+export async function publishedSize(log: PublishedLog): Promise<number | undefined> {
   const headers: Record<string, string> =
     log.bearerToken === undefined ? {} : { authorization: `Bearer ${log.bearerToken}` }
   const answer = await fetch(`${log.readUrl}checkpoint`, { headers })
@@ -115,20 +119,17 @@ export async function startShim(suite: TestSuite, firstNumber: number): Promise<
   const shim = fork(fileURLToPath(new URL('./add-shim.js', import.meta.url)))
   shim.send(order)
   const [writeUrl] = (await Promise.race([once(shim, 'message'), failed(shim)])) as [string]
-  const vkey = await fetch(`${suite.gatewayUrl}/v1/audit/key`)
-  return {
-    log: {
-      readUrl: `${suite.gatewayUrl}/log/`,
-      writeUrl,
-      vkey: (await vkey.text()).trim(),
-      bearerToken: await auditorToken(suite),
-    },
-    stop: () => ended(shim),
-  }
+  return { log: { ...(await givenPublished(suite)), writeUrl }, stop: () => ended(shim) }
 }
 
-/** A token that may read the log, as a stranger would have it. */
-export async function auditorToken(suite: TestSuite): Promise<string> {
+/** The log as a stranger sees it, with the token of an auditor. */
+export async function givenPublished(suite: TestSuite): Promise<PublishedLog> {
+  const bearerToken = await auditorToken(suite)
+  const key = await fetch(`${suite.gatewayUrl}/v1/audit/key`)
+  return { readUrl: `${suite.gatewayUrl}/log/`, vkey: (await key.text()).trim(), bearerToken }
+}
+
+async function auditorToken(suite: TestSuite): Promise<string> {
   const made = await fetch(`${suite.gatewayUrl}/v1/tokens`, {
     method: 'POST',
     headers: {

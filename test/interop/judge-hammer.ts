@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
@@ -6,7 +6,8 @@ import { SERVICES } from '@mumega/contracts/topology'
 import { startTestSuite } from '@mumega/testkit'
 import { generateVkey, signerFromSeed } from '@mumega/tlog/note'
 import type { Finding } from './finding.ts'
-import { buildGo, requiredVersion } from './go-module.ts'
+import { buildFsck, openFsck } from './fsck.ts'
+import { requiredVersion } from './go-module.ts'
 import { growTo } from './growth.ts'
 import {
   buildHammer,
@@ -17,7 +18,7 @@ import {
   type HammeredLog,
   type HammerOrder,
 } from './hammer.ts'
-import { lastLine, runCommand, type Ended } from './run-command.ts'
+import { lastLine, type Ended } from './run-command.ts'
 
 const FIRST_SIZE = 257
 const GOAL = 20_000
@@ -29,7 +30,6 @@ const ORDER: HammerOrder = {
   goal: GOAL,
   runSeconds: 60,
 }
-const FSCK_MS_MAX = 60_000
 
 /**
  * Tessera's hammer writes to our log by the shim and reads it by the gateway, both at once: it
@@ -38,7 +38,7 @@ const FSCK_MS_MAX = 60_000
  */
 export async function judgeHammer(): Promise<Finding[]> {
   const program = await buildHammer()
-  const fsck = await buildGo('tessera', `${TESSERA}/cmd/fsck`)
+  const fsck = await buildFsck()
   const env = { gateway: { MUMEGA_RATE_LIMIT_PER_MINUTE: '1000000' } }
   const suite = await startTestSuite({ services: SERVICES, env })
   const admin = new Client({ connectionString: suite.database.adminUrl })
@@ -89,15 +89,7 @@ async function judgeWritten(
 async function judgeByFsck(program: string, log: HammeredLog): Promise<Finding> {
   const folder = mkdtempSync(join(tmpdir(), 'mumega-hammer-'))
   try {
-    const keyFile = join(folder, 'vkey')
-    writeFileSync(keyFile, log.vkey)
-    const words = [
-      `--storage_url=${log.readUrl}`,
-      `--public_key=${keyFile}`,
-      `--bearer_token=${log.bearerToken ?? ''}`,
-      ...['--ui=false', '--N=4'],
-    ]
-    const { output } = await runCommand(program, words, { timeoutMs: FSCK_MS_MAX })
+    const output = await openFsck(log, { program, folder })()
     const isPassed = output.includes("Successfully fsck'd log")
     return findingOf('fsck reads what it has written', isPassed, lastLine(output))
   } finally {
