@@ -8,6 +8,8 @@ import { publish } from '@mumega/testkit/config'
 export interface Ground {
   /** Of the cluster, as its administrator. */
   readonly adminUrl: string
+  /** On the disk that PostgreSQL and NATS write to; removed by `stop()`. */
+  readonly folder: string
   stop(): Promise<void>
 }
 
@@ -26,6 +28,7 @@ export async function startGround(log: (line: string) => void): Promise<Ground> 
   publish('TEST_POSTGRES_URL', postgres.adminUrl)
   return {
     adminUrl: postgres.adminUrl,
+    folder,
     async stop() {
       await postgres.stop()
       rmSync(folder, { recursive: true, force: true })

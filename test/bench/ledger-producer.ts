@@ -9,6 +9,8 @@ export interface ProducerOrder {
   readonly natsUrl: string
   readonly bridgeSeed: string
   readonly adminSeed: string
+  /** Producers number their intents without a hole. */
+  readonly firstNumber: number
   readonly events: number
   /** Intents in one message. */
   readonly packed: number
@@ -39,9 +41,10 @@ const TICK_MS = 5
  * sealed.
  */
 async function produce(order: ProducerOrder): Promise<ProducerReport> {
+  // Before it connects: making many takes longer than the server waits for a sign of life.
+  const messages = makeMessages(order)
   const bridge = await connectAs(order.natsUrl, order.bridgeSeed, '_INBOX_bridge')
   const admin = await connectAs(order.natsUrl, order.adminSeed, '_INBOX')
-  const messages = makeMessages(order)
   // Of each message's last intent: noting every single one would make this process the one that is
   // measured.
   const publishedAt = new Map<string, number>()
@@ -136,11 +139,11 @@ async function publishAll(connection: NatsConnection, publishing: Publishing): P
   await Promise.all(Array.from({ length: order.inFlight }, lane))
 }
 
-function makeMessages({ events, packed }: ProducerOrder): Message[] {
+function makeMessages({ events, packed, firstNumber }: ProducerOrder): Message[] {
   const messages: Message[] = []
   for (let first = 0; first < events; first += packed) {
     const intents = Array.from({ length: Math.min(packed, events - first) }, (_, nth) =>
-      intentOf(first + nth + 1),
+      intentOf(firstNumber + first + nth),
     )
     const bytes = Buffer.from(JSON.stringify({ intents }))
     messages.push({ lastId: intents.at(-1)?.id ?? '', bytes })

@@ -1,107 +1,246 @@
-import { fork } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { mkdtempSync } from 'node:fs'
+import { join } from 'node:path'
 import { Client } from 'pg'
 import { startTestSuite, type TestSuite } from '@mumega/testkit'
+import { startShim } from '../interop/hammer.ts'
 import { measureCopy } from './copy-limit.ts'
 import { percentile, type Bench, type Figure } from './figures.ts'
-import { startGround } from './ground.ts'
-import type { ProducerOrder, ProducerReport } from './ledger-producer.ts'
+import { startGround, type Ground } from './ground.ts'
+import { hammer, hammerTessera, meanOf, rateOf, type Rate } from './hammered.ts'
+import { measureHypercore } from './hypercore-limit.ts'
+import { startProducing, type Producing } from './producing.ts'
+import { untilRest } from './rest.ts'
 
 const EVENTS = 240_000
 const WARM_UP_EVENTS = 20_000
 const RATE = 1_000
 const RATE_EVENTS = 10_000
 const ONE_BY_ONE_EVENTS = 500
+const PER_COMMIT = 2_048
+// Before the ledger has made an entry: what the first run made them.
+const ENTRY_BYTES = 512
 // Messages on their way to the stream: as many as a handful of busy services have, each with its
-// relay.
+// relay. The packed one is the last, as latency is measured right behind it.
 const VARIANTS = [
-  { variant: 'packed-64', packed: 64, inFlight: 32, events: EVENTS },
-  { variant: 'packed-16', packed: 16, inFlight: 64, events: EVENTS },
   { variant: 'single', packed: 1, inFlight: 256, events: EVENTS / 4 },
+  { variant: 'packed-16', packed: 16, inFlight: 64, events: EVENTS },
+  { variant: 'packed-64', packed: 64, inFlight: 32, events: EVENTS },
 ] as const
+const BEST = 'packed-64'
+const LATENCY_P99_MS_MAX = 100
+const ONE_BY_ONE_P50_MS_MAX = 5
+
+type Log = (line: string) => void
+
+/** What others reach on this machine, in this run. */
+interface Others {
+  readonly tessera: Rate
+  readonly antispam: Rate
+  readonly hypercore: Rate
+}
+
+interface Run {
+  readonly ground: Ground
+  readonly suite: TestSuite
+  readonly admin: Client
+  readonly producing: Producing
+  readonly log: Log
+}
 
 /**
- * Events a second from their publication until they are sealed, durable and announced, beside the
- * limit: the same rows by COPY. The ledger is the real process on the real configuration of NATS; a
- * second process publishes.
+ * Events a second from their publication until they are sealed, durable and announced, beside what
+ * others reach in the same run. README.md of this folder says what is alike and what is not. The
+ * ledger is the real process on the real configuration of NATS; a second process publishes.
  */
 export const bench: Bench = {
   async run(log) {
     const ground = await startGround(log)
-    const suite = await startTestSuite({ services: ['audit-ledger'], onLine: log })
     try {
-      log('warming up')
-      await produce(suite, { events: WARM_UP_EVENTS, packed: 64, inFlight: 32 })
-      const entryBytes = await entryBytesOf(suite)
-      log(`entries are ${entryBytes} bytes`)
-      const copy = { rows: EVENTS / 2, perCommit: 2_048, entryBytes }
-      const figures: Figure[] = []
-      for (const { variant, ...order } of VARIANTS) {
-        // Beside each variant, as the machine's speed changes from minute to minute.
-        const before = await measureCopy(ground.adminUrl, copy)
-        const { seconds } = await produce(suite, order)
-        const after = await measureCopy(ground.adminUrl, copy)
-        const value = order.events / seconds
-        const againstValue = (before + after) / 2
-        figures.push({
-          ...named('events_per_s', value, '1/s'),
-          variant,
-          against: 'copy',
-          againstValue,
-        })
-        log(
-          `${variant}: ${Math.round(value)}/s; copy ${Math.round(before)}, ${Math.round(after)}/s`,
-        )
-      }
-      const atRate = { events: RATE_EVENTS, packed: 1, inFlight: 256, rate: RATE }
-      const { latencies } = await produce(suite, atRate)
-      const variant = 'at-1000-per-s'
-      figures.push({ ...named('latency_p50', percentile(latencies, 0.5), 'ms'), variant })
-      figures.push({ ...named('latency_p99', percentile(latencies, 0.99), 'ms'), variant })
-      const alone = { events: ONE_BY_ONE_EVENTS, packed: 1, inFlight: 1, isOneAtATime: true }
-      const oneByOne = await produce(suite, alone)
-      const p50 = percentile(oneByOne.latencies, 0.5)
-      figures.push({ ...named('latency_p50', p50, 'ms'), variant: 'one-at-a-time' })
-      return figures
+      // The others before and after, when the ledger is not there: it goes on working behind each
+      // burst. And both, as the machine's speed changes from minute to minute.
+      const before = await measureOthers(ground, log)
+      const { hammered, rates, latencies } = await withSuite(ground, log, measureOurs)
+      const after = await measureOthers(ground, log)
+      return [...figuresOf(meanOfOthers(before, after), hammered, rates), ...latencies]
     } finally {
-      await suite.stop()
       await ground.stop()
     }
   },
 }
 
-function named(figure: string, value: number, unit: string) {
-  return { bench: 'ledger', figure, value, unit }
+async function measureOthers({ folder }: Ground, log: Log): Promise<Others> {
+  const tessera = await rateOf(() => hammerTessera(folder, { hasAntispam: false }))
+  log(`tessera: ${textOf(tessera)}`)
+  const antispam = await rateOf(() => hammerTessera(folder, { hasAntispam: true }))
+  log(`tessera with antispam: ${textOf(antispam)}`)
+  const blocks = { blocks: EVENTS / 2, perBatch: PER_COMMIT, blockBytes: ENTRY_BYTES }
+  const hypercore = await rateOf(() =>
+    measureHypercore({ ...blocks, folder: mkdtempSync(join(folder, 'hypercore-')) }),
+  )
+  log(`hypercore: ${textOf(hypercore)}`)
+  return { tessera, antispam, hypercore }
 }
 
-/** Runs one order in a process of its own. Throws when it fails. */
-async function produce(
-  suite: TestSuite,
-  order: Omit<ProducerOrder, 'natsUrl' | 'bridgeSeed' | 'adminSeed'>,
-): Promise<ProducerReport> {
-  const child = fork(fileURLToPath(new URL('./ledger-producer.js', import.meta.url)))
-  const { nats } = suite
-  return new Promise((resolve, reject) => {
-    child.once('message', resolve)
-    child.once('exit', (code) => {
-      reject(new Error(`the producer ended with ${code} and no report`))
-    })
-    const full: ProducerOrder = {
-      ...order,
-      natsUrl: nats.url,
-      bridgeSeed: nats.seedOf('bridge'),
-      adminSeed: nats.adminSeed,
-    }
-    child.send(full)
+function meanOfOthers(before: Others, after: Others): Others {
+  return {
+    tessera: meanOf([before.tessera, after.tessera]),
+    antispam: meanOf([before.antispam, after.antispam]),
+    hypercore: meanOf([before.hypercore, after.hypercore]),
+  }
+}
+
+async function measureOurs(run: Run) {
+  const hammered = await measureHammered(run)
+  const { rates, behind } = await measureRates(run)
+  return { hammered, rates, latencies: await measureLatencies(run, behind) }
+}
+
+async function withSuite<Result>(
+  ground: Ground,
+  log: Log,
+  work: (run: Run) => Promise<Result>,
+): Promise<Result> {
+  const suite = await startTestSuite({
+    services: ['audit-ledger', 'gateway'],
+    env: { gateway: { MUMEGA_RATE_LIMIT_PER_MINUTE: '1000000' } },
+    onLine: log,
   })
+  const admin = new Client({ connectionString: suite.database.adminUrl })
+  try {
+    await admin.connect()
+    return await work({ ground, suite, admin, producing: startProducing(suite), log })
+  } finally {
+    await admin.end()
+    await suite.stop()
+  }
 }
 
-async function entryBytesOf(suite: TestSuite): Promise<number> {
-  const client = new Client({ connectionString: suite.database.adminUrl })
-  await client.connect()
-  const answer = await client.query<{ bytes: string }>(
+async function measureHammered({ suite, admin, producing, log }: Run): Promise<Rate> {
+  log('warming up')
+  await producing.produce({ events: WARM_UP_EVENTS, packed: 64, inFlight: 32 })
+  const shim = await startShim(suite, producing.nextNumber())
+  try {
+    const rate = meanOf([await rateOf(() => hammer(shim)), await rateOf(() => hammer(shim))])
+    log(`ours by the hammer: ${textOf(rate)}`)
+    await untilRest(admin)
+    producing.goOnAt(await nextNumberOf(admin))
+    return rate
+  } finally {
+    await shim.stop()
+  }
+}
+
+interface BusRate {
+  readonly variant: string
+  readonly value: number
+  /** The mean of what COPY reached before and after. */
+  readonly copy: number
+}
+
+/** Each way of feeding, and latencies while the ledger still works behind the last burst. */
+async function measureRates(run: Run): Promise<{ rates: BusRate[]; behind: number[] }> {
+  const { ground, admin, producing, log } = run
+  const entryBytes = await entryBytesOf(admin)
+  log(`entries are ${entryBytes} bytes`)
+  const order = { rows: EVENTS / 2, perCommit: PER_COMMIT, entryBytes }
+  const rates: BusRate[] = []
+  let behind: number[] = []
+  let before = await measureCopy(ground.adminUrl, order)
+  for (const { variant, ...production } of VARIANTS) {
+    // Beside each variant, as the machine's speed changes from minute to minute, and at rest: the
+    // ledger's search index is filled behind the burst.
+    const { seconds } = await producing.produce(production)
+    if (variant === BEST) behind = await latenciesAtRate(run)
+    await untilRest(admin)
+    const after = await measureCopy(ground.adminUrl, order)
+    const value = production.events / seconds
+    rates.push({ variant, value, copy: (before + after) / 2 })
+    log(`${variant}: ${textOf(value)}; copy ${textOf(before)}, ${textOf(after)}`)
+    before = after
+  }
+  return { rates, behind }
+}
+
+async function latenciesAtRate({ producing }: Run): Promise<number[]> {
+  const order = { events: RATE_EVENTS, packed: 1, inFlight: 256, rate: RATE }
+  return (await producing.produce(order)).latencies
+}
+
+async function measureLatencies(run: Run, behind: readonly number[]): Promise<Figure[]> {
+  const atRest = await latenciesAtRate(run)
+  const order = { events: ONE_BY_ONE_EVENTS, packed: 1, inFlight: 1, isOneAtATime: true }
+  const oneByOne = (await run.producing.produce(order)).latencies
+  const valueMax = LATENCY_P99_MS_MAX
+  return [
+    latency('p50', behind, { variant: 'at-1000-per-s-behind-a-burst' }),
+    latency('p99', behind, { variant: 'at-1000-per-s-behind-a-burst', valueMax }),
+    latency('p50', atRest, { variant: 'at-1000-per-s' }),
+    latency('p99', atRest, { variant: 'at-1000-per-s', valueMax }),
+    latency('p50', oneByOne, { variant: 'one-at-a-time', valueMax: ONE_BY_ONE_P50_MS_MAX }),
+  ]
+}
+
+function latency(
+  name: 'p50' | 'p99',
+  latencies: readonly number[],
+  more: { variant: string; valueMax?: number },
+): Figure {
+  const value = percentile(latencies, name === 'p50' ? 0.5 : 0.99)
+  return { bench: 'ledger', figure: `latency_${name}`, unit: 'ms', value, ...more }
+}
+
+interface Compared {
+  readonly variant: string
+  readonly value: Rate
+  readonly against: string
+  readonly other: Rate
+  readonly ratioMin?: number
+}
+
+function figuresOf(others: Others, hammered: Rate, rates: readonly BusRate[]): Figure[] {
+  const overBus = rates.flatMap(({ variant, value, copy }) => [
+    compared({ variant, value, against: 'copy', other: copy, ...barOf(variant, 0.7) }),
+    compared({
+      ...{ variant, value, against: 'tessera-antispam', other: others.antispam },
+      ...barOf(variant, 2),
+    }),
+    compared({ variant, value, against: 'tessera', other: others.tessera }),
+    compared({ variant, value, against: 'hypercore', other: others.hypercore }),
+  ])
+  const byHammer = { variant: 'hammer', value: hammered }
+  return [
+    ...overBus,
+    compared({ ...byHammer, against: 'tessera', other: others.tessera, ratioMin: 0.7 }),
+    compared({ ...byHammer, against: 'tessera-antispam', other: others.antispam }),
+  ]
+}
+
+/** The bars are for producers with a relay, which packs what waits. */
+function barOf(variant: string, ratioMin: number): { ratioMin?: number } {
+  return variant === BEST ? { ratioMin } : {}
+}
+
+function compared({ variant, value, against, other, ratioMin }: Compared): Figure {
+  const named = { bench: 'ledger', figure: 'events_per_s', unit: '1/s', variant, against }
+  if (typeof value !== 'number') return { ...named, ...value }
+  if (typeof other !== 'number') return { ...named, ...other }
+  return { ...named, value, againstValue: other, ...(ratioMin !== undefined && { ratioMin }) }
+}
+
+function textOf(rate: Rate): string {
+  return typeof rate === 'number' ? `${Math.round(rate)}/s` : `skipped, ${rate.skipped}`
+}
+
+async function entryBytesOf(admin: Client): Promise<number> {
+  const { rows } = await admin.query<{ bytes: string }>(
     'select sum(octet_length(entries)) / sum(count) - 2 as bytes from audit_ledger.event_batches',
   )
-  await client.end()
-  return Math.round(Number(answer.rows[0]?.bytes))
+  return Math.round(Number(rows[0]?.bytes))
+}
+
+async function nextNumberOf(admin: Client): Promise<number> {
+  const { rows } = await admin.query<{ last: string }>(
+    `select max(number) as last from audit_ledger.event_keys where source = 'bridge'`,
+  )
+  return Number(rows[0]?.last) + 1
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { cacheDirOf, currentEnvironment } from '@mumega/local/config'
 import { ROOT } from '../tree.ts'
 import { NotHere } from './finding.ts'
@@ -25,7 +25,9 @@ export function toolsDir(): string {
  */
 export async function buildGo(folder: string, target: string): Promise<string> {
   const cwd = join(ROOT, 'test/interop', folder)
-  const program = join(toolsDir(), `${folder}-${hashOf(cwd)}`)
+  // Of a module with several programs each has its own place.
+  const names = new Set([folder, basename(target)].filter((name) => name !== '.'))
+  const program = join(toolsDir(), [...names, hashOf(cwd)].join('-'))
   if (existsSync(program)) return program
   const { code } = await runCommand('go', ['version'], { timeoutMs: 10_000 })
   if (code !== 0) throw new NotHere('no Go toolchain on PATH')

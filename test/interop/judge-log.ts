@@ -1,48 +1,44 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { SERVICES } from '@mumega/contracts/topology'
-import type { Bus } from '@mumega/bus'
-import { startTestSuite, type TestSuite } from '@mumega/testkit'
+import { eventually, startTestSuite } from '@mumega/testkit'
 import type { Finding } from './finding.ts'
-import { buildGo, requiredVersion } from './go-module.ts'
+import { buildFsck, openFsck } from './fsck.ts'
+import { requiredVersion } from './go-module.ts'
 import { growTo } from './growth.ts'
-import { lastLine, runCommand } from './run-command.ts'
+import { givenPublished, publishedSize, TESSERA } from './hammer.ts'
+import { lastLine } from './run-command.ts'
 
-const MODULE = 'github.com/transparency-dev/tessera'
 // Around the edge of a tile, no power of two, and three levels of tiles.
 const SIZES = [256, 257, 1_003, 70_000] as const
 // Its exit code is 0 also when it has failed.
 const SUCCESS = "Successfully fsck'd log"
-const FSCK_MS_MAX = 120_000
-
-interface Ground {
-  suite: TestSuite
-  bus: Bus
-  admin: Client
-  /** Runs fsck over the log as it is served now; what it says. */
-  fsck(): Promise<string>
-}
 
 /**
  * Tessera's fsck reads our tiles and bundles over HTTP, builds the tree anew and compares it with
  * the signed checkpoint, at several sizes; then one byte of the log is altered, and it must notice.
  */
 export async function judgeLog(): Promise<Finding[]> {
-  const program = await buildGo('tessera', `${MODULE}/cmd/fsck`)
-  const version = requiredVersion('tessera', MODULE)
+  const program = await buildFsck()
+  const version = requiredVersion('tessera', TESSERA)
   const env = { gateway: { MUMEGA_RATE_LIMIT_PER_MINUTE: '1000000' } }
   const suite = await startTestSuite({ services: SERVICES, env })
   const folder = mkdtempSync(join(tmpdir(), 'mumega-fsck-'))
   const admin = new Client({ connectionString: suite.database.adminUrl })
   try {
     await admin.connect()
-    const fsck = await givenFsck(suite, { program, folder })
-    const ground = { suite, admin, fsck, bus: await suite.bus('bridge') }
+    const log = await givenPublished(suite)
+    const fsck = openFsck(log, { program, folder })
+    const growing = { admin, bus: await suite.bus('bridge') }
     const findings: Finding[] = []
     for (const size of SIZES) {
-      await growTo(ground, size)
+      await growTo(growing, size)
+      // Stored is not served yet: its copy outside the database comes first.
+      await eventually(async () => (await publishedSize(log)) === size, {
+        what: `a checkpoint of ${size} is served`,
+      })
       const output = await fsck()
       const isPassed = output.includes(`${SUCCESS} with size ${size} `)
       findings.push(findingOf(version, { checked: `a log of ${size}`, isPassed, output }))
@@ -70,30 +66,6 @@ function findingOf(
   const result = isPassed ? 'passed' : 'failed'
   const reason = said.split('\n').find((line) => line.includes('failed:')) ?? lastLine(said)
   return { tool: 'Tessera fsck', version, checked, result, reason: reason.replace(/^.*\] /, '') }
-}
-
-/** With the token of an auditor, as a stranger would have it. */
-async function givenFsck(
-  suite: TestSuite,
-  { program, folder }: { program: string; folder: string },
-): Promise<Ground['fsck']> {
-  const operator = await suite.operatorToken()
-  const made = await fetch(`${suite.gatewayUrl}/v1/tokens`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${operator}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ kind: 'operator', scopes: ['log:read'] }),
-  })
-  const { secret } = (await made.json()) as { secret: string }
-  const key = await fetch(`${suite.gatewayUrl}/v1/audit/key`)
-  const keyFile = join(folder, 'vkey')
-  writeFileSync(keyFile, await key.text())
-  const words = [
-    `--storage_url=${suite.gatewayUrl}/log/`,
-    `--public_key=${keyFile}`,
-    `--bearer_token=${secret}`,
-    ...['--ui=false', '--N=4'],
-  ]
-  return async () => (await runCommand(program, words, { timeoutMs: FSCK_MS_MAX })).output
 }
 
 /** Flips one bit of the text of an entry that was signed long ago, past every guard. */

@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import setUp from '@mumega/testkit/global-setup'
 import tearDown from '@mumega/testkit/global-teardown'
 import { linesOf, NotHere, tableOf, type Finding } from './finding.ts'
+import { judgeHammer } from './judge-hammer.ts'
 import { judgeLog } from './judge-log.ts'
 import { judgeNode } from './judge-node.ts'
 import { judgeReceipt } from './judge-receipt.ts'
@@ -19,6 +20,7 @@ const JUDGES: readonly Judge[] = [
   { name: 'jaeger', tool: 'Jaeger', judge: judgeTraces },
   { name: 'go-sumdb', tool: 'Go sumdb/note, sumdb/tlog', judge: judgeReceipt },
   { name: 'fsck', tool: 'Tessera fsck', judge: judgeLog },
+  { name: 'hammer', tool: 'Tessera hammer', judge: judgeHammer },
   { name: 'witness', tool: 'Go witness (formats, merkle)', judge: judgeWitness },
   { name: 'timestamps', tool: 'openssl ts', judge: judgeTimestamps },
   { name: 'node', tool: 'Node', judge: judgeNode },

@@ -123,10 +123,10 @@ async function findHeads(
 ): Promise<Map<string, CheckedHead>> {
   const first = new Map<string, number>()
   for (const { entry } of entries.filter(isKnown)) {
-    if (entry.seq === 1 || first.has(entry.chain) || !chains.needs(entry.chain)) continue
-    first.set(entry.chain, entry.seq - 1)
+    if (!first.has(entry.chain) && chains.needs(entry.chain)) first.set(entry.chain, entry.seq - 1)
   }
-  const wanted = [...first].map(([chain, seq]) => ({ chain, seq }))
+  // Of a chain that begins in this step nothing stands before it, whatever follows.
+  const wanted = [...first].flatMap(([chain, seq]) => (seq === 0 ? [] : [{ chain, seq }]))
   const found = await readEntriesAt(connection, wanted)
   const heads = new Map<string, CheckedHead>()
   wanted.forEach(({ chain, seq }, nth) => {
