@@ -202,13 +202,15 @@ grant update (mended_at) on entry_index_faults to mumega_audit_ledger;
 
 create table entry_index_progress (
   only_row boolean not null default true,
-  indexed_size bigint not null default 0
+  indexed_size bigint not null default 0,
+  counted_size bigint not null default 0
 );  -- owned by mumega_audit_ledger_owner
 alter table entry_index_progress add constraint entry_index_progress_pkey PRIMARY KEY (only_row);
+alter table entry_index_progress add constraint entry_index_progress_counted_size_check CHECK ((counted_size >= 0));
 alter table entry_index_progress add constraint entry_index_progress_indexed_size_check CHECK ((indexed_size >= 0));
 alter table entry_index_progress add constraint entry_index_progress_only_row_check CHECK (only_row);
 grant select on entry_index_progress to mumega_audit_ledger;
-grant update (indexed_size) on entry_index_progress to mumega_audit_ledger;
+grant update (counted_size, indexed_size) on entry_index_progress to mumega_audit_ledger;
 
 create table event_batches (
   first_index bigint not null,
@@ -522,6 +524,7 @@ end $function$;  -- owned by mumega_audit_ledger_owner
 CREATE OR REPLACE FUNCTION audit_ledger.refuse_unredacted()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET search_path TO 'audit_ledger', 'pg_temp'
 AS $function$
 begin
   if exists (select from redactions

@@ -172,7 +172,7 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'services/audit-ledger/src/completeness/watching.ts',
-        find: '...overdue.map((gap) => gapFinding(gap, gapMs)), ',
+        find: '...[...told, ...fresh].map((gap) => gapFinding(gap, gapMs)),',
         replace: '',
       },
     ],

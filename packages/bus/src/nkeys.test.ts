@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { createUser, fromPublic } from '@nats-io/nkeys'
+import { createAccount, createOperator, createUser, fromPublic } from '@nats-io/nkeys'
 import { nkeyAuthenticator, publicNkeyOf } from './nkeys.ts'
 
 const NONCE = 'bm9uY2Utb2YtdGhlLXNlcnZlcg'
@@ -31,4 +31,11 @@ test('a damaged seed is refused before anything connects', () => {
   const damaged = `${seed.slice(0, 20)}${seed[20] === 'A' ? 'B' : 'A'}${seed.slice(21)}`
   expect(() => nkeyAuthenticator(damaged)).toThrow()
   expect(() => publicNkeyOf('')).toThrow()
+})
+
+test('the seed of an account or an operator is no user’s', () => {
+  for (const key of [createAccount(), createOperator()]) {
+    const seed = new TextDecoder().decode(key.getSeed())
+    expect(() => nkeyAuthenticator(seed)).toThrow('The seed is of no NATS user')
+  }
 })

@@ -4,7 +4,7 @@
 -- Only an administrator may make an event trigger, who is who migrates. In a schema of its own, so
 -- that it does not go with what it guards.
 set local role none;
-create schema audit_ledger_guard;
+create schema audit_ledger_guard authorization mumega_audit_ledger_owner;
 create function audit_ledger_guard.refuse_definition() returns event_trigger
 language plpgsql as $$
 declare
@@ -26,6 +26,12 @@ begin
                   -- It has another name now.
                   or to_regnamespace('audit_ledger') is null))
    limit 1;
+  if touched is null and tg_event = 'ddl_command_end' then
+    -- What is changed through a parent fires no trigger of the child.
+    select format('the kinship of %s', oid::regclass) into touched
+      from pg_inherits join pg_class on oid in (inhrelid, inhparent)
+     where relnamespace = to_regnamespace('audit_ledger') limit 1;
+  end if;
   if touched is null then return; end if;
   raise exception '% of % is refused: only a migration changes what the ledger is made of',
     tg_tag, touched using errcode = 'MU010';
@@ -42,4 +48,9 @@ begin
 exception when insufficient_privilege then
   raise warning 'no event trigger guards the ledger: that takes a superuser';
 end $$;
+-- As whom nobody logs in.
+alter function audit_ledger_guard.refuse_definition() owner to mumega_audit_ledger_owner;
 set local role mumega_audit_ledger_owner;
+
+-- It must not look for the redaction in a temporary table of that name.
+alter function refuse_unredacted() set search_path = audit_ledger, pg_temp;

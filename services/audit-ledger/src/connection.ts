@@ -45,7 +45,8 @@ export function openConnection(
       connectionString: url,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       statement_timeout: statementMs,
-      options: '-c mumega.tenant_id=substrate',
+      // Not what the role was given: nothing may stand before PostgreSQL's own catalog.
+      options: '-c mumega.tenant_id=substrate -c search_path=audit_ledger,pg_temp',
       keepAlive: true,
     })
     client.on('error', () => {

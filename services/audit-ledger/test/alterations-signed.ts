@@ -191,8 +191,8 @@ export const ALTERED_GUARDS: readonly Alteration[] = [
   },
   {
     name: 'a guard that refuses nothing any more',
-    change: `create or replace function refuse_removal() returns trigger language plpgsql as
-             'begin return null; end'`,
+    change: `create or replace function refuse_removal() returns trigger language plpgsql as $$
+             begin raise exception ''; exception when others then return null; end $$`,
     finds: [['guard-altered', 'guard never_removed of audit_chain_drops']],
   },
   {
@@ -209,6 +209,41 @@ export const ALTERED_GUARDS: readonly Alteration[] = [
     name: 'a table of somebody who can log in',
     change: 'alter table event_keys owner to current_user',
     finds: [['guard-altered', 'owner of event_keys']],
+  },
+  {
+    name: 'a guard of some columns only',
+    change: `drop trigger written_once on subtrees;
+             create trigger written_once before update of level or delete or truncate on subtrees
+               for each statement execute function refuse_change();
+             alter table subtrees enable always trigger written_once`,
+    finds: [['guard-altered', 'guard written_once of subtrees']],
+  },
+  {
+    name: 'a guard that calls what stands elsewhere',
+    change: `create schema elsewhere; alter function refuse_removal() set schema elsewhere`,
+    finds: [['guard-altered', 'guard never_removed of audit_chain_drops']],
+  },
+  {
+    name: 'a table with a parent, by which its guards are passed,',
+    change: `create table parents (like subtrees); alter table subtrees inherit parents`,
+    finds: [['guard-altered', 'kinship of subtrees']],
+  },
+  {
+    name: 'a right to add, given to everybody,',
+    change: 'grant insert on event_keys to public',
+    finds: [['guard-altered', 'rights on event_keys']],
+  },
+  {
+    name: 'a setting by which every session may alter the guards',
+    change: `do $$ begin
+               execute format('alter database %I set mumega.migrating = on', current_database());
+             end $$`,
+    finds: [['guard-altered', 'setting of mumega.migrating']],
+  },
+  {
+    name: 'a guard of cosignatures that is switched off',
+    change: 'alter table checkpoint_cosignatures disable trigger written_once',
+    finds: [['guard-altered', 'guard written_once of checkpoint_cosignatures']],
   },
   {
     name: 'an event trigger that is switched off',

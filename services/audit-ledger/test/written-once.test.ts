@@ -77,6 +77,14 @@ test.each([
        'begin return null; end'`,
     'audit_ledger.refuse_change()',
   ],
+  [
+    `do $$ begin
+       create schema kin;
+       create table kin.parents (like subtrees) partition by list (level);
+       alter table kin.parents attach partition subtrees default;
+     end $$`,
+    'the kinship of ',
+  ],
 ])(
   'LOCK-MON-5: an administrator who is no migration cannot %s, and is told of what it is',
   async (statement, what) => {
