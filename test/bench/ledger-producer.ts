@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { jetstream } from '@nats-io/jetstream'
-import { connect, nkeyAuthenticator, type NatsConnection } from '@nats-io/transport-node'
+import type { NatsConnection } from '@nats-io/transport-node'
 import type { SealedEntry } from '@mumega/contracts/audit'
+import { connectAs } from '../interop/connect-as.ts'
 
 /** What this process is told, as its one message. */
 export interface ProducerOrder {
@@ -180,15 +181,6 @@ function newId(): string {
     hex.slice(16, 20),
     hex.slice(20),
   ].join('-')
-}
-
-function connectAs(url: string, seed: string, inboxPrefix: string): Promise<NatsConnection> {
-  return connect({
-    servers: url,
-    inboxPrefix,
-    authenticator: nkeyAuthenticator(Buffer.from(seed)),
-    noAsyncTraces: true,
-  })
 }
 
 process.once('message', (order: ProducerOrder) => {

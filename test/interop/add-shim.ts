@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { jetstream, type JetStreamClient } from '@nats-io/jetstream'
-import { connect, nkeyAuthenticator, type NatsConnection } from '@nats-io/transport-node'
 import { v7 as uuidv7 } from 'uuid'
 import type { SealedEntry } from '@mumega/contracts/audit'
+import { connectAs } from './connect-as.ts'
 
 // The program that `startShim` of hammer.ts starts: `POST /add`, as Tessera's hammer writes, in
 // front of the ledger. It belongs to the harness alone. Each request becomes one intent of a
@@ -149,15 +149,6 @@ async function main(order: ShimOrder): Promise<void> {
   // A server that listens on TCP has such an address.
   const { port } = server.address() as AddressInfo
   process.send?.(`http://127.0.0.1:${port}/`)
-}
-
-function connectAs(url: string, seed: string, inboxPrefix: string): Promise<NatsConnection> {
-  return connect({
-    servers: url,
-    inboxPrefix,
-    authenticator: nkeyAuthenticator(Buffer.from(seed)),
-    noAsyncTraces: true,
-  })
 }
 
 process.once('disconnect', () => process.exit(0))

@@ -1,7 +1,7 @@
 import { hash, randomUUID } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
+import { startLoopbackServer } from './loopback-server.ts'
 import { judgeSignature, type S3Keys } from './s3-signature.ts'
 
 /** What a bucket does wrong, or what goes wrong with it, until it is told otherwise. */
@@ -86,7 +86,6 @@ export async function startTestBucket({ isLockEnabled = true } = {}): Promise<Te
   const name = 'anchors'
   const state: State = { name, isLockEnabled, objects: new Map(), fault: undefined }
   const requests: string[] = []
-  let [atOnce, atOnceMax] = [0, 0]
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await buffer(request)
@@ -100,23 +99,16 @@ export async function startTestBucket({ isLockEnabled = true } = {}): Promise<Te
     else response.writeHead(said.status, headersOf(said)).end(said.body)
   }
 
-  const server = createServer((request, response) => {
-    atOnce += 1
-    atOnceMax = Math.max(atOnceMax, atOnce)
-    response.once('close', () => (atOnce -= 1))
-    answer(request, response).catch(() => response.destroy())
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
+  const server = await startLoopbackServer(answer)
 
   return {
     ...KEYS,
-    url: `http://127.0.0.1:${port}`,
+    url: server.url,
     name,
     region: 'eu-test-1',
     requests,
     get atOnceMax() {
-      return atOnceMax
+      return server.atOnceMax()
     },
     keys: () => [...state.objects.keys()].sort(),
     versions: (key) => state.objects.get(key) ?? [],
@@ -125,10 +117,7 @@ export async function startTestBucket({ isLockEnabled = true } = {}): Promise<Te
     suffer(fault) {
       state.fault = fault
     },
-    async stop() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
+    stop: server.stop,
   }
 }
 

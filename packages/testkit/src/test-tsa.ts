@@ -1,10 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
+import { startLoopbackServer } from './loopback-server.ts'
 import type { Capability } from './skip-unless.ts'
 
 /** What a time-stamp authority does wrong until it is told otherwise. */
@@ -79,23 +78,18 @@ export async function startTestTsa(): Promise<TestTsa> {
   givenKeys(folder)
   let [fault, asked]: [TsaFault | undefined, number] = [undefined, 0]
 
-  const server = createServer((request, response) => {
+  const server = await startLoopbackServer(async (request, response) => {
     asked += 1
-    buffer(request)
-      .then((query) => {
-        if (fault === 'hangs') return
-        const status = fault === 'breaks' ? 503 : 200
-        response.writeHead(status, { 'content-type': 'application/timestamp-reply' })
-        response.end(replyTo(folder, query, fault))
-      })
-      .catch(() => response.destroy())
+    const query = await buffer(request)
+    if (fault === 'hangs') return
+    const status = fault === 'breaks' ? 503 : 200
+    response.writeHead(status, { 'content-type': 'application/timestamp-reply' })
+    response.end(replyTo(folder, query, fault))
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
   const caFile = join(folder, 'root.pem')
 
   return {
-    url: `http://127.0.0.1:${port}/`,
+    url: `${server.url}/`,
     caFile,
     get asked() {
       return asked
@@ -115,8 +109,7 @@ export async function startTestTsa(): Promise<TestTsa> {
       }
     },
     async stop() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
+      await server.stop()
       rmSync(folder, { recursive: true, force: true })
     },
   }

@@ -1,5 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { formatCheckpoint, parseCheckpoint, type Checkpoint } from '@mumega/tlog/checkpoint'
 import { EMPTY_ROOT, verifyConsistency } from '@mumega/tlog/merkle'
@@ -14,6 +13,7 @@ import {
   type Signer,
 } from '@mumega/tlog/note'
 import { parseAddCheckpoint, SIZE_MEDIA_TYPE, type AddCheckpoint } from '@mumega/tlog/witness'
+import { startLoopbackServer } from './loopback-server.ts'
 
 /** What a witness does wrong, or what goes wrong with it, until it is told otherwise. */
 export type WitnessFault =
@@ -79,7 +79,6 @@ export async function startTestWitness(options: TestWitnessOptions): Promise<Tes
   const signer = signerFromSeed(name, seed, COSIGNATURE)
   const [cosigned, askedFrom]: [number[], number[]] = [[], []]
   let [memory, fault]: [State | undefined, WitnessFault | undefined] = [undefined, undefined]
-  let [atOnce, atOnceMax] = [0, 0]
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.method !== 'POST' || request.url !== '/w/add-checkpoint') {
@@ -104,23 +103,16 @@ export async function startTestWitness(options: TestWitnessOptions): Promise<Tes
     send(response, { status: 200, body: linesOf(judged.checkpoint, signer, fault) })
   }
 
-  const server = createServer((request, response) => {
-    atOnce += 1
-    atOnceMax = Math.max(atOnceMax, atOnce)
-    response.once('close', () => (atOnce -= 1))
-    answer(request, response).catch(() => response.destroy())
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
+  const server = await startLoopbackServer(answer)
 
   return {
     name,
     vkey: generateVkey(name, signer.publicKey, COSIGNATURE),
-    url: `http://127.0.0.1:${port}/w`,
+    url: `${server.url}/w`,
     cosigned,
     askedFrom,
     get atOnceMax() {
-      return atOnceMax
+      return server.atOnceMax()
     },
     remembered: () => memory,
     remember(state) {
@@ -129,10 +121,7 @@ export async function startTestWitness(options: TestWitnessOptions): Promise<Tes
     suffer(next) {
       fault = next
     },
-    async stop() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
+    stop: server.stop,
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Bus } from '@mumega/bus'
+import { checkDependency, withinCheck } from '@mumega/bus/health'
 import type { Relay } from '@mumega/bus/relay'
 import type { DependencyHealth, HealthStatus, ServiceHealth } from '@mumega/contracts/health'
 import { checkDatabase, type Knex } from '@mumega/db'
@@ -17,10 +18,6 @@ import { readOpenFindings, type OpenFindings } from './scrubbing/finding-reposit
 import type { Scrubbing } from './scrubbing/scrubbing.ts'
 import type { Checkpointer } from './signing/checkpointer.ts'
 import type { Vouching } from './witnessing/vouchers.ts'
-
-// Below the contract's 2 s, so that a dependency that hangs is reported and does not hang the
-// report.
-const CHECK_MS_MAX = 1_500
 
 export interface Parts {
   readonly bus: Bus
@@ -43,11 +40,11 @@ export interface Parts {
 export async function readHealth(parts: Parts): Promise<ServiceHealth> {
   const { db, bus, sealer, checkpointer, relay, misfits, scrubbing } = parts
   const [database, nats, counted, index, open] = await Promise.all([
-    check('postgres', () => checkDatabase(db)),
-    check('nats', () => bus.roundTripMs()),
-    within(countMisfits(db)).catch(() => ({})),
-    within(readIndexHealth(db, parts.projector)).catch(() => INDEX_UNKNOWN),
-    within(readOpenFindings(db)).catch(() => undefined),
+    checkDependency('postgres', () => checkDatabase(db)),
+    checkDependency('nats', () => bus.roundTripMs()),
+    withinCheck(countMisfits(db)).catch(() => ({})),
+    withinCheck(readIndexHealth(db, parts.projector)).catch(() => INDEX_UNKNOWN),
+    withinCheck(readOpenFindings(db)).catch(() => undefined),
   ])
   const needed = [
     database,
@@ -131,31 +128,6 @@ function integrityOf(open: OpenFindings | undefined): DependencyHealth {
 function own(name: string, trouble: string | undefined): DependencyHealth {
   if (trouble === undefined) return { name, status: 'ok', latencyMs: 0 }
   return { name, status: 'failing', reason: trouble.slice(0, 500), latencyMs: 0 }
-}
-
-async function check(name: string, probe: () => Promise<unknown>): Promise<DependencyHealth> {
-  const startedMs = performance.now()
-  try {
-    await within(probe())
-    return { name, status: 'ok', latencyMs: performance.now() - startedMs }
-  } catch {
-    const reason = `${name} did not answer; is it up, and can this process reach it?`
-    return { name, status: 'failing', reason, latencyMs: performance.now() - startedMs }
-  }
-}
-
-async function within<Result>(work: Promise<Result>): Promise<Result> {
-  let timeout: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timeout = setTimeout(() => {
-      reject(new Error('no answer in time'))
-    }, CHECK_MS_MAX)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timeout)
-  }
 }
 
 function worst(dependencies: readonly DependencyHealth[]): HealthStatus {

@@ -229,6 +229,22 @@ export const ALTERED_GUARDS: readonly Alteration[] = [
     finds: [['guard-altered', 'kinship of subtrees']],
   },
   {
+    name: 'a table whose triggers the catalog denies',
+    change: `set local allow_system_table_mods = on;
+             update pg_class set relhastriggers = false where oid = 'subtrees'::regclass`,
+    finds: [['guard-altered', 'guard written_once of subtrees']],
+  },
+  {
+    name: 'a guard of somebody who can log in',
+    change: 'alter function refuse_removal() owner to current_user',
+    finds: [['guard-altered', 'owner of refuse_removal']],
+  },
+  {
+    name: 'a service that may act as the owner',
+    change: 'grant mumega_audit_ledger_owner to mumega_audit_ledger',
+    finds: [['guard-altered', 'members of mumega_audit_ledger_owner']],
+  },
+  {
     name: 'a right to add, given to everybody,',
     change: 'grant insert on event_keys to public',
     finds: [['guard-altered', 'rights on event_keys']],

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import type { Bus } from '@mumega/bus'
 import { append } from '@mumega/contracts/audit-ledger'
 import { eventually, skipUnless, startTestCluster, type TestCluster } from '@mumega/testkit'
-import { givenScrubber, scrubPass, untilSignedUpTo, vkeyOf } from './given-scrubber.ts'
+import { scrubAll, untilSignedUpTo, vkeyOf } from './given-scrubber.ts'
 import {
   anIntent,
   givenLedger,
@@ -94,10 +94,7 @@ onLinux(
     expect(new Set(keys.map(({ id }) => id)).size).toBe(count + 1)
     const vkey = await vkeyOf(ledger)
     await ledger.rest()
-    const { scrubber, connection } = await givenScrubber(ledger, { vkey })
-    const { found, end } = await scrubPass(scrubber)
-    await connection.close()
-    expect({ found, isWhole: end.isWhole }).toEqual({ found: [], isWhole: true })
+    expect(await scrubAll(ledger, vkey)).toEqual({ found: [], isWhole: true, entries: size })
   },
   120_000,
 )

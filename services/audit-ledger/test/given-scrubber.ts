@@ -97,6 +97,17 @@ export async function scrubPass(scrubber: Scrubber): Promise<ScrubbedPass> {
   throw new Error(`a pass did not end within ${STEPS_MAX} steps`)
 }
 
+/** One pass over everything, by a scrubber that is closed again. */
+export async function scrubAll(
+  ledger: TestLedger,
+  vkey: string,
+): Promise<{ found: Finding[]; isWhole: boolean; entries: number }> {
+  const { scrubber, connection } = await givenScrubber(ledger, { vkey })
+  const { found, end } = await scrubPass(scrubber)
+  await connection.close()
+  return { found, isWhole: end.isWhole, entries: end.entries }
+}
+
 export const FLIPPED = {
   entry: 'entries = set_byte(entries, 100, get_byte(entries, 100) # 1)',
   salt: 'salts = set_byte(salts, 5, get_byte(salts, 5) # 1)',

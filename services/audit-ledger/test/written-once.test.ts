@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { Client } from 'pg'
 import { eventually } from '@mumega/testkit'
+import { openConnection } from '../src/connection.ts'
 import { anIntent, givenLedger, publishIntents, type TestLedger } from './given.ts'
 
 let ledger: TestLedger
@@ -110,4 +111,27 @@ test('what is not the ledger’s may be made and altered beside it', async () =>
   ]) {
     await admin.query(statement)
   }
+})
+
+test('LOCK-MON-5: a temporary table in the place of the redactions erases no payload', async () => {
+  await admin.query('begin')
+  await admin.query(`create temp table redactions as
+    select 0::bigint as log_index, pg_current_xact_id() as redacted_in`)
+
+  await expect(
+    admin.query('update payload_batches set salts = salts where first_index = 0'),
+  ).rejects.toMatchObject({ code: 'MU010' })
+  await admin.query('rollback')
+})
+
+test('the ledger reads by its own search path, whatever its role was given', async () => {
+  await ledger.sql(`create schema elsewhere; do $$ begin
+    execute format('alter role mumega_audit_ledger in database %I set search_path = elsewhere, audit_ledger',
+                   current_database()); end $$`)
+  const connection = openConnection(ledger.config.DATABASE_URL)
+
+  const { rows } = await connection.query({ text: 'show search_path' })
+
+  await connection.close()
+  expect(rows).toEqual([{ search_path: 'audit_ledger,pg_temp' }])
 })

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Bus } from '@mumega/bus'
+import { checkDependency, withinCheck } from '@mumega/bus/health'
 import type { Relay } from '@mumega/bus/relay'
 import type { DependencyHealth, HealthStatus, ServiceHealth } from '@mumega/contracts/health'
 import { checkDatabase } from '@mumega/db'
@@ -12,10 +13,6 @@ import type { WaitingAsks } from './messages/waiting-asks.ts'
 import type { OwnHeartbeat } from './own-heartbeat.ts'
 
 const OPEN_DEAD_LETTERS_COUNTED_MAX = 10_000
-// Below the contract's 2 s, so that a dependency that hangs is reported and does not hang the
-// report.
-const CHECK_MS_MAX = 1_500
-
 export interface Parts {
   bus: Bus
   relay: Relay
@@ -30,9 +27,9 @@ export interface Parts {
  */
 export async function readHealth(bridge: Bridge, parts: Parts): Promise<ServiceHealth> {
   const [database, nats, figures] = await Promise.all([
-    check('postgres', () => checkDatabase(bridge.db)),
-    check('nats', () => parts.bus.roundTripMs()),
-    within(readFigures(bridge, parts)).catch(() => ({})),
+    checkDependency('postgres', () => checkDatabase(bridge.db)),
+    checkDependency('nats', () => parts.bus.roundTripMs()),
+    withinCheck(readFigures(bridge, parts)).catch(() => ({})),
   ])
   const dependencies = [database, nats, relayHealth(parts.relay)]
   return {
@@ -59,31 +56,6 @@ async function readFigures(
     countOpenDeadLetters(trx, OPEN_DEAD_LETTERS_COUNTED_MAX),
   )
   return { outboxPending: await outbox.countPending(), deadLettersOpen }
-}
-
-async function check(name: string, probe: () => Promise<unknown>): Promise<DependencyHealth> {
-  const startedMs = performance.now()
-  try {
-    await within(probe())
-    return { name, status: 'ok', latencyMs: performance.now() - startedMs }
-  } catch {
-    const reason = `${name} did not answer; is it up, and can this process reach it?`
-    return { name, status: 'failing', reason, latencyMs: performance.now() - startedMs }
-  }
-}
-
-async function within<Result>(work: Promise<Result>): Promise<Result> {
-  let timeout: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timeout = setTimeout(() => {
-      reject(new Error('no answer in time'))
-    }, CHECK_MS_MAX)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timeout)
-  }
 }
 
 function relayHealth(relay: Relay): DependencyHealth {

@@ -18,10 +18,18 @@ export interface WatchedLog {
   readonly sizes: () => Sizes
 }
 
+export interface WatchingFigures {
+  /** Looks that succeeded since the start. */
+  readonly completenessLooks: number
+  /** What the last look missed: intents that are awaited still, and what is overdue. */
+  readonly intentsAwaited: number
+  readonly intentsMissing: number
+  readonly outcomesMissing: number
+}
+
 /** Looks again and again for what should have come and did not. */
 export interface Watching {
-  /** What the last look missed: intents that are awaited still, and what is overdue. */
-  figures(): { intentsAwaited: number; intentsMissing: number; outcomesMissing: number }
+  figures(): WatchingFigures
   /** Why nothing is watched now; undefined when all is well. */
   trouble(): string | undefined
   stop(): Promise<void>
@@ -41,13 +49,15 @@ export function watchCompleteness(config: Config, watched: WatchedLog): Watching
   const { signal } = stopping
   const lookMs = Math.min(LOOK_MS_MAX, Math.min(gapMs, outcomeMs) / LOOKS_PER_DEADLINE)
   const lookAround = openLook(watched, { gapMs, outcomeMs })
-  let figures = { intentsAwaited: 0, intentsMissing: 0, outcomesMissing: 0 }
+  let missed = { intentsAwaited: 0, intentsMissing: 0, outcomesMissing: 0 }
+  let completenessLooks = 0
   let trouble: string | undefined
 
   async function run(): Promise<void> {
     while (!signal.aborted) {
       try {
-        figures = await lookAround()
+        missed = await lookAround()
+        completenessLooks += 1
         trouble = undefined
       } catch (error) {
         trouble = 'what is missing cannot be read or put on record; the log says why'
@@ -60,7 +70,7 @@ export function watchCompleteness(config: Config, watched: WatchedLog): Watching
 
   const running = run()
   return {
-    figures: () => figures,
+    figures: () => ({ completenessLooks, ...missed }),
     trouble: () => trouble,
     async stop() {
       stopping.abort()

@@ -1,6 +1,7 @@
 import { open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { threadId } from 'node:worker_threads'
+import { syncFolder } from '../sync-folder.ts'
 
 /**
  * The newest signed checkpoint outside the database, so that a database that was set back is
@@ -44,15 +45,5 @@ async function writeToDisk(path: string, text: string): Promise<void> {
     await file.datasync()
   } finally {
     await file.close()
-  }
-}
-
-// Without it the new name may be lost with the power, though the file's bytes are not.
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
   }
 }

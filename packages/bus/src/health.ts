@@ -1,0 +1,35 @@
+import type { DependencyHealth } from '@mumega/contracts/health'
+
+// Below the contract's 2 s, so that a dependency that hangs is reported and does not hang the
+// report.
+const CHECK_MS_MAX = 1_500
+
+/** How a dependency is that answers `probe`, or does not within 1.5 s. Never throws. */
+export async function checkDependency(
+  name: string,
+  probe: () => Promise<unknown>,
+): Promise<DependencyHealth> {
+  const startedMs = performance.now()
+  try {
+    await withinCheck(probe())
+    return { name, status: 'ok', latencyMs: performance.now() - startedMs }
+  } catch {
+    const reason = `${name} did not answer; is it up, and can this process reach it?`
+    return { name, status: 'failing', reason, latencyMs: performance.now() - startedMs }
+  }
+}
+
+/** What health may wait for. Throws what the work throws, and when it takes over 1.5 s. */
+export async function withinCheck<Result>(work: Promise<Result>): Promise<Result> {
+  let timeout: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timeout = setTimeout(() => {
+      reject(new Error('no answer in time'))
+    }, CHECK_MS_MAX)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timeout)
+  }
+}
