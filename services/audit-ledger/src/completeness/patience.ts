@@ -21,9 +21,11 @@ export function openPatience(gapMs: number) {
   let noticed: Noticed[] = []
 
   return {
-    /** Those of these that were there for long enough, and so far back in the log. */
-    overdue(gaps: readonly Gap[], { committed, projected }: Sizes): Gap[] {
-      const nowMs = performance.now()
+    /**
+     * Those of these that were there for long enough, and so far back in the log. `nowMs` is real
+     * time that only goes forward.
+     */
+    overdue(gaps: readonly Gap[], { committed, projected }: Sizes, nowMs: number): Gap[] {
       const before = noticed
       noticed = gaps.map((gap) => {
         // What is left of a gap is as old as it was.

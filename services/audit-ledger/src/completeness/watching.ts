@@ -93,7 +93,7 @@ function openLook({ db, record, clock, sizes }: WatchedLog, { gapMs, outcomeMs }
   async function lookForGaps(known: Sizes) {
     const sources = await readGaps(db)
     const gaps = sources.flatMap((source) => source.gaps)
-    const late = new Set(patience.overdue(gaps, known))
+    const late = new Set(patience.overdue(gaps, known, performance.now()))
     for (const source of sources) {
       const beyond = source.gaps[GAPS_MAX]
       if (beyond !== undefined && late.has(beyond)) await giveUpGaps(db, beyond)
