@@ -32,7 +32,7 @@ async function givenScrubbing(entriesPerSecond = 1_000_000): Promise<Worker[]> {
     ),
     record: openFindingRecord(ledger.pool(), systemClock),
     clock: systemClock,
-    entriesPerSecond,
+    entriesPerSecond: () => entriesPerSecond,
     delayMs: 0,
     passMsMin: 0,
     onHalting: (finding) => {

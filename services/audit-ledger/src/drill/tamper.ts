@@ -70,7 +70,7 @@ async function drillOn(copy: ScratchCopy, options: DrillOptions): Promise<DrillR
     }),
     record: openFindingRecord(db, systemClock),
     clock: systemClock,
-    entriesPerSecond: 1_000_000,
+    entriesPerSecond: () => 1_000_000,
     delayMs: 0,
     passMsMin: 0,
     onHalting: () => undefined,

@@ -152,25 +152,47 @@ function hashOf(candidate: unknown): Buffer | undefined {
 }
 
 function submit(taking: Taking, course: Course, intent: PreparedIntent): void {
-  const request: SealRequest = {
-    intent,
-    mayBeKnown: course.message.deliveries > 1,
-    submittedMs: course.takenMs,
-    settle(outcome) {
-      taking.held.intents -= 1
-      if (outcome.kind !== 'sealed') onRefused(taking, course, { intent, outcome })
-      finish(taking, course)
-    },
-  }
   course.open += 1
   taking.held.intents += 1
   try {
-    taking.submit(request)
+    taking.submit(new TakenIntent(intent, taking, course))
   } catch (error) {
     // Nobody will settle it: the message would wait for it for ever.
     course.open -= 1
     taking.held.intents -= 1
     throw error
+  }
+}
+
+/**
+ * One intent of a message. A class, as it needs no closure: what is made for each intent lives
+ * until its commit, and the garbage collector copies it.
+ */
+class TakenIntent implements SealRequest {
+  readonly intent: PreparedIntent
+  readonly #taking: Taking
+  readonly #course: Course
+
+  constructor(intent: PreparedIntent, taking: Taking, course: Course) {
+    this.intent = intent
+    this.#taking = taking
+    this.#course = course
+  }
+
+  get mayBeKnown(): boolean {
+    return this.#course.message.deliveries > 1
+  }
+
+  get submittedMs(): number {
+    return this.#course.takenMs
+  }
+
+  settle(outcome: SealOutcome): void {
+    this.#taking.held.intents -= 1
+    if (outcome.kind !== 'sealed') {
+      onRefused(this.#taking, this.#course, { intent: this.intent, outcome })
+    }
+    finish(this.#taking, this.#course)
   }
 }
 

@@ -1,6 +1,7 @@
 import { scaledClock } from '@mumega/config/clock'
 import type { Knex } from '@mumega/db'
 import type { Config } from '../config.ts'
+import { BUSY_PER_SECOND, openGrowth } from '../growth.ts'
 import type { Sealer } from '../sealing/sealer.ts'
 import { Tampered } from '../signing/tampered.ts'
 import type { SignerSettings } from '../signing/threaded-signer.ts'
@@ -32,15 +33,30 @@ export interface ScrubbedLog {
 export function scrubLog(config: Config, { db, sealer, settings, vkey }: ScrubbedLog): Scrubbing {
   const { databaseUrl, checkpointFile } = settings
   const clock = scaledClock(settings.clock)
+  const growth = openGrowth()
   return startScrubbing({
     scrubber: openThreadedScrubber({ databaseUrl, checkpointFile, vkey }),
     record: openFindingRecord(db, clock),
     clock,
-    entriesPerSecond: config.LEDGER_SCRUB_ENTRIES_PER_SECOND,
+    entriesPerSecond: () =>
+      scrubPace(
+        config.LEDGER_SCRUB_ENTRIES_PER_SECOND,
+        growth.perSecond(sealer.committed()?.size ?? 0),
+      ),
     delayMs: config.LEDGER_SCRUB_DELAY_MS,
     passMsMin: config.LEDGER_SCRUB_PASS_MS_MIN,
     onHalting: ({ kind, place, expected, found }) => {
       sealer.halt(new Tampered(`${kind} at ${place}: ${expected} was expected, ${found} was found`))
     },
   })
+}
+
+const BUSY_SHARE = 4
+
+/**
+ * Entries a second that are scrubbed. Never none, however fast the log grows: a flood must not hide
+ * an altered value. Pure.
+ */
+export function scrubPace(entriesPerSecond: number, grownPerSecond: number): number {
+  return grownPerSecond > BUSY_PER_SECOND ? entriesPerSecond / BUSY_SHARE : entriesPerSecond
 }

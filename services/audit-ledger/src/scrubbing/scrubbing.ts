@@ -10,8 +10,8 @@ export interface ScrubbingOptions {
   readonly scrubber: ThreadedScrubber
   readonly record: FindingRecord
   readonly clock: Clock
-  /** Entries that are looked at in a second, at most, over some seconds. */
-  readonly entriesPerSecond: number
+  /** Entries that are looked at in a second, at most, over some seconds; asked for each step. */
+  entriesPerSecond(): number
   /** Before the first pass, in real milliseconds. */
   readonly delayMs: number
   /** Between the starts of two passes, at least, in real milliseconds. */
@@ -78,7 +78,8 @@ export function startScrubbing(options: ScrubbingOptions): Scrubbing {
       if (step !== undefined) progress.add(step)
       isOver = step?.ended !== undefined
       // Whether a pass that failed goes on or begins anew is the thread's affair.
-      const dueMs = step === undefined ? RETRY_MS : (1_000 * step.looked) / options.entriesPerSecond
+      const dueMs =
+        step === undefined ? RETRY_MS : (1_000 * step.looked) / options.entriesPerSecond()
       await attempts.rest(stepMs + dueMs - performance.now())
     }
     await attempts.rest(startedMs + options.passMsMin - performance.now())

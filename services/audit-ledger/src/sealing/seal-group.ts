@@ -1,6 +1,7 @@
 import type { SealedEntry } from '@mumega/contracts/audit'
 import { brokenUniqueOf, type Connection } from '../connection.ts'
 import { EMPTY_CHAIN, type BuildBatch, type EntryBatch, type LogTip } from './entry-batch.ts'
+import type { PreparedIntent } from './intent.ts'
 import { commitBatch, findKeys, findTakenChains } from './log-repository.ts'
 import type { LogState } from './log-state.ts'
 import type { SealOutcome, SealRequest } from './seal-request.ts'
@@ -119,14 +120,13 @@ export interface GroupPlan {
  */
 export function planGroup(tip: LogTip, candidates: readonly Candidate[]): GroupPlan {
   const chosen: Candidate[] = []
-  const places = new Map<string, number>()
+  const places = openPlaces()
   const touched = new Set<string>()
   const stale: Candidate[] = []
   const repeated: { candidate: Candidate; place: number }[] = []
   for (const candidate of candidates) {
     const { intent, expectedHead } = candidate.request
-    const key = eventKey(intent)
-    const place = places.get(key)
+    const place = places.find(intent)
     if (place !== undefined) {
       repeated.push({ candidate, place })
       continue
@@ -138,7 +138,7 @@ export function planGroup(tip: LogTip, candidates: readonly Candidate[]): GroupP
       continue
     }
     touched.add(intent.chain)
-    places.set(key, chosen.push(candidate) - 1)
+    places.note(intent, chosen.push(candidate) - 1)
   }
   return {
     chosen,
@@ -162,6 +162,19 @@ function sealedOutcome(sealed: readonly SealedEntry[], place: number): SealOutco
   const entry = sealed[place]
   if (entry === undefined) throw new Error('each intent of a batch has an entry')
   return { kind: 'sealed', entry }
+}
+
+/** Places by source and id; without a text for both, as there is one for each event. */
+function openPlaces() {
+  const bySource = new Map<string, Map<string, number>>()
+  return {
+    find: ({ source, id }: PreparedIntent) => bySource.get(source)?.get(id),
+    note({ source, id }: PreparedIntent, place: number): void {
+      const byId = bySource.get(source)
+      if (byId === undefined) bySource.set(source, new Map([[id, place]]))
+      else byId.set(id, place)
+    },
+  }
 }
 
 function eventKey({ source, id }: { source: string; id: string }): string {

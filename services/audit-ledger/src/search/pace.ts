@@ -1,3 +1,5 @@
+import { BUSY_PER_SECOND } from '../growth.ts'
+
 /** How the log grew while the projector worked. */
 export interface Load {
   /** Milliseconds that the last slice took. */
@@ -14,7 +16,6 @@ export const SLICE = 512
 const GATHER_MS = 100
 // The faster the log grows, the longer each rest: from 5,000 a second on the projection has a
 // twentieth of one connection's time, at 1,000 a fifth.
-const BUSY_PER_SECOND = 5_000
 const BUSY_REST_FACTOR = 19
 const REST_MS_MAX = 2_000
 

@@ -1,5 +1,6 @@
 import { logger } from '@mumega/telemetry'
 import type { Connection } from '../connection.ts'
+import { openGrowth } from '../growth.ts'
 import type { Sealer } from '../sealing/sealer.ts'
 import { openIndexChecker } from './check-index.ts'
 import {
@@ -187,18 +188,4 @@ function openRest() {
 
 function stoodBefore(index: number): Fault {
   return { index, entries: 1, reason: 'in the index before the log had it' }
-}
-
-/** How fast the log grows, from one look to the next. */
-function openGrowth() {
-  let seen: { size: number; atMs: number } | undefined
-  return {
-    perSecond(size: number): number {
-      const atMs = performance.now()
-      const before = seen ?? { size, atMs }
-      seen = { size, atMs }
-      const spanMs = Math.max(1, atMs - before.atMs)
-      return ((size - before.size) * 1_000) / spanMs
-    },
-  }
 }

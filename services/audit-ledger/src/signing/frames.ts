@@ -25,3 +25,21 @@ export function hashLeaf(entry: Buffer): string {
   leafInput.set(entry, 1)
   return hash('sha256', leafInput.subarray(0, 1 + entry.length), 'binary')
 }
+
+/**
+ * The leaf hashes, in latin1, of the entries of a batch, in order. Each is hashed where it stands:
+ * the byte before it, of its length, becomes RFC 6962's 0x00, and so the lengths are lost. Throws
+ * RangeError at a torn one.
+ */
+export function hashLeaves(entries: Buffer): string[] {
+  const leaves: string[] = []
+  for (let at = 0; at < entries.length;) {
+    const begin = at + LENGTH_BYTES
+    const end = begin > entries.length ? Infinity : begin + entries.readUInt16BE(at)
+    if (end > entries.length) throw new RangeError('the last entry of a batch is cut off')
+    entries[begin - 1] = 0
+    leaves.push(hash('sha256', entries.subarray(begin - 1, end), 'binary'))
+    at = end
+  }
+  return leaves
+}

@@ -1,7 +1,7 @@
-import { frontierRoot, type Frontier } from '@mumega/tlog/merkle'
+import { frontierRoot, HASH_BYTES, type Frontier } from '@mumega/tlog/merkle'
 import type { Connection } from '../connection.ts'
 import { readBatches, type StoredBatch } from './checkpoint-repository.ts'
-import { framesOf, hashLeaf } from './frames.ts'
+import { hashLeaves } from './frames.ts'
 import { Tampered } from './tampered.ts'
 import { growFrom, type FullSubtree, type GrowingTree } from '../sealing/growing-tree.ts'
 
@@ -80,15 +80,16 @@ interface Progress {
 /** Appends what of the batch is not in the tree yet. Returns how far the tree has grown then. */
 function appendBatch(tree: GrowingTree, batch: StoredBatch, progress: Progress): number {
   const { from, anchors } = progress
-  const entries = entriesOf(batch)
-  const end = batch.firstIndex + entries.length
+  const leaves = leavesOf(batch)
+  const committed = batch.leafHashes.toString('latin1')
+  const end = batch.firstIndex + leaves.length
   if (batch.firstIndex > progress.size || end <= progress.size) {
     throw new Tampered(`the entries from ${progress.size} on are missing`)
   }
   for (let size = progress.size; size < end;) {
     const nth = size - batch.firstIndex
-    const leaf = hashLeaf(entries[nth] ?? NO_ENTRY)
-    if (leaf !== batch.leafHashes.toString('latin1', 32 * nth, 32 * (nth + 1))) {
+    const leaf = leaves[nth] ?? NO_LEAF
+    if (!committed.startsWith(leaf, HASH_BYTES * nth)) {
       throw new Tampered(`entry ${size} does not have the leaf hash that was committed`)
     }
     tree.append(leaf)
@@ -103,11 +104,12 @@ function appendBatch(tree: GrowingTree, batch: StoredBatch, progress: Progress):
   return end
 }
 
-const NO_ENTRY = Buffer.alloc(0)
-function entriesOf(batch: StoredBatch): Buffer[] {
+const NO_LEAF = 'none'
+
+function leavesOf(batch: StoredBatch): string[] {
   try {
-    const entries = framesOf(batch.entries)
-    if (entries.length * 32 === batch.leafHashes.length) return entries
+    const leaves = hashLeaves(batch.entries)
+    if (leaves.length * HASH_BYTES === batch.leafHashes.length) return leaves
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
   }
