@@ -81,6 +81,20 @@ test('the order in which keys were set never shows, and parsing gives the value 
   )
 })
 
+test('any number of keys stands in the order of the default sort', () => {
+  for (let count = 0; count <= 40; count += 1) {
+    const keys = fc.uniqueArray(fc.string(), { minLength: count, maxLength: count })
+    fc.assert(
+      fc.property(keys, (names) => {
+        const text = canonicalJson(Object.fromEntries(names.map((name) => [name, 0])))
+        const written = names.toSorted().map((name) => `${JSON.stringify(name)}:0`)
+        expect(text).toBe(`{${written.join(',')}}`)
+      }),
+      { numRuns: 20 },
+    )
+  }
+})
+
 function nested(levels: number): unknown {
   let value: unknown = 1
   for (let level = 0; level < levels; level += 1) value = [value]

@@ -76,7 +76,8 @@ function inOrder(keys: string[]): string[] {
   for (let next = 1; next < keys.length; next += 1) {
     const key = keys[next] ?? ''
     let place = next
-    for (; place > 0 && (keys[place - 1] ?? '') > key; place -= 1) keys[place] = keys[place - 1] ?? ''
+    for (; place > 0 && (keys[place - 1] ?? '') > key; place -= 1)
+      keys[place] = keys[place - 1] ?? ''
     keys[place] = key
   }
   return keys

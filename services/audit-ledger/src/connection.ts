@@ -1,6 +1,12 @@
 import type { Readable } from 'node:stream'
 import { to as copyTo } from 'pg-copy-streams'
-import { Client, type QueryConfig, type QueryResult, type QueryResultRow } from 'pg'
+import {
+  Client,
+  type ClientConfig,
+  type QueryConfig,
+  type QueryResult,
+  type QueryResultRow,
+} from 'pg'
 
 /** One connection of its own, opened when it is first used and again after it broke. */
 export interface Connection {
@@ -23,13 +29,28 @@ interface BoundedQuery extends QueryConfig {
   query_timeout: number
 }
 
+/** `pg` takes it, too. */
+interface PipelinedConfig extends ClientConfig {
+  pipeline: boolean
+}
+
+export interface ConnectionOptions {
+  /** Milliseconds that the server gives to one statement. */
+  readonly statementMs?: number
+  /**
+   * Sends each query at once, behind those that are not answered yet; the server takes them in that
+   * order, each as a transaction of its own. Without `copyOut`.
+   */
+  readonly isPipelined?: boolean
+}
+
 /**
  * Opens a connection that sees every chain. The paths that seal, sign and record drops have one
  * each, so that none waits for another's statement, and a full pool of readers stops none of them.
  */
 export function openConnection(
   url: string,
-  { statementMs = STATEMENT_TIMEOUT_MS }: { statementMs?: number } = {},
+  { statementMs = STATEMENT_TIMEOUT_MS, isPipelined = false }: ConnectionOptions = {},
 ): Connection {
   const answerMs = answerMsOf(statementMs)
   let current: Client | undefined
@@ -41,14 +62,7 @@ export function openConnection(
   }
 
   async function connect(): Promise<Client> {
-    const client = new Client({
-      connectionString: url,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      statement_timeout: statementMs,
-      // Not what the role was given: nothing may stand before PostgreSQL's own catalog.
-      options: '-c mumega.tenant_id=substrate -c search_path=audit_ledger,pg_temp',
-      keepAlive: true,
-    })
+    const client = clientFor(url, { statementMs, isPipelined })
     client.on('error', () => {
       forget(client)
     })
@@ -96,6 +110,19 @@ export function openConnection(
       if (client !== undefined) await endOf(client)
     },
   }
+}
+
+function clientFor(url: string, { statementMs, isPipelined }: Required<ConnectionOptions>): Client {
+  const config: PipelinedConfig = {
+    connectionString: url,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: statementMs,
+    // Not what the role was given: nothing may stand before PostgreSQL's own catalog.
+    options: '-c mumega.tenant_id=substrate -c search_path=audit_ledger,pg_temp',
+    keepAlive: true,
+    pipeline: isPipelined,
+  }
+  return new Client(config)
 }
 
 /** A server that is gone without a word never takes its leave. */

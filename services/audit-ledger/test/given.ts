@@ -216,7 +216,7 @@ export async function givenSealer(ledger: TestLedger): Promise<{
   close(): Promise<void>
 }> {
   const [head] = await ledger.sql<{ epoch: string }>('select epoch from log_head')
-  const connection = openConnection(ledger.config.DATABASE_URL)
+  const connection = openConnection(ledger.config.DATABASE_URL, { isPipelined: true })
   const sealer = startSealer(connection, Number(head?.epoch))
   await sealer.load()
   return {

@@ -70,7 +70,7 @@ async function expectAllOnceInOrder(ids: readonly string[]): Promise<void> {
   )
 }
 
-test('a batch that was built behind one that somebody else overtook is not sent, and built anew', async () => {
+test('a batch that was sent behind one that somebody else overtook is refused, and built anew', async () => {
   const before = await healthOfLedger(bridge)
   const { seal, close } = await givenSealer(ledger)
   const overtaker = anIntent({ chain: 'other' })
@@ -103,7 +103,7 @@ test('LOCK-MON-3: what a former leader has under way is not committed, and the n
   expect(keys.map(({ seq }) => seq)).toEqual(ids.map((_, nth) => nth + 1))
 })
 
-test('a batch that was built behind one whose connection broke is not sent before that one is sealed', async () => {
+test('a batch that was sent behind one whose connection broke is not sealed before that one', async () => {
   const ids = await givenHeldCommit()
 
   const ended = await ledger.sql<{ pid: number }>(
@@ -128,7 +128,7 @@ test('two batches on their way leave nothing behind when the ledger is stopped',
   await expectAllOnceInOrder(ids)
 })
 
-test('a batch that was built before sealing was halted is not sent after it', async () => {
+test('nothing is sent after sealing was halted, and what was sent before has its outcome', async () => {
   await ledger.rest()
   const { sealer, seal, close } = await givenSealer(ledger)
   const outcomes: SealOutcome[] = []
@@ -140,17 +140,19 @@ test('a batch that was built before sealing was halted is not sent after it', as
   submit(1)
   await untilSealed(ledger, 1)
   await blocker.query('begin; select from audit_ledger.log_head for update')
-  submit(2 * GROUP_ENTRIES_MAX)
-  await eventually(() => Promise.resolve(sealer.figures().waiting === 0), { what: 'both batches' })
+  submit(3 * GROUP_ENTRIES_MAX)
+  await eventually(() => Promise.resolve(sealer.figures().waiting === GROUP_ENTRIES_MAX), {
+    what: 'two batches on their way',
+  })
 
   sealer.halt(new Error('the test says so'))
   await blocker.query('rollback')
 
-  await eventually(() => Promise.resolve(outcomes.length === 1 + 2 * GROUP_ENTRIES_MAX), {
+  await eventually(() => Promise.resolve(outcomes.length === 1 + 3 * GROUP_ENTRIES_MAX), {
     what: 'every outcome',
   })
   const refused = outcomes.filter(({ kind }) => kind === 'not-sealing')
   expect(refused).toHaveLength(GROUP_ENTRIES_MAX)
-  expect(await sealedKeys(ledger)).toHaveLength(1 + GROUP_ENTRIES_MAX)
+  expect(await sealedKeys(ledger)).toHaveLength(1 + 2 * GROUP_ENTRIES_MAX)
   await close()
 })

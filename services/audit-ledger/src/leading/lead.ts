@@ -194,7 +194,7 @@ async function openGround(config: Config, epoch: number) {
   })
   // Sealing, announcing, signing, scrubbing, drops and readers have connections of their own: none
   // can hold up another.
-  const sealing = openConnection(config.DATABASE_URL)
+  const sealing = openConnection(config.DATABASE_URL, { isPipelined: true })
   const announcing = openConnection(config.DATABASE_URL)
   const projecting = openConnection(config.DATABASE_URL)
   const dropsDb = openDatabase(config.DATABASE_URL, { poolMax: 1 })

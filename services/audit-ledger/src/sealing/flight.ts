@@ -7,7 +7,7 @@ import {
   type SealingTools,
 } from './seal-group.ts'
 
-/** A batch on its way to the database, or built and waiting for the one before it to arrive. */
+/** A batch on its way to the database, perhaps behind another that is still on its way. */
 export interface Flight {
   readonly group: Group
   readonly plan: GroupPlan
@@ -16,8 +16,8 @@ export interface Flight {
 }
 
 /**
- * `kept`: it was not sent, as the batch before it failed or sealing is over; or somebody else had
- * written.
+ * `kept`: it was not sent, as sealing is over; or it was sent in vain, as somebody else had written
+ * or the batch before it did not arrive.
  */
 export type Landing =
   | { readonly kind: 'committed' }
@@ -36,9 +36,9 @@ export function isPlain({ state }: SealingTools, { open }: Group): boolean {
 }
 
 /**
- * Builds a plain group on the tip that `before` will leave, while that is still on its way, and
- * sends it when `before` has arrived and `isOver` still says no. Were it sent in vain, the commit's
- * comparison of sizes would refuse it.
+ * Builds a plain group on the tip that `before` will leave, and sends it at once behind that one:
+ * the database has no pause between them. Where `before` does not arrive, the commit's comparison
+ * of sizes refuses what was built on it.
  */
 export function launch(
   tools: SealingTools,
@@ -53,12 +53,12 @@ export function launch(
     chosen.map(({ request }) => request.intent),
   )
   tools.state.advance(batch)
+  const isInVain = async () => before !== undefined && (await before.landing).kind !== 'committed'
 
   async function land(): Promise<Landing> {
-    const isBehindCommitted = before === undefined || (await before.landing).kind === 'committed'
-    if (!isBehindCommitted || isOver()) return { kind: 'kept' }
+    if (isOver()) return { kind: 'kept' }
     try {
-      const isCommitted = await commitOrCollide(tools, { group, chosen, tip, batch })
+      const isCommitted = await commitOrCollide(tools, { group, chosen, tip, batch, isInVain })
       return { kind: isCommitted ? 'committed' : 'kept' }
     } catch (error) {
       return { kind: 'failed', error }

@@ -186,13 +186,15 @@ export interface CommitTry {
   readonly chosen: readonly Candidate[]
   readonly tip: LogTip
   readonly batch: EntryBatch
+  /** Whether the batch that it was built on did not arrive. */
+  readonly isInVain?: () => Promise<boolean>
 }
 
 /**
  * False when somebody else had written: the group is then ready for another try from a fresh head.
  */
 export async function commitOrCollide(tools: SealingTools, attempt: CommitTry): Promise<boolean> {
-  const { group, chosen, tip, batch } = attempt
+  const { group, chosen, tip, batch, isInVain } = attempt
   let broken: string | undefined
   try {
     if (await commitBatch(tools.connection, tip, batch)) return true
@@ -202,6 +204,8 @@ export async function commitOrCollide(tools: SealingTools, attempt: CommitTry): 
   }
   // Each try reads the head again and builds every `prev` anew: LOCK-S024-F-2.
   tools.state.forget()
+  // Nobody took its place: it had none.
+  if ((await isInVain?.()) === true) return false
   const isRepetition = broken === 'event_keys_once' && chosen.some(({ mayBeKnown }) => !mayBeKnown)
   distrust(group)
   if (isRepetition) return false

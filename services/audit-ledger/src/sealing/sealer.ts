@@ -84,7 +84,7 @@ interface Sealing {
 
 /**
  * Starts sealing what is submitted, in groups, one commit after the other. While one is committed,
- * the next is built, once enough waits to fill it.
+ * the next is built and sent behind it, once enough waits to fill it.
  */
 export function startSealer(connection: Connection, epoch: number): Sealer {
   const log = logger('audit-ledger')
@@ -177,7 +177,7 @@ async function sealNext(sealing: Sealing): Promise<Flight | undefined> {
   return undefined
 }
 
-/** Lands `before`; returns the flight behind it, which was built meanwhile if enough waited. */
+/** Lands `before`; returns the flight behind it, launched meanwhile if enough waited. */
 async function sealBehind(sealing: Sealing, before: Flight): Promise<Flight | undefined> {
   const { queue, tools, status } = sealing
   const landed = await Promise.race([before.landing, queue.untilFull()])
