@@ -63,8 +63,19 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'services/audit-ledger/src/sealing/log-repository.ts',
-        find: 'where size = $3 and epoch = $4 returning 1',
-        replace: 'where size = $3 and $4::bigint > 0 returning 1',
+        find: 'and frontier = $21 and epoch = $4',
+        replace: 'and frontier = $21 and $4::bigint > 0',
+      },
+    ],
+  },
+  {
+    lock: 'LOCK-MON-3',
+    guard: 'the frontier that every commit compares',
+    edits: [
+      {
+        file: 'services/audit-ledger/src/sealing/log-repository.ts',
+        find: 'and frontier = $21 and epoch = $4',
+        replace: 'and $21::bytea is not null and epoch = $4',
       },
     ],
   },
@@ -107,7 +118,7 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: GROWTH,
-        find: "if (leaf !== batch.leafHashes.toString('latin1', 32 * nth, 32 * (nth + 1)))",
+        find: 'if (!committed.startsWith(leaf, HASH_BYTES * nth))',
         replace: 'if (leaf.length === 0)',
       },
       {

@@ -19,8 +19,10 @@ export interface Connection {
 
 const CONNECT_TIMEOUT_MS = 2_000
 const STATEMENT_TIMEOUT_MS = 10_000
-// The server's own timeout does not reach us through a connection that is cut silently.
-const answerMsOf = (statementMs: number) => statementMs + CONNECT_TIMEOUT_MS
+// The server's own timeout does not reach us through a connection that is cut silently. In a
+// pipeline it begins when the statement before has ended.
+const answerMsOf = ({ statementMs, isPipelined }: Required<ConnectionOptions>) =>
+  (isPipelined ? 2 : 1) * statementMs + CONNECT_TIMEOUT_MS
 // What does not end in this time is cut off.
 const CLOSE_MS_MAX = 1_000
 
@@ -52,7 +54,7 @@ export function openConnection(
   url: string,
   { statementMs = STATEMENT_TIMEOUT_MS, isPipelined = false }: ConnectionOptions = {},
 ): Connection {
-  const answerMs = answerMsOf(statementMs)
+  const answerMs = answerMsOf({ statementMs, isPipelined })
   let current: Client | undefined
   let connecting: Promise<Client> | undefined
   let isClosed = false

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { Client } from 'pg'
 import type { Bus } from '@mumega/bus'
 import { eventually } from '@mumega/testkit'
+import { isRefusal, prepareIntent } from '../src/sealing/intent.ts'
 import type { SealOutcome } from '../src/sealing/seal-request.ts'
 import { GROUP_ENTRIES_MAX } from '../src/sealing/seal-queue.ts'
 import {
@@ -155,4 +156,65 @@ test('nothing is sent after sealing was halted, and what was sent before has its
   expect(refused).toHaveLength(GROUP_ENTRIES_MAX)
   expect(await sealedKeys(ledger)).toHaveLength(1 + 2 * GROUP_ENTRIES_MAX)
   await close()
+})
+
+/** Two sealers over one log, beside no ledger; the first has the chain's head at hand. */
+async function givenTwoSealers() {
+  await ledger.rest()
+  const first = await givenSealer(ledger)
+  const second = await givenSealer(ledger)
+  await first.seal(anIntent())
+  await blocker.query('begin; select from audit_ledger.log_head for update')
+  return { first, second }
+}
+
+test('LOCK-MON-3: a batch is not sealed behind another one than it was built on, though that has as many entries', async () => {
+  const { first, second } = await givenTwoSealers()
+  const overtaken = second.seal(anIntent({ chain: 'other' }))
+  await untilCommitWaits(ledger)
+  const outcomes = [first.seal(anIntent())]
+  const isAllSent = () => Promise.resolve(first.sealer.figures().waiting === 0)
+  await eventually(isAllSent, { what: 'the batch of as many entries to be sent' })
+  for (let nth = 0; nth < GROUP_ENTRIES_MAX; nth += 1) outcomes.push(first.seal(anIntent()))
+  await eventually(isAllSent, { what: 'the batch behind it to be sent' })
+
+  await blocker.query('rollback')
+
+  expect(await overtaken).toMatchObject({ kind: 'sealed', entry: { index: 1 } })
+  expect((await Promise.all(outcomes)).every(({ kind }) => kind === 'sealed')).toBe(true)
+  const keys = (await sealedKeys(ledger)).filter(({ chain }) => chain !== 'other')
+  expect(keys.map(({ seq }) => seq)).toEqual(keys.map((_, nth) => nth + 1))
+  expect(keys).toHaveLength(2 + GROUP_ENTRIES_MAX)
+  expect(first.sealer.figures().collisions).toBe(1)
+  await first.close()
+  await second.close()
+  await ledger.run()
+})
+
+test('what is looked for in the log while sealing is halted is not sealed after it', async () => {
+  const { first, second } = await givenTwoSealers()
+  await blocker.query(
+    'rollback; begin; lock table audit_ledger.event_keys in access exclusive mode',
+  )
+  const intent = prepareIntent('bridge', anIntent())
+  if (isRefusal(intent)) throw new Error(intent.kind)
+  const outcome = new Promise<SealOutcome>((settle) => {
+    first.sealer.submit({ intent, mayBeKnown: true, submittedMs: performance.now(), settle })
+  })
+  await eventually(
+    async () =>
+      (
+        await ledger.sql(`select from pg_stat_activity where wait_event_type = 'Lock'
+          and datname = current_database() and query like '%unnest($1::text[], $2::uuid[])%'`)
+      ).length > 0,
+    { what: 'the look into the log' },
+  )
+
+  first.sealer.halt(new Error('the test says so'))
+  await blocker.query('rollback')
+
+  expect(await outcome).toEqual({ kind: 'not-sealing', reason: 'the test says so' })
+  expect(await sealedKeys(ledger)).toHaveLength(1)
+  await first.close()
+  await second.close()
 })

@@ -38,13 +38,9 @@ export function isPlain({ state }: SealingTools, { open }: Group): boolean {
 /**
  * Builds a plain group on the tip that `before` will leave, and sends it at once behind that one:
  * the database has no pause between them. Where `before` does not arrive, the commit's comparison
- * of sizes refuses what was built on it.
+ * of frontiers refuses what was built on it.
  */
-export function launch(
-  tools: SealingTools,
-  group: Group,
-  { before, isOver }: { before?: Flight | undefined; isOver: () => boolean },
-): Flight {
+export function launch(tools: SealingTools, group: Group, before?: Flight): Flight {
   const tip = tools.state.tip()
   const plan = planGroup(tip, group.open)
   const { chosen } = plan
@@ -56,7 +52,7 @@ export function launch(
   const isInVain = async () => before !== undefined && (await before.landing).kind !== 'committed'
 
   async function land(): Promise<Landing> {
-    if (isOver()) return { kind: 'kept' }
+    if (tools.isOver()) return { kind: 'kept' }
     try {
       const isCommitted = await commitOrCollide(tools, { group, chosen, tip, batch, isInVain })
       return { kind: isCommitted ? 'committed' : 'kept' }

@@ -32,11 +32,13 @@ export interface KnownKey {
 }
 
 // One statement is one transaction and one round trip. Its first part takes the lock of the head
-// row and compares size and epoch; when either is another's, every part finds `head` empty and
-// nothing is written.
+// row and compares epoch and frontier; when either is another's, every part finds `head` empty and
+// nothing is written. The frontier and not only the size: somebody else may have added as many
+// entries as the batch on which this one was built.
 const COMMIT = `
   with head as (
-    update log_head set size = $1, frontier = $2 where size = $3 and epoch = $4 returning 1),
+    update log_head set size = $1, frontier = $2 where size = $3 and frontier = $21 and epoch = $4
+    returning 1),
   batch as (
     insert into event_batches (first_index, count, entries, offsets, leaf_hashes)
     select $3, $5, $6, $7, $8 from head),
@@ -89,6 +91,7 @@ export async function commitBatch(
       textArray(batch.intents.map((intent) => intent.source)),
       textArray(batch.intents.map((intent) => intent.chain)),
       byteaArray(batch.intents.map((intent) => intent.intentHash)),
+      encodeFrontier(tip.frontier),
     ],
   })
   return answer.rows[0]?.committed === 1

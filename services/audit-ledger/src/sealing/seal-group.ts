@@ -30,6 +30,8 @@ export interface SealingTools {
   /** The next of two builders in turn: the bytes of a batch last until the one after the next. */
   readonly build: BuildBatch
   onCollision(): void
+  /** Whether nothing more may be sent. */
+  isOver(): boolean
 }
 
 export function groupOf(requests: readonly SealRequest[]): Group {
@@ -56,6 +58,8 @@ export async function tryGroup(tools: SealingTools, group: Group): Promise<Entry
     plan.chosen.map(({ request }) => request.intent),
   )
   if (plan.chosen.length > 0) {
+    // While the database was asked, sealing may have been halted.
+    if (tools.isOver()) return undefined
     const isCommitted = await commitOrCollide(tools, { group, chosen: plan.chosen, tip, batch })
     if (!isCommitted) return undefined
     tools.state.advance(batch)

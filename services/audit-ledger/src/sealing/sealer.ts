@@ -107,6 +107,7 @@ export function startSealer(connection: Connection, epoch: number): Sealer {
       state,
       build: openBuildersInTurn(),
       onCollision,
+      isOver: () => isOver(status),
     },
     status,
     log,
@@ -170,29 +171,33 @@ async function sealAll(sealing: Sealing): Promise<void> {
 
 /** Seals the next group, or launches it and leaves its landing to the caller. */
 async function sealNext(sealing: Sealing): Promise<Flight | undefined> {
-  const { queue, tools, status } = sealing
+  const { queue, tools } = sealing
   const group = groupOf(queue.takeGroup())
-  if (isPlain(tools, group)) return launch(tools, group, { isOver: () => isOver(status) })
+  if (isPlain(tools, group)) return launch(tools, group)
   await sealGroup(sealing, group)
   return undefined
 }
 
 /** Lands `before`; returns the flight behind it, launched meanwhile if enough waited. */
 async function sealBehind(sealing: Sealing, before: Flight): Promise<Flight | undefined> {
-  const { queue, tools, status } = sealing
+  const { queue, tools } = sealing
   const landed = await Promise.race([before.landing, queue.untilFull()])
   // Nothing can follow a batch that did not arrive: the tip does not stand behind it.
   const mayFollow = landed === undefined || landed.kind === 'committed'
   const group = mayFollow && queue.isFull() ? groupOf(queue.takeGroup()) : undefined
   const isReady = group !== undefined && isPlain(tools, group)
-  const next = isReady ? launch(tools, group, { before, isOver: () => isOver(status) }) : undefined
-  await land(sealing, before)
+  const next = isReady ? launch(tools, group, before) : undefined
+  await land(sealing, before, next)
   if (group !== undefined && next === undefined) await sealGroup(sealing, group)
   return next
 }
 
-/** Waits for the flight's commit; what did not succeed is tried until it has its outcome. */
-async function land(sealing: Sealing, { group, plan, batch, landing }: Flight): Promise<void> {
+/**
+ * Waits for the flight's commit; what did not succeed is tried until it has its outcome, once
+ * `next`, which was sent behind it, is on its way no more.
+ */
+async function land(sealing: Sealing, flight: Flight, next?: Flight): Promise<void> {
+  const { group, plan, batch, landing } = flight
   const { tools, status, tell } = sealing
   const landed = await landing
   if (landed.kind === 'committed') {
@@ -203,6 +208,7 @@ async function land(sealing: Sealing, { group, plan, batch, landing }: Flight): 
     tell({ frontier: batch.frontier, sealed: batch.sealed, intents: batch.intents })
     return
   }
+  await next?.landing
   // The tip stands where this batch would have led.
   tools.state.forget()
   if (landed.kind === 'failed') {
