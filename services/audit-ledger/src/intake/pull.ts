@@ -115,7 +115,8 @@ export function startPull(connection: NatsConnection, options: PullOptions): Pul
     async stop() {
       isStopped = true
       clearInterval(watch)
-      if (!subscription.isClosed()) await subscription.drain()
+      // On a connection that is closed meanwhile the end of the drain may never be told.
+      if (!subscription.isClosed()) await Promise.race([subscription.drain(), connection.closed()])
     },
   }
 }
