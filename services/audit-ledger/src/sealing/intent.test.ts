@@ -99,6 +99,9 @@ test.each<[string, unknown]>([
   ['a fact that closes something', anIntent({ of: OTHER_ID })],
   ['half a character', anIntent({ target: 'deal:\ud800' })],
   ['half a character in its payload', anIntent({ payload: { text: '\udfff' } })],
+  ['a list for a payload', { ...anIntent(), payload: [] }],
+  ['a text for a payload', { ...anIntent(), payload: 'text' }],
+  ['nothing for a payload', { ...anIntent(), payload: null }],
 ])('an intent with %s is refused with a reason', (_name, candidate) => {
   const result = prepareIntent('crm', candidate)
 

@@ -7,15 +7,7 @@ const LENGTH_BYTES = 2
  * at a torn one.
  */
 export function framesOf(entries: Buffer): Buffer[] {
-  const frames: Buffer[] = []
-  for (let at = 0; at < entries.length;) {
-    const begin = at + LENGTH_BYTES
-    const end = begin > entries.length ? Infinity : begin + entries.readUInt16BE(at)
-    if (end > entries.length) throw new RangeError('the last entry of a batch is cut off')
-    frames.push(entries.subarray(begin, end))
-    at = end
-  }
-  return frames
+  return mapFrames(entries, (begin, end) => entries.subarray(begin, end))
 }
 
 const leafInput = Buffer.alloc(1 + 65_535)
@@ -32,14 +24,21 @@ export function hashLeaf(entry: Buffer): string {
  * RangeError at a torn one.
  */
 export function hashLeaves(entries: Buffer): string[] {
-  const leaves: string[] = []
+  return mapFrames(entries, (begin, end) => {
+    entries[begin - 1] = 0
+    return hash('sha256', entries.subarray(begin - 1, end), 'binary')
+  })
+}
+
+/** What `take` makes of each entry, from `begin` to `end`; its length has been read then. */
+function mapFrames<Taken>(entries: Buffer, take: (begin: number, end: number) => Taken): Taken[] {
+  const taken: Taken[] = []
   for (let at = 0; at < entries.length;) {
     const begin = at + LENGTH_BYTES
     const end = begin > entries.length ? Infinity : begin + entries.readUInt16BE(at)
     if (end > entries.length) throw new RangeError('the last entry of a batch is cut off')
-    entries[begin - 1] = 0
-    leaves.push(hash('sha256', entries.subarray(begin - 1, end), 'binary'))
+    taken.push(take(begin, end))
     at = end
   }
-  return leaves
+  return taken
 }
