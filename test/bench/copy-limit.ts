@@ -18,6 +18,7 @@ const IDS_PER_MS = 20
  * Rows per second that PostgreSQL takes by COPY in its usual text form, a commit for each
  * `perCommit`: one row for each event with both unique indexes and with everything that the ledger
  * keeps of it. Nothing is hashed, and the text is made beforehand.
+ * What others left to write is written before.
  */
 export async function measureCopy(adminUrl: string, order: CopyOrder): Promise<number> {
   const client = new Client({ connectionString: adminUrl })
@@ -34,6 +35,7 @@ export async function measureCopy(adminUrl: string, order: CopyOrder): Promise<n
     )
     commits.push(some.join(''))
   }
+  await client.query('checkpoint')
   const startedMs = performance.now()
   for (const text of commits) {
     await pipeline(Readable.from([Buffer.from(text)]), client.query(copyFrom('copy ev from stdin')))

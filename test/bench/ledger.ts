@@ -149,10 +149,11 @@ async function measureRates(run: Run): Promise<{ rates: BusRate[]; behind: numbe
   let behind: number[] = []
   let before = await copy()
   for (const { variant, rounds, ...production } of VARIANTS) {
-    // Beside each round, as the machine's speed changes from minute to minute, and at rest: the
-    // ledger's search index is filled behind the burst.
+    // COPY beside each round, as the machine's speed changes from minute to minute, and at rest:
+    // the ledger's search index is filled behind the burst. Neither writes what the other left.
     const taken: BusRate[] = []
     for (let round = 1; round <= rounds; round += 1) {
+      await admin.query('checkpoint')
       const { seconds } = await producing.produce(production)
       if (variant === BEST && round === rounds) behind = await latenciesAtRate(run)
       await untilRest(admin)
@@ -184,6 +185,7 @@ async function latenciesAtRate({ producing }: Run): Promise<number[]> {
 }
 
 async function measureLatencies(run: Run, behind: readonly number[]): Promise<Figure[]> {
+  await run.admin.query('checkpoint')
   const atRest = await latenciesAtRate(run)
   const order = { events: ONE_BY_ONE_EVENTS, packed: 1, inFlight: 1, isOneAtATime: true }
   const oneByOne = (await run.producing.produce(order)).latencies

@@ -48,6 +48,14 @@ export function notSealing(reason: string): AppError {
   )
 }
 
+export function invalidCursor(): AppError {
+  return new AppError(
+    'audit-ledger.invalid-cursor',
+    'invalid',
+    'The value of `before` is not a cursor of this list. Take `next` of a page, or none.',
+  )
+}
+
 /** The same for an entry that does not exist and for another tenant's. */
 export function entryNotFound(): AppError {
   return new AppError('audit-ledger.entry-not-found', 'not-found', 'There is no such entry.')

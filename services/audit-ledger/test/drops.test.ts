@@ -1,13 +1,15 @@
 import { hash } from 'node:crypto'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { Client } from 'pg'
+import { v7 as uuidv7 } from 'uuid'
 import type { Bus } from '@mumega/bus'
-import { dropRecorded } from '@mumega/contracts/audit-ledger'
+import { dropRecorded, listDrops } from '@mumega/contracts/audit-findings'
 import { eventually } from '@mumega/testkit'
 import {
   anIntent,
   givenLedger,
   healthOfLedger,
+  OPERATOR,
   publishBytes,
   publishIntents,
   sealedKeys,
@@ -160,6 +162,36 @@ test.each<[string, string | Uint8Array, RegExp]>([
       { what: 'an empty intake' },
     )
     expect(pending['drops']).toBe(1)
+  },
+)
+
+test('drops are listed in pages, newest first, each of them once', async () => {
+  const bad = [1, 2, 3].map((number) => anIntent({ number, payload: TOO_LARGE }))
+  for (const intent of bad) await publishIntents(bridge, [intent])
+  const all = await untilDropped(bridge, 3)
+  const pageOf = (before?: string) =>
+    bridge.request(
+      listDrops,
+      { limit: 2, ...(before !== undefined && { before }) },
+      { context: OPERATOR },
+    )
+
+  const first = await pageOf()
+  const second = await pageOf(first.next)
+
+  expect([first.drops.length, second.next]).toEqual([2, undefined])
+  expect([...first.drops, ...second.drops]).toEqual(all)
+})
+
+test.each(['', '1', 'next', `-1-${uuidv7()}`, `9999999999999999-${uuidv7()}`, `1-${uuidv7()}x`])(
+  'a cursor that no page gave (%j) is refused by its name',
+  async (before) => {
+    const asked = bridge.request(listDrops, { limit: 2, before }, { context: OPERATOR })
+
+    await expect(asked).rejects.toMatchObject({
+      code: before === '' ? 'bus.invalid-request' : 'audit-ledger.invalid-cursor',
+      message: expect.stringContaining('before'),
+    })
   },
 )
 

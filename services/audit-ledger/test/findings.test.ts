@@ -1,11 +1,13 @@
 import { afterEach, expect, test } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
 import type { Bus } from '@mumega/bus'
+import { listFindings } from '@mumega/contracts/audit-findings'
 import { redactPayload } from '@mumega/contracts/audit-ledger'
 import { openConnection } from '../src/connection.ts'
 import { openScrubber } from '../src/scrubbing/scrubber.ts'
 import { noteOpener } from '../src/signing/log-key.ts'
-import { givenLedger, type TestLedger } from './given.ts'
+import { givenWatched, numbered, untilOpen } from './given-completeness.ts'
+import { givenLedger, OPERATOR, publishIntents, type TestLedger } from './given.ts'
 import {
   findingsOf,
   flip,
@@ -38,6 +40,29 @@ test('a tenant sees no finding', async () => {
   const context = { tenantId: 'acme', actor: { id: 'agent:writer', kind: 'agent' } } as const
 
   expect(await findingsOf(bridge, context)).toEqual([])
+})
+
+test('findings are listed in pages, newest first, each of them once', async () => {
+  const watched = await givenWatched()
+  ledger = watched.ledger
+  await publishIntents(watched.bridge, numbered(2, 4, 6, 8, 10))
+  // Found in one look, and so of one time.
+  await untilOpen(watched, 5)
+
+  const pageOf = (before?: string) =>
+    watched.bridge.request(
+      listFindings,
+      { limit: 2, ...(before !== undefined && { before }) },
+      { context: OPERATOR },
+    )
+  const first = await pageOf()
+  const second = await pageOf(first.next)
+  const third = await pageOf(second.next)
+
+  const pages = [first, second, third].map(({ findings }) => findings)
+  expect(pages.map(({ length }) => length)).toEqual([2, 2, 1])
+  expect(third.next).toBeUndefined()
+  expect(pages.flat()).toEqual(await findingsOf(watched.bridge))
 })
 
 test('a finding can be removed or changed by nobody, and cleared once', async () => {

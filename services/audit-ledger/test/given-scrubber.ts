@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Bus } from '@mumega/bus'
-import { listFindings } from '@mumega/contracts/audit-ledger'
+import { listFindings } from '@mumega/contracts/audit-findings'
 import { eventually } from '@mumega/testkit'
 import { parseCheckpoint } from '@mumega/tlog/checkpoint'
 import { openNote, parseVkey } from '@mumega/tlog/note'

@@ -8,7 +8,7 @@ import {
   untilOpen,
   type WatchedLedger,
 } from './given-completeness.ts'
-import { anIntent, healthOfLedger, publishIntents } from './given.ts'
+import { anIntent, healthOfLedger, publishIntents, untilSealed } from './given.ts'
 
 let watched: WatchedLedger
 
@@ -50,6 +50,31 @@ test('an outcome closes its intent in whatever order they come, and only in its 
   const [open] = await untilOpen(watched, 1)
   expect(open?.place).toBe(`intent bridge/${other.id} at entry 2`)
 })
+
+test('no producer closes the intent of another, not even with an intent of the same id', async () => {
+  watched = await givenWatched()
+  const gateway = await watched.ledger.bus('gateway')
+  const left = anIntent({ number: 1, phase: 'intent', time: PAST })
+  await sealInTurn(watched, [left])
+  const outcome = { phase: 'outcome', of: left.id } as const
+  await publishIntents(gateway, [
+    anIntent({ id: left.id, number: 1, phase: 'intent', time: PAST }),
+    anIntent({ number: 2, ...outcome }),
+  ])
+  await untilSealed(watched.ledger, 3)
+  const early = anIntent({ number: 3, phase: 'intent', time: PAST })
+  await publishIntents(gateway, [anIntent({ number: 3, phase: 'outcome', of: early.id })])
+  await untilSealed(watched.ledger, 4)
+  await publishIntents(watched.bridge, [anIntent({ ...early, number: 2 })])
+
+  const open = await untilOpen(watched, 2)
+  expect(open.map(({ place }) => place)).toEqual([
+    `intent bridge/${left.id} at entry 0`,
+    // What it finds is on the ledger, too.
+    expect.stringContaining(`intent bridge/${early.id} at entry `),
+  ])
+})
+
 test('however many outcomes are missing, what was told is not forgotten for others', async () => {
   watched = await givenWatched()
   const told = anIntent({ number: 1, phase: 'intent', time: PAST })

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals'
 import type { Bus } from '@mumega/bus'
-import { append, findingCleared, findingRecorded } from '@mumega/contracts/audit-ledger'
+import { findingCleared, findingRecorded } from '@mumega/contracts/audit-findings'
+import { append } from '@mumega/contracts/audit-ledger'
 import type { DependencyHealth } from '@mumega/contracts/health'
 import { eventually } from '@mumega/testkit'
 import {

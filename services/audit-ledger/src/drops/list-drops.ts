@@ -1,20 +1,25 @@
-import type { listDrops } from '@mumega/contracts/audit-ledger'
+import type { listDrops } from '@mumega/contracts/audit-findings'
 import type { ReplyOf, RequestOf } from '@mumega/contracts/define'
 import { SUBSTRATE, type CallContext } from '@mumega/contracts/scalars'
 import type { Knex } from '@mumega/db'
 import { readAs } from '@mumega/db/act'
+import { nextOf, pageOf } from '../newest-first.ts'
 import { listDrops as readDrops } from './misfit-repository.ts'
 
 /**
  * Answers the operators with the newest drops. A drop has no tenant, so that a tenant sees none.
+ *
+ * @throws audit-ledger.invalid-cursor
  */
 export async function handleListDrops(
   db: Knex,
-  { limit }: RequestOf<typeof listDrops>,
+  request: RequestOf<typeof listDrops>,
   context: CallContext,
 ): Promise<ReplyOf<typeof listDrops>> {
   if (context.tenantId !== SUBSTRATE) return { drops: [] }
-  const drops = await readAs(db, context, (trx) => readDrops(trx, { limit }))
+  const page = pageOf(request)
+  const drops = await readAs(db, context, (trx) => readDrops(trx, page))
+  const positions = drops.map(({ occurredAt, dropId }) => ({ at: occurredAt, id: dropId }))
   return {
     drops: drops.map(({ occurredAt, payloadHash, resolvedAt, ...drop }) => ({
       ...drop,
@@ -22,5 +27,6 @@ export async function handleListDrops(
       payloadHash: payloadHash.toString('hex'),
       ...(resolvedAt !== undefined && { resolvedAt: resolvedAt.toISOString() }),
     })),
+    ...nextOf(positions, page.limit),
   }
 }

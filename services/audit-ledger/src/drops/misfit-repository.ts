@@ -1,4 +1,5 @@
 import type { Knex } from '@mumega/db'
+import { newestFirst, type Page } from '../newest-first.ts'
 import type { Conflict, Drop } from './misfits.ts'
 
 interface DropRow {
@@ -118,14 +119,12 @@ export async function countConflicts(db: Knex): Promise<number> {
 }
 
 /** Lists drops, newest first. */
-export async function listDrops(
-  trx: Knex.Transaction,
-  { limit }: { limit: number },
-): Promise<RecordedDrop[]> {
-  const rows = await trx<DropRow>('audit_chain_drops')
-    .orderBy('occurred_at', 'desc')
-    .orderBy('drop_id', 'desc')
-    .limit(limit)
+export async function listDrops(trx: Knex.Transaction, page: Page): Promise<RecordedDrop[]> {
+  const rows = await trx<DropRow>('audit_chain_drops').modify<DropRow, DropRow[]>(
+    newestFirst,
+    'drop_id',
+    page,
+  )
   return rows.map((row) => ({
     dropId: row.drop_id,
     source: row.source,

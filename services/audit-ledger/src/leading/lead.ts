@@ -3,6 +3,7 @@ import { connectBus } from '@mumega/bus'
 import { startRelay } from '@mumega/bus/relay'
 import { checkTopology } from '@mumega/bus/streams'
 import { scaledClock, type Clock } from '@mumega/config/clock'
+import { listDrops, listFindings } from '@mumega/contracts/audit-findings'
 import * as contracts from '@mumega/contracts/audit-ledger'
 import { healthOf } from '@mumega/contracts/health'
 import { openDatabase } from '@mumega/db'
@@ -253,10 +254,8 @@ function serveAll(parts: Parts, { key, clock }: { key: LogKey; clock: Clock }): 
   bus.serve(contracts.redactPayload, (request, { context }) =>
     handleRedactPayload({ db, clock }, request, context),
   )
-  bus.serve(contracts.listDrops, (request, { context }) => handleListDrops(db, request, context))
-  bus.serve(contracts.listFindings, (request, { context }) =>
-    handleListFindings(db, request, context),
-  )
+  bus.serve(listDrops, (request, { context }) => handleListDrops(db, request, context))
+  bus.serve(listFindings, (request, { context }) => handleListFindings(db, request, context))
   serveSearch(parts)
   bus.serve(contracts.getTimestamp, (request) => handleGetTimestamp(db, request))
   bus.serve(contracts.listTimestamps, (request) => handleListTimestamps(db, request))

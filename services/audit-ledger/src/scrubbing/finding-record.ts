@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Clock } from '@mumega/config/clock'
-import { findingCleared, findingRecorded } from '@mumega/contracts/audit-ledger'
+import { findingCleared, findingRecorded } from '@mumega/contracts/audit-findings'
 import { SUBSTRATE } from '@mumega/contracts/scalars'
 import type { Knex } from '@mumega/db'
 import { act, outgoing, unchanged, type AuditRecord } from '@mumega/db/act'

@@ -1,4 +1,5 @@
 import type { Knex } from '@mumega/db'
+import { newestFirst, type Page } from '../newest-first.ts'
 import { FINDING_KINDS, isHalting, type Finding, type FindingKind } from './finding.ts'
 
 export interface RecordedFinding extends Finding {
@@ -110,14 +111,12 @@ export async function readOpenFindings(db: Knex): Promise<OpenFindings> {
 }
 
 /** Lists findings, newest first. */
-export async function listFindings(
-  trx: Knex.Transaction,
-  { limit }: { limit: number },
-): Promise<RecordedFinding[]> {
-  const rows = await trx<FindingRow>('audit_findings')
-    .orderBy('occurred_at', 'desc')
-    .orderBy('finding_id', 'desc')
-    .limit(limit)
+export async function listFindings(trx: Knex.Transaction, page: Page): Promise<RecordedFinding[]> {
+  const rows = await trx<FindingRow>('audit_findings').modify<FindingRow, FindingRow[]>(
+    newestFirst,
+    'finding_id',
+    page,
+  )
   return rows.map((row) => ({
     findingId: row.finding_id,
     kind: kindOf(row.kind),

@@ -1,26 +1,32 @@
-import type { listFindings } from '@mumega/contracts/audit-ledger'
+import type { listFindings } from '@mumega/contracts/audit-findings'
 import type { ReplyOf, RequestOf } from '@mumega/contracts/define'
 import { SUBSTRATE, type CallContext } from '@mumega/contracts/scalars'
 import type { Knex } from '@mumega/db'
 import { readAs } from '@mumega/db/act'
+import { nextOf, pageOf } from '../newest-first.ts'
 import { listFindings as readFindings } from './finding-repository.ts'
 
 /**
  * Answers the operators with the newest findings. A finding is the whole log's, so that a tenant
  * sees none.
+ *
+ * @throws audit-ledger.invalid-cursor
  */
 export async function handleListFindings(
   db: Knex,
-  { limit }: RequestOf<typeof listFindings>,
+  request: RequestOf<typeof listFindings>,
   context: CallContext,
 ): Promise<ReplyOf<typeof listFindings>> {
   if (context.tenantId !== SUBSTRATE) return { findings: [] }
-  const findings = await readAs(db, context, (trx) => readFindings(trx, { limit }))
+  const page = pageOf(request)
+  const findings = await readAs(db, context, (trx) => readFindings(trx, page))
+  const positions = findings.map(({ occurredAt, findingId }) => ({ at: occurredAt, id: findingId }))
   return {
     findings: findings.map(({ occurredAt, clearedAt, ...finding }) => ({
       ...finding,
       occurredAt: occurredAt.toISOString(),
       ...(clearedAt !== undefined && { clearedAt: clearedAt.toISOString() }),
     })),
+    ...nextOf(positions, page.limit),
   }
 }

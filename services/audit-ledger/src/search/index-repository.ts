@@ -80,9 +80,11 @@ const NUMBERED = `
     from moved, given join event_keys key using (id, source) group by key.source
       on conflict (source) do update set seen = held.seen + excluded.seen`
 
+// An intent is closed by its own producer and in its own chain: nobody hides what another left.
 const CLOSED = `
   delete from open_intents using given, moved
-   where open_intents.id = given.closes and open_intents.chain = given.chain`
+   where open_intents.id = given.closes and open_intents.chain = given.chain
+     and open_intents.source = given.source`
 
 // An outcome may stand before its intent, or in the same slice.
 const OPENED = `
@@ -90,9 +92,11 @@ const OPENED = `
   select id, source, chain, log_index, occurred_at from given, moved
    where phase = 'intent'
      and not exists (select from given other
-                      where other.closes = given.id and other.chain = given.chain)
+                      where other.closes = given.id and other.chain = given.chain
+                        and other.source = given.source)
      and not exists (select from entry_index other
-                      where other.closes = given.id and other.chain = given.chain)
+                      where other.closes = given.id and other.chain = given.chain
+                        and other.source = given.source)
       on conflict do nothing`
 
 function valuesOf(rows: readonly IndexRow[]): unknown[] {

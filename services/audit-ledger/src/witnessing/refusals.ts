@@ -1,5 +1,5 @@
 import type { Clock } from '@mumega/config/clock'
-import { witnessRefused } from '@mumega/contracts/audit-ledger'
+import { witnessRefused } from '@mumega/contracts/audit-findings'
 import { SUBSTRATE } from '@mumega/contracts/scalars'
 import type { Knex } from '@mumega/db'
 import { act, outgoing, unchanged } from '@mumega/db/act'

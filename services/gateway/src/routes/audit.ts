@@ -1,18 +1,15 @@
 import type { FastifyReply } from 'fastify'
 import { Type } from 'typebox'
-import {
-  getCheckpoint,
-  getTimestamp,
-  listDrops,
-  listFindings,
-  listTimestamps,
-} from '@mumega/contracts/audit-ledger'
+import { listDrops, listFindings } from '@mumega/contracts/audit-findings'
+import { getCheckpoint, getTimestamp, listTimestamps } from '@mumega/contracts/audit-ledger'
+import { Cursor } from '@mumega/contracts/scalars'
 import type { App, Gateway } from '../app.ts'
 import { noCheckpoint, noWitnessedCheckpoint } from '../errors.ts'
 import { answer, closed, Limit, PAGE_DEFAULT, textAnswer } from '../schemas.ts'
 import { GATEWAY_CONTEXT, contextOf, sessionOf } from '../session.ts'
 
 const tags = ['audit']
+const A_PAGE = 'A page. `next`, when present, is the `before` of the next one.'
 
 export function addAuditRoutes(app: App, gateway: Gateway): void {
   app.get(
@@ -66,17 +63,14 @@ export function addAuditRoutes(app: App, gateway: Gateway): void {
         tags,
         operationId: 'listDrops',
         summary: 'What could not be chained, newest first, and what has since resolved it',
-        querystring: closed({ limit: Limit }),
-        response: { 200: answer('Drop-records.', Type.Object(listDrops.reply.properties)) },
+        querystring: closed({ limit: Limit, before: Type.Optional(Cursor) }),
+        response: { 200: answer(A_PAGE, Type.Object(listDrops.reply.properties)) },
       },
     },
     async (request) => {
       const context = contextOf(sessionOf(request))
-      return gateway.bus.request(
-        listDrops,
-        { limit: request.query.limit ?? PAGE_DEFAULT },
-        { context },
-      )
+      const page = { ...request.query, limit: request.query.limit ?? PAGE_DEFAULT }
+      return gateway.bus.request(listDrops, page, { context })
     },
   )
 
@@ -92,17 +86,14 @@ function addFindingsRoute(app: App, gateway: Gateway): void {
         tags,
         operationId: 'listFindings',
         summary: 'Stored values of the log that were found altered, newest first',
-        querystring: closed({ limit: Limit }),
-        response: { 200: answer('Findings.', Type.Object(listFindings.reply.properties)) },
+        querystring: closed({ limit: Limit, before: Type.Optional(Cursor) }),
+        response: { 200: answer(A_PAGE, Type.Object(listFindings.reply.properties)) },
       },
     },
     async (request) => {
       const context = contextOf(sessionOf(request))
-      return gateway.bus.request(
-        listFindings,
-        { limit: request.query.limit ?? PAGE_DEFAULT },
-        { context },
-      )
+      const page = { ...request.query, limit: request.query.limit ?? PAGE_DEFAULT }
+      return gateway.bus.request(listFindings, page, { context })
     },
   )
 }
@@ -146,7 +137,7 @@ function addTimestamps(app: App, gateway: Gateway): void {
         tags,
         operationId: 'listTimestamps',
         summary: 'The checkpoints that an authority has time-stamped, newest first',
-        querystring: closed({ limit: Limit }),
+        querystring: closed({ limit: Limit, before: Type.Optional(Cursor) }),
         response: { 200: answer('Sizes.', Type.Object(listTimestamps.reply.properties)) },
       },
     },
