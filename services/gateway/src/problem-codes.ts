@@ -51,6 +51,7 @@ export const PROBLEM_STATUS = {
   'bridge.text-too-large': 413,
   'bridge.too-many-asks': 503,
   'bridge.ask-interrupted': 503,
+  'audit-ledger.invalid-cursor': 400,
   'audit-ledger.checkpoint-not-reached': 404,
   'audit-ledger.entry-not-found': 404,
   'audit-ledger.not-redactable': 422,

@@ -171,5 +171,9 @@ test('operators read dead letters, drops and the checkpoint', async () => {
 
   expect(letters.json).toEqual({ deadLetters: [] })
   expect(drops.json).toEqual({ drops: [] })
+  for (const path of ['/v1/audit/drops', '/v1/audit/findings']) {
+    const { status, json } = await call({ path: `${path}?before=x`, token: operator })
+    expect([status, json]).toMatchObject([400, { code: 'audit-ledger.invalid-cursor' }])
+  }
   expect(checkpoint.text).toMatch(/^localhost\/mumega\n\d+\n/)
 })
