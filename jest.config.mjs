@@ -11,7 +11,7 @@ export default {
   transform: {},
   globalSetup: '<rootDir>/packages/testkit/dist/src/global-setup.js',
   globalTeardown: '<rootDir>/packages/testkit/dist/src/global-teardown.js',
-  maxWorkers: 3,
+  maxWorkers: 4,
   testTimeout: 30_000,
   forceExit: false,
 }

@@ -1,7 +1,9 @@
+import { writeFileSync } from 'node:fs'
 import { afterEach, expect, test } from '@jest/globals'
-import { eventually } from '@mumega/testkit'
+import { eventually, startTestWitness } from '@mumega/testkit'
 import { openNote, parseVkey } from '@mumega/tlog/note'
 import { verifyReceipt } from '@mumega/tlog/receipt'
+import { start } from '../src/service.ts'
 import { anIntent, checkpointOf, publishIntents, receiptOf, sealedKeys } from './given.ts'
 import {
   givenWitnessedLedger,
@@ -158,4 +160,31 @@ test('a log that grows all the time still gets its quorum, checkpoint after chec
   )
   isGrowing = false
   await growing
+})
+
+test('a standby asks no witness; once it leads it does', async () => {
+  given = await givenWitnessedLedger()
+  const { ledger, bridge, vkey } = given
+  const other = await startTestWitness({
+    name: 'd.example',
+    seed: Buffer.alloc(32, 4),
+    logVkey: vkey,
+  })
+  const policyFile = `${ledger.config.LEDGER_KEY_FILE}.other-policy`
+  writeFileSync(policyFile, `log ${vkey}\nwitness d ${other.vkey} ${other.url}\nquorum d\n`)
+  const standby = await start({ ...ledger.config, LEDGER_WITNESS_POLICY_FILE: policyFile })
+  await eventually(async () => (await ledger.sql('select from ledger_instances')).length === 2, {
+    what: 'the standby',
+  })
+
+  await untilWitnessed(bridge, await given.grow(2))
+  await untilWitnessed(bridge, await given.grow(1))
+  const askedBefore = [...other.askedFrom]
+  await ledger.rest()
+  await eventually(() => Promise.resolve(other.cosigned.length > 0), { what: 'the new leader' })
+  await standby.stop()
+  await other.stop()
+
+  expect(askedBefore).toEqual([])
+  expect(other.askedFrom[0]).toBe(0)
 })
