@@ -148,7 +148,8 @@ function isActor(value: unknown): boolean {
   return isText(id) && (kind === 'human' || kind === 'agent' || kind === 'service')
 }
 
-function isTime(value: unknown): boolean {
+/** Whether this is a time as entries have it: UTC with milliseconds, a date of the calendar. */
+export function isTime(value: unknown): boolean {
   if (typeof value !== 'string' || value.length !== 24) return false
   const time = new Date(value)
   return !Number.isNaN(time.getTime()) && time.toISOString() === value

@@ -16,7 +16,7 @@ export function parseExactJson(text: string): unknown {
 // The text is known to be JSON here, so that a token is told by its first character, and a key by
 // the colon after it.
 function checkTokens(text: string): void {
-  const keysOfOpen: Set<string>[] = []
+  const keysOfOpen: (Set<string> | undefined)[] = []
   let at = 0
   while (at < text.length) {
     const first = text.charAt(at)
@@ -27,7 +27,9 @@ function checkTokens(text: string): void {
     } else if (/[-\d]/.test(first)) {
       end = endOfNumber(text, at)
       checkNumber(text.slice(at, end))
-    } else if (first === '{' || first === '[') keysOfOpen.push(new Set())
+    } else if (first === '{') keysOfOpen.push(new Set())
+    // An array has no keys; a megabyte of open ones would take a hundred megabytes of sets.
+    else if (first === '[') keysOfOpen.push(undefined)
     else if (first === '}' || first === ']') keysOfOpen.pop()
     at = end
   }

@@ -1,32 +1,35 @@
-import { openChainAudit } from './chain-audit.ts'
+import type { ChainSpan } from './chain-audit.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import { commitPayload, encodeEntry, type LeafEntry } from './entry.ts'
+import { completenessOf, isWithoutGaps, type Completeness } from './export-completeness.ts'
+import { openEntries } from './export-entries.ts'
+import { Fault, messageOf, type ExportStatus } from './export-fault.ts'
+import type { ExportFilter } from './export-filter.ts'
 import { parseExportLine, type EntryLine, type TrailerLine } from './export-line.ts'
-import { leafHash } from './merkle.ts'
 import { ED25519, parseVkey, type Verifier } from './note.ts'
-import { openCheckpoint, type ReceiptStatus } from './receipt.ts'
-import { openRedactionAudit } from './redaction-audit.ts'
-import { openSparseTree, type SparseTree } from './sparse-tree.ts'
+import { openCheckpoint } from './receipt.ts'
 
-/**
- * What is known of an exported log; the statuses are those of a receipt. `redacted` is `valid` with
- * payloads that were erased.
- */
+/** What is known of an exported log. */
 export interface ExportVerdict {
-  readonly status: ReceiptStatus
+  readonly status: ExportStatus
   /** One sentence for a person, with the entry or line that is wrong. */
   readonly reason: string
   /** Entries that were read. */
   readonly entries: number
   readonly chains: number
+  /** What was read of each chain; of the first 20. */
+  readonly spans: readonly ChainSpan[]
   /** Disclosed payloads, each the one that its entry commits to. */
   readonly payloads: number
   /** What the trailer says was asked for; `{}` is the whole log. */
-  readonly filter?: Readonly<Record<string, unknown>>
-  /** The signed checkpoint; present when `valid` or `redacted`. */
+  readonly filter?: ExportFilter
+  /** The signed checkpoint; present when `valid`, `redacted` or `unproved`. */
   readonly checkpoint?: Checkpoint
+  /** What is proven of what is not in the file; present with the checkpoint. */
+  readonly completeness?: Completeness
+  /** Entries that record an erasure, wherever the payload that was erased would stand. */
+  readonly erasuresRecorded: number
   readonly redactions: {
-    /** Erasures that the exported log itself records. */
+    /** Payloads that the export says were erased, as an entry in it records. */
     readonly proved: number
     /** Payloads that the export says were erased, and nothing in it proves it. */
     readonly unproved: number
@@ -41,16 +44,6 @@ export interface ExportAudit {
   take(line: string): boolean
   /** After the last line. `isWhole` says whether that one ended in a newline. */
   end(options: { isWhole: boolean }): ExportVerdict
-}
-
-/** What ends an audit before its trailer. */
-class Fault extends Error {
-  readonly status: ReceiptStatus
-
-  constructor(status: ReceiptStatus, message: string) {
-    super(message)
-    this.status = status
-  }
 }
 
 /**
@@ -115,97 +108,99 @@ function parsed(text: string, line: number): EntryLine | TrailerLine {
   }
 }
 
-/** The entries of one export: tree, chains, payloads and erasures. */
-function openEntries() {
-  const tree = openSparseTree()
-  const chains = openChainAudit()
-  const redactions = openRedactionAudit()
-  let [count, payloads] = [0, 0]
-  let first: number | undefined
-  let last: number | undefined
-
-  function add(line: EntryLine, lineNumber: number): void {
-    const { index, before } = line
-    const { entry, bytes } = encoded(line, lineNumber)
-    const leaf = leafHash(bytes)
-    if (leaf.toString('hex') !== line.leafHash) {
-      throw new Fault('diverged', `Entry ${index} does not have the leaf hash that stands by it.`)
-    }
-    grow(tree, index, before)
-    tree.addLeaf(leaf)
-    const broken = chains.add(index, { entry, bytes })
-    if (broken !== undefined) throw new Fault('diverged', broken)
-    if (line.disclosure !== undefined && !isCommitted(entry, line.disclosure)) {
-      throw new Fault('diverged', `The payload of entry ${index} is not the one it commits to.`)
-    }
-    if (line.disclosure !== undefined) payloads += 1
-    redactions.add(entry, line.isRedacted)
-    first ??= index
-    last = index
-    count += 1
-  }
-
-  return {
-    add,
-    grow: (end: number, roots: readonly Buffer[]) => {
-      grow(tree, end, roots)
-    },
-    root: () => tree.root(),
-    firstGap: () => chains.firstGap(),
-    span: () => ({ count, first, last }),
-    figures: () => ({
-      ...{ entries: count, chains: chains.count(), payloads },
-      redactions: redactions.figures(),
-    }),
-  }
-}
-
 type Entries = ReturnType<typeof openEntries>
 
-function grow(tree: SparseTree, end: number, roots: readonly Buffer[]): void {
-  try {
-    tree.skipTo(end, roots)
-  } catch {
-    const from = tree.size()
-    const reason =
-      end < from
-        ? `Entry ${end} stands behind entry ${from - 1}: it is there twice, or out of order.`
-        : `What lies between index ${from} and ${end} is not all there.`
-    throw new Fault('diverged', reason)
-  }
-}
+type Judgement = Pick<ExportVerdict, 'status' | 'reason' | 'checkpoint' | 'completeness'>
 
 /** Holds all of an export to its trailer, and that to the signed root. */
-function close(
-  entries: Entries,
-  trailer: TrailerLine,
-  verifier: Verifier,
-): Pick<ExportVerdict, 'status' | 'reason' | 'checkpoint'> {
+function close(entries: Entries, trailer: TrailerLine, verifier: Verifier): Judgement {
+  const { filter, size } = trailer
   checkSpan(entries, trailer)
-  const asked = Object.keys(trailer.filter)
-  const isWholeChains = asked.every((name) => name === 'chain')
-  const gap = isWholeChains ? entries.firstGap() : undefined
+  const mismatch = entries.mismatch(filter)
+  if (mismatch !== undefined) throw new Fault('diverged', mismatch)
+  const isGapless = isWithoutGaps(filter, trailer.count, size)
+  checkDisclosures(entries, { ...trailer, isGapless })
+  const gap = isGapless ? entries.firstGap() : undefined
   if (gap !== undefined) throw new Fault('diverged', gap)
   const checkpoint = signedBy(verifier, trailer)
-  const { count } = entries.span()
-  if (asked.length === 0 && count !== trailer.size) {
-    throw new Fault('diverged', `The log has ${trailer.size} entries; the file has ${count}.`)
+  const { count, last: lastIndex } = entries.span()
+  if (Object.keys(filter).length === 0 && count !== size) {
+    throw new Fault('diverged', `The log has ${size} entries; the file has ${count}.`)
   }
-  entries.grow(trailer.size, trailer.after)
+  entries.grow(size, trailer.after)
   if (!entries.root().equals(checkpoint.root)) {
     const reason = 'The root over these entries is not the signed one: some entry is another.'
     throw new Fault('diverged', reason)
   }
-  const { proved, unproved } = entries.figures().redactions
-  if (isWholeChains && unproved > 0) {
-    // The entry that records an erasure is sealed a moment after it.
+  const { spans, redactions } = entries.figures()
+  const chain = spans.length === 1 ? spans[0] : undefined
+  const isOverfull = entries.hasTooManyErasures()
+  const completeness = completenessOf({ filter, count, lastIndex, size, chain })
+  return {
+    checkpoint,
+    completeness,
+    ...statusOf({ completeness, redactions, isGapless, isOverfull }),
+  }
+}
+
+interface Found extends Pick<ExportVerdict, 'redactions'> {
+  readonly completeness: Completeness
+  readonly isGapless: boolean
+  readonly isOverfull: boolean
+}
+
+function statusOf({
+  completeness,
+  redactions,
+  isGapless,
+  isOverfull,
+}: Found): Pick<Judgement, 'status' | 'reason'> {
+  const { proved, unproved } = redactions
+  if (completeness.kind === 'nothing') {
     const reason =
-      `${unproved} payloads are said to be erased, and the log does not record it. ` +
-      'Export again, should it have happened within the last minute.'
-    throw new Fault('diverged', reason)
+      'The file has no entries: it proves nothing about what was asked for, but that its ' +
+      'checkpoint is signed.'
+    return { status: 'unproved', reason }
   }
   const reason = 'The signed log holds these entries as they stand here.'
-  return { status: proved + unproved > 0 ? 'redacted' : 'valid', reason, checkpoint }
+  if (unproved === 0) return { status: proved > 0 ? 'redacted' : 'valid', reason }
+  if (isOverfull) {
+    const tooMany =
+      'But more payloads are said to be erased, ahead of the entries that record it, than are ' +
+      `followed: of ${unproved} of them nothing is proven.`
+    return { status: 'unproved', reason: `${reason} ${tooMany}` }
+  }
+  const doubt = `${unproved} payloads are said to be erased, and the log does not record it. `
+  // A chain has its own erasures in it; the entry that records one is sealed a moment after it.
+  if (isGapless) {
+    const remedy = 'Export again, should it have happened within the last minute.'
+    throw new Fault('diverged', doubt + remedy)
+  }
+  return {
+    status: 'unproved',
+    reason:
+      `${reason} But ${unproved} payloads are said to be erased, and no entry here records it: ` +
+      'export the whole chain, which has that entry, or get the receipts.',
+  }
+}
+
+/** Holds payloads, and marks of erased ones, to what the trailer says of them. */
+function checkDisclosures(
+  entries: Entries,
+  { isDisclosed, isGapless }: { isDisclosed: boolean; isGapless: boolean },
+): void {
+  const odd = isDisclosed ? entries.firstUndisclosed() : entries.firstDisclosed()
+  if (odd !== undefined) {
+    const reason = isDisclosed
+      ? `The trailer says that payloads are disclosed; entry ${odd} has none, and no word on why.`
+      : `The trailer says that no payloads are disclosed; entry ${odd} has one, or a word on it.`
+    throw new Fault('diverged', reason)
+  }
+  // A payload is gone before the entry that records its erasure is sealed, and an export reads
+  // payloads after the checkpoint that it ends with; one that had sent the payload when it went on
+  // to a newer checkpoint has no trailer. In a part of a chain what was erased may not stand.
+  const unmarked = isDisclosed && isGapless ? entries.firstUnmarked() : undefined
+  if (unmarked !== undefined) throw new Fault('diverged', unmarked)
 }
 
 function checkSpan(entries: Entries, trailer: TrailerLine): void {
@@ -225,30 +220,4 @@ function signedBy(verifier: Verifier, { checkpoint: note, size }: TrailerLine): 
   if ('status' in opened) throw new Fault(opened.status, opened.reason)
   if (opened.size === size) return opened
   throw new Fault('diverged', `The signed log has ${opened.size} entries, and not ${size}.`)
-}
-
-function encoded({ index, entry }: EntryLine, line: number): { entry: LeafEntry; bytes: Buffer } {
-  try {
-    // `encodeEntry` checks every field of what it is given.
-    const checked = entry as LeafEntry
-    return { entry: checked, bytes: encodeEntry(checked) }
-  } catch (error) {
-    throw new Fault('malformed', `Line ${line}, index ${index}: ${messageOf(error)}.`)
-  }
-}
-
-function isCommitted(
-  entry: LeafEntry,
-  { salt, payload }: { salt: string; payload: unknown },
-): boolean {
-  try {
-    return commitPayload(Buffer.from(salt, 'hex'), payload).toString('hex') === entry.payload
-  } catch {
-    // Too large or too deep: the ledger never commits to such a payload.
-    return false
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

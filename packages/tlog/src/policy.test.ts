@@ -64,6 +64,42 @@ test('groups hold groups, a witness alone can be the quorum, and none asks for n
   expect(isQuorumMet(parsePolicy(`${THREE}quorum none\n`), new Set())).toBe(true)
 })
 
+test('a witness counts in one way only: it is in one group at most, and so is a group', () => {
+  const two = `${THREE}group ab all a b\n`
+  expect(faultOf(`${two}group bc all b c\nquorum bc\n`)).toMatch(
+    /^line 5: b is in ab already; name it in one group/,
+  )
+  expect(faultOf(`${two}group g any ab c\ngroup h any ab\nquorum h\n`)).toMatch(
+    /^line 6: ab is in g already/,
+  )
+})
+
+test('each group is looked at once, however often a policy of another making names it', () => {
+  const { witnesses } = parsePolicy(`${THREE}quorum none\n`)
+  let looks = 0
+  const groups = new Map(
+    Array.from({ length: 42 }, (_, nth) => {
+      const members =
+        nth === 0 ? ['a', 'b'] : nth === 1 ? ['a', 'c'] : [`g${nth - 1}`, `g${nth - 2}`]
+      const group = {
+        get threshold() {
+          looks += 1
+          // Without this bound a failure would take years.
+          if (looks > 1_000) throw new Error('the groups are looked at again and again')
+          return 2
+        },
+        members,
+      }
+      return [`g${nth}`, group]
+    }),
+  )
+
+  const policy = { logs: [], witnesses, groups, quorum: 'g41' }
+  expect(isQuorumMet(policy, new Set(['a', 'b', 'c']))).toBe(true)
+  expect(isQuorumMet(policy, new Set(['a', 'b']))).toBe(false)
+  expect(looks).toBe(84)
+})
+
 test.each([
   ['', /^there is no quorum line; end it with/],
   [THREE, /^there is no quorum line/],

@@ -62,7 +62,7 @@ interface Draft {
  * Reads a policy in the line format that sigsum began and C2SP tlog-policy uses, with verifier keys
  * for keys: `log <vkey> [<url>]`, `witness <name> <vkey> [<url>]`,
  * `group <name> <threshold|any|all> <member>…` and `quorum <name|none>`. `#` starts a comment. A
- * member must be declared above its group, so that no group contains itself.
+ * member must be declared above its group, so that no group contains itself, and is in one group.
  *
  * @throws PolicyError naming the line and what to do
  */
@@ -135,6 +135,11 @@ function readGroup(draft: Draft, line: number, words: readonly string[]): void {
       throw new PolicyError(line, `declare ${member} above the group that it is in`)
     }
     if (members.indexOf(member) !== at) throw new PolicyError(line, `name ${member} only once`)
+    const other = [...draft.groups].find(([, group]) => group.members.includes(member))
+    if (other !== undefined) {
+      // C2SP tlog-policy, "Defining a witness group": otherwise one would count in several ways.
+      throw new PolicyError(line, `${member} is in ${other[0]} already; name it in one group`)
+    }
   }
   const threshold = wanted === 'any' ? 1 : wanted === 'all' ? members.length : digits(wanted)
   if (threshold < 1 || threshold > members.length) {
@@ -196,12 +201,16 @@ function digits(text: string): number {
   return /^[1-9][0-9]?$/.test(text) ? Number(text) : 0
 }
 
-/** Whether the witnesses that have cosigned, by their names in the policy, are enough. */
+/**
+ * Whether the witnesses that have cosigned, by their names in the policy, are enough. Looks at each
+ * group once, however often it is a member: a member stands above its group.
+ */
 export function isQuorumMet(policy: Policy, cosigned: ReadonlySet<string>): boolean {
-  const isMet = (name: string): boolean => {
-    const group = policy.groups.get(name)
-    if (group === undefined) return cosigned.has(name)
-    return group.members.filter(isMet).length >= group.threshold
+  const { witnesses, groups, quorum } = policy
+  if (quorum === undefined) return true
+  const met = new Set(witnesses.flatMap(({ name }) => (cosigned.has(name) ? [name] : [])))
+  for (const [name, { members, threshold }] of groups) {
+    if (members.filter((member) => met.has(member)).length >= threshold) met.add(name)
   }
-  return policy.quorum === undefined || isMet(policy.quorum)
+  return met.has(quorum)
 }

@@ -141,6 +141,9 @@ test.each([
   '{}',
   '{"salt":"AB"}',
   '{"redacted":true}',
+  JSON.stringify({ salt: salt.toString('hex'), payload, note: 'x' }),
+  JSON.stringify({ salt: salt.toString('hex'), payload, redacted: false }),
+  JSON.stringify({ redacted: true, receipt: '', payload }),
   `{"salt":"${'a'.repeat(64)}"}`,
 ])('a disclosure of no known form is malformed: %s', (disclosed) => {
   expect(statusOf({ text, disclosure: disclosed })).toBe('malformed')

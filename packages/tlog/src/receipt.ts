@@ -76,6 +76,14 @@ export function redactionTarget(entry: Pick<LeafEntry, 'source' | 'id'>): string
 }
 
 /**
+ * Whether this entry records that a payload was erased. Every service chooses its own actions and
+ * targets; only the ledger's fact is an erasure done.
+ */
+export function isErasure({ source, phase, action }: LeafEntry): boolean {
+  return source === REDACTING_SOURCE && phase === 'fact' && action === REDACTED_ACTION
+}
+
+/**
  * Judges a receipt by nothing but the log's public key: no network, no clock.
  *
  * @throws TypeError when `vkey` is not the verifier key of a log. Whatever the receipt or the
@@ -229,16 +237,11 @@ function judgeRedaction(disclosed: Disclosed, receipt: string): ReceiptVerdict {
     const reason = `The receipt of the redaction: ${redacted.reason}`
     return { ...proved, status: redacted.status, reason }
   }
-  // Every service chooses its own actions and targets; only the ledger's fact is an erasure done.
-  const isErasure =
-    redaction.source === REDACTING_SOURCE &&
-    redaction.phase === 'fact' &&
-    redaction.action === REDACTED_ACTION
   const isOfThisEntry =
     redaction.target === redactionTarget(entry) &&
     redaction.chain === entry.chain &&
     redaction.seq > entry.seq
-  if (!isErasure || !isOfThisEntry) {
+  if (!isErasure(redaction) || !isOfThisEntry) {
     return { ...proved, status: 'diverged', reason: 'The redaction is not of this entry.' }
   }
   if (proved.status !== 'valid') return proved
@@ -252,6 +255,9 @@ function parseDisclosure(text: string): Disclosure {
   const value = parseExactJson(text)
   if (typeof value !== 'object' || value === null) throw new TypeError('it is no JSON object')
   const { redacted, receipt, salt, payload } = value as Readonly<Record<string, unknown>>
+  const known = redacted === true ? ['redacted', 'receipt'] : ['salt', 'payload']
+  const stray = Object.keys(value).find((key) => !known.includes(key))
+  if (stray !== undefined) throw new TypeError(`it has the stray key "${stray.slice(0, 40)}"`)
   if (redacted === true) {
     if (typeof receipt !== 'string') throw new TypeError('it has no receipt of the redaction')
     return { receipt }
