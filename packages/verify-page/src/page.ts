@@ -1,8 +1,7 @@
-import { verifyReceipt, type ReceiptClaim, type ReceiptVerdict } from '@mumega/tlog/receipt'
+import type { ReceiptVerdict } from '@mumega/tlog/receipt'
+import { FILE_BYTES_MAX, verifyReceiptFiles } from '@mumega/tlog/receipt-file'
 import { ask, NoWebCrypto } from './web-crypto.ts'
 import { factsOf, printable, WORDS } from './words.ts'
-
-const FILE_BYTES_MAX = 1_048_576
 
 const form = byId('form', HTMLFormElement)
 const receiptInput = byId('receipt', HTMLInputElement)
@@ -31,6 +30,9 @@ receiptInput.addEventListener('change', () => {
   take(undefined)
   void judgeForm()
 })
+for (const input of [vkeyInput, disclosureInput]) {
+  for (const name of ['input', 'change'] as const) input.addEventListener(name, forget)
+}
 for (const name of ['dragover', 'drop'] as const) {
   document.addEventListener(name, (event) => {
     // Otherwise the browser would open the file in place of this page.
@@ -47,6 +49,13 @@ document.addEventListener('drop', ({ dataTransfer }) => {
 function take(file: File | undefined): void {
   droppedFile = file
   dropped.textContent = file === undefined ? '' : `Dropped: ${printable(file.name)}`
+}
+
+/** A verdict stands only beside what it was found with: nothing that was asked is answered now. */
+function forget(): void {
+  asked += 1
+  result.className = ''
+  result.replaceChildren()
 }
 
 async function judgeForm(): Promise<void> {
@@ -66,7 +75,7 @@ async function judgeForm(): Promise<void> {
   say('attention', 'Checking …', '')
   try {
     const verdict = await judge(file, vkey, disclosureInput.files?.[0])
-    if (question === asked) show(verdict)
+    if (question === asked) show(verdict, vkey)
   } catch (error) {
     if (question === asked) sayFailure(error)
   }
@@ -77,36 +86,26 @@ async function judge(
   vkey: string,
   disclosureFile: File | undefined,
 ): Promise<ReceiptVerdict> {
-  const text = await readText(file)
-  const disclosure = disclosureFile && (await readText(disclosureFile))
-  if (text === undefined || (disclosureFile !== undefined && disclosure === undefined)) {
-    const reason = 'The file is longer than any receipt, or is not text.'
-    return { status: 'malformed', reason, isPayloadVerified: false }
-  }
-  const claim: ReceiptClaim = { text, vkey, ...(disclosure !== undefined && { disclosure }) }
-  return ask(() => verifyReceipt(claim))
+  const receipt = await readBounded(file)
+  const disclosure = disclosureFile && (await readBounded(disclosureFile))
+  const files = { receipt, vkey, ...(disclosure !== undefined && { disclosure }) }
+  return ask(() => verifyReceiptFiles(files))
 }
 
-/** Undefined for what is too long or not UTF-8. */
-async function readText(file: File): Promise<string | undefined> {
-  if (file.size > FILE_BYTES_MAX) return undefined
-  const bytes = await file.arrayBuffer()
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch (error) {
-    if (error instanceof TypeError) return undefined
-    throw error
-  }
+/** One byte more than is allowed at most: enough for the judgement to refuse it. */
+async function readBounded(file: File): Promise<Uint8Array> {
+  return new Uint8Array(await file.slice(0, FILE_BYTES_MAX + 1).arrayBuffer())
 }
 
-function show(verdict: ReceiptVerdict): void {
+function show(verdict: ReceiptVerdict, vkey: string): void {
   const { title, meaning } = WORDS[verdict.status]
   const isProved = verdict.status === 'valid' || verdict.status === 'redacted'
   say(isProved ? 'proved' : 'refused', title, meaning)
   result.append(paragraph(printable(verdict.reason), 'reason'))
-  const facts = factsOf(verdict)
-  if (facts.length === 0) return
-  if (!isProved) result.append(paragraph('The file says, and nothing proves:', 'doubt'))
+  const found = factsOf(verdict)
+  const facts = [...found, ['Key', printable(vkey)]]
+  if (found.length > 0 && !isProved)
+    result.append(paragraph('The file says, and nothing proves:', 'doubt'))
   const list = document.createElement('dl')
   for (const [name = '', value = ''] of facts) {
     const [term, description] = [document.createElement('dt'), document.createElement('dd')]

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { skipUnless } from '@mumega/testkit'
 import { verifyReceipt } from '@mumega/tlog/receipt'
+import { verifyReceiptFiles } from '@mumega/tlog/receipt-file'
 import { disclosure, givenReceipt, strangerVkey, vkey } from './given.ts'
 
 const FILE = fileURLToPath(new URL('../verify.html', import.meta.url))
@@ -78,6 +79,28 @@ inBrowser('a valid receipt is said to be valid, and its entry is shown', async (
   expect(text).toContain('acme, number 2')
   expect(text).toContain('ledger.example.com/main, entry 1 of 21, counted from 0')
   expect(text).not.toContain('nothing proves')
+})
+
+inBrowser('a verdict names its key, and is gone once key or content is another', async () => {
+  const page = await openPage()
+  const [key, result] = [page.getByLabel('Public key of the log'), page.getByRole('status')]
+  await key.fill(vkey)
+  const file = { name: 'receipt.tlog-proof', mimeType: 'text/plain', buffer: Buffer.from(receipt) }
+  await page.getByLabel('Receipt').setInputFiles(file)
+  expect(await resultOf(page)).toContain(vkey)
+
+  await key.press('End')
+  await key.press('x')
+  expect(await result.innerText()).toBe('')
+
+  await key.fill(vkey)
+  await page.getByRole('button', { name: 'Verify' }).click()
+  expect(await resultOf(page)).toMatch(/^Valid\n/)
+  const forged = Buffer.from(JSON.stringify({ ...disclosure, payload: { text: 'bye' } }))
+  const json = { name: 'disclosure.json', mimeType: 'application/json', buffer: forged }
+  await page.getByLabel('Disclosed content').setInputFiles(json)
+  expect(await result.innerText()).toBe('')
+  await page.close()
 })
 
 inBrowser('every receipt of a log verifies, as it does outside a browser', async () => {
@@ -154,6 +177,21 @@ const JUNK: [name: string, receipt: string | Buffer][] = [
   ['1 MB of lines', 'c2sp.org/tlog-proof@v1\n'.padEnd(1_000_000, 'x\n')],
   ['bytes that are not text', Buffer.from([0xff, 0xfe, 0x00])],
 ]
+
+inBrowser(
+  'what is longer than any receipt gets the verdict and reason of the program',
+  async () => {
+    const long = Buffer.alloc(1_048_577, receipt)
+    const { status, reason } = verifyReceiptFiles({ receipt: long, vkey })
+
+    expect(status).toBe('malformed')
+    for (const asked of [{ receipt: long }, { receipt, disclosure: long.toString() }]) {
+      const text = await judged(asked)
+      expect(text).toMatch(/^Malformed: this is not a receipt\n/)
+      expect(text).toContain(reason)
+    }
+  },
+)
 
 for (const [name, junk] of JUNK) {
   inBrowser(`${name} is malformed, and the page goes on`, async () => {
