@@ -28,13 +28,25 @@ type Parsed<O extends Options> = ReturnType<
  */
 export function parseCommand<O extends Options>(args: readonly string[], options: O): Parsed<O> {
   try {
-    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
+    const parsed = parseArgs({
+      ...{ args: [...args], options, allowPositionals: true as const, strict: true as const },
+      tokens: true,
+    })
+    checkOnce(parsed.tokens)
+    return parsed
   } catch (cause) {
     const isMistake = cause instanceof TypeError && 'code' in cause
     if (!isMistake) throw cause
     // The first sentence says what is wrong; the rest is advice for programmers.
     throw usageError(`${cause.message.split('. ')[0] ?? ''}.`)
   }
+}
+
+/** The last of two keys would win, and nobody would know which one had judged. */
+function checkOnce(tokens: readonly { kind: string; name?: string }[]): void {
+  const names = tokens.flatMap(({ kind, name }) => (kind === 'option' && name ? [name] : []))
+  const twice = names.find((name, nth) => names.indexOf(name) < nth)
+  if (twice !== undefined) throw usageError(`--${twice} is given more than once.`)
 }
 
 /**

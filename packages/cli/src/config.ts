@@ -11,6 +11,8 @@ export const configSchema = Type.Object({
   MUMEGA_DATA_DIR: Type.String({ minLength: 1, default: '.mumega' }),
   /** The administrator's URL of the PostgreSQL, where the local run does not use one of its own. */
   DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),
+  /** The operator's, for what changes something. */
+  MUMEGA_TOKEN: Type.Optional(Type.String()),
   /** Where the local run was told to keep the log's newest checkpoint. */
   LEDGER_CHECKPOINT_FILE: Type.Optional(Type.String({ minLength: 1 })),
 })

@@ -11,15 +11,40 @@ export interface Answer {
   readonly body: unknown
 }
 
+/** What is asked of a server, which `name` names to the user. */
+export interface Question {
+  readonly name: string
+  readonly token?: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** Sent as JSON by POST. */
+  readonly body?: object
+}
+
 /**
  * Asks a server of the local run, which `name` names to the user.
  *
  * @throws CommandError of exit code 1 when there is no answer in 5 s, or too long a one
  */
-export async function getJson(url: string, name: string): Promise<Answer> {
+export function getJson(url: string, name: string): Promise<Answer> {
+  return askJson(url, { name })
+}
+
+/** As `getJson`, with a token or a body. A redirect is not followed: it could take the token. */
+export async function askJson(
+  url: string,
+  { name, token, headers, body }: Question,
+): Promise<Answer> {
   try {
-    const signal = AbortSignal.timeout(TIMEOUT_MS)
-    const response = await fetch(url, { signal, redirect: 'error' })
+    const response = await fetch(url, {
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      redirect: 'error',
+      headers: {
+        ...headers,
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
+    })
     return { status: response.status, body: parse(await readBounded(response)) }
   } catch (cause) {
     if (cause instanceof CommandError) throw cause

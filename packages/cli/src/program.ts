@@ -1,3 +1,4 @@
+import { agent } from './agent.ts'
 import { audit } from './audit.ts'
 import { CommandError, EXIT_NO_INPUT, EXIT_USAGE, usageError } from './command-error.ts'
 import type { Command, Outcome } from './command.ts'
@@ -7,9 +8,11 @@ import { status } from './status.ts'
 import { trace } from './trace.ts'
 import { verify } from './verify.ts'
 
-const COMMANDS: readonly Command[] = [verify, audit, trace, status, drill]
+const COMMANDS: readonly Command[] = [verify, audit, trace, status, drill, agent]
 
-const HELP = `mumega looks at a Mumega that runs here, and verifies receipts of any.
+const HELP_OPTIONS: readonly string[] = ['--help', '-h']
+
+const HELP = `mumega looks at a Mumega that runs here, lets agents join, and verifies receipts of any.
 
 ${COMMANDS.map((command) => command.help).join('\n\n')}
 
@@ -27,16 +30,15 @@ export async function runProgram(
 ): Promise<Outcome> {
   const [name, ...rest] = args
   if (name === undefined) throw new CommandError(EXIT_USAGE, HELP.trimEnd())
-  if (asksForHelp(args)) return { exitCode: 0, output: HELP }
+  if (name === 'help' || (args.length === 1 && HELP_OPTIONS.includes(name))) {
+    return { exitCode: 0, output: HELP }
+  }
   const command = COMMANDS.find((known) => known.name === name)
   if (command === undefined) throw usageError(`There is no command "${name}".`)
+  // A file that happens to be named `-h` must never end a script's `mumega verify` with the exit
+  // code of a valid receipt: after a command, help is usage like any other that judges nothing.
+  if (rest.length === 1 && HELP_OPTIONS.includes(rest[0] ?? '')) {
+    throw new CommandError(EXIT_USAGE, command.help)
+  }
   return command.run(rest, loadConfig(environment))
-}
-
-// Only alone, or alone after a command: a file that happens to be named `-h` must never end a
-// script's `mumega verify` with the exit code of a valid receipt.
-function asksForHelp(args: readonly string[]): boolean {
-  const [first = '', second] = args
-  const last = args.length === 2 && !first.startsWith('-') ? second : first
-  return first === 'help' || last === '--help' || last === '-h'
 }

@@ -3,7 +3,7 @@ import { Value } from 'typebox/value'
 import { CommandError, EXIT_FAILED, usageError } from './command-error.ts'
 import { parseCommand, type Command, type Outcome } from './command.ts'
 import { getJson } from './get-json.ts'
-import { printable } from './printable.ts'
+import { printable, printableJson } from './printable.ts'
 import { readRunFile } from './run-file.ts'
 
 // Ready or not, the answer has them; the rest of it differs (503 is an RFC 9457 problem).
@@ -37,7 +37,7 @@ export const status: Command = {
     }
     // The status code is what a load balancer acts on, so it has the last word here, too.
     const isReady = answer.status === 200
-    const output = values.json === true ? `${JSON.stringify(answer.body, null, 2)}\n` : undefined
+    const output = values.json === true ? printableJson(answer.body) : undefined
     return {
       exitCode: isReady ? 0 : EXIT_FAILED,
       output: output ?? readinessText(answer.body, { gatewayUrl, isReady }),

@@ -3,6 +3,7 @@ import { Value } from 'typebox/value'
 import { CommandError, EXIT_FAILED, usageError } from './command-error.ts'
 import { onlyArgument, parseCommand, type Command, type Outcome } from './command.ts'
 import { getJson } from './get-json.ts'
+import { printableJson } from './printable.ts'
 import { readRunFile } from './run-file.ts'
 import { spanTree, Span } from './span-tree.ts'
 
@@ -42,7 +43,7 @@ export const trace: Command = {
     if (status !== 200 || !Value.Check(Trace, body)) {
       throw new CommandError(EXIT_FAILED, `The trace store answered ${status}, and no trace.`)
     }
-    const output = values.json === true ? `${JSON.stringify(body, null, 2)}\n` : spanTree(body)
+    const output = values.json === true ? printableJson(body) : spanTree(body)
     return { exitCode: 0, output }
   },
 }

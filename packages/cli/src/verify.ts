@@ -1,10 +1,9 @@
-import { isUtf8 } from 'node:buffer'
-import type { Policy } from '@mumega/tlog/policy'
-import { verifyReceipt, type ReceiptVerdict } from '@mumega/tlog/receipt'
+import type { ReceiptVerdict } from '@mumega/tlog/receipt'
+import { verifyReceiptFiles } from '@mumega/tlog/receipt-file'
 import { onlyArgument, parseCommand, type Command, type Outcome } from './command.ts'
 import { findLogKey, type LogKey } from './log-key.ts'
-import { printable } from './printable.ts'
-import { readInput } from './read-input.ts'
+import { printable, printableJson } from './printable.ts'
+import { readJudged } from './read-input.ts'
 import { EXIT_CODES, HEADINGS } from './verdict.ts'
 import { checkLogOf, readPolicy } from './witness-policy.ts'
 
@@ -31,38 +30,24 @@ export const verify: Command = {
     const key = findLogKey(values.vkey, config)
     const policy = values.policy === undefined ? undefined : readPolicy(values.policy)
     if (policy !== undefined) checkLogOf(policy, key.vkey)
-    const receipt = readInput(path)
-    const disclosure = values.payload === undefined ? undefined : readInput(values.payload)
+    const receipt = readJudged(path)
+    const disclosure = values.payload === undefined ? undefined : readJudged(values.payload)
 
-    const verdict = judge({ receipt, disclosure, policy }, key)
+    const verdict = verifyReceiptFiles({
+      ...{ receipt, vkey: key.vkey },
+      ...(disclosure !== undefined && { disclosure }),
+      ...(policy !== undefined && { policy }),
+    })
     const output = values.json === true ? asJson(verdict, key) : asText(verdict, key)
     return { exitCode: EXIT_CODES[verdict.status], output }
   },
-}
-
-interface Given {
-  readonly receipt: Buffer
-  readonly disclosure: Buffer | undefined
-  readonly policy: Policy | undefined
-}
-
-function judge({ receipt, disclosure, policy }: Given, key: LogKey): ReceiptVerdict {
-  if (!isUtf8(receipt) || (disclosure !== undefined && !isUtf8(disclosure))) {
-    return { status: 'malformed', reason: 'The file is not UTF-8.', isPayloadVerified: false }
-  }
-  return verifyReceipt({
-    text: receipt.toString('utf8'),
-    vkey: key.vkey,
-    ...(disclosure === undefined ? {} : { disclosure: disclosure.toString('utf8') }),
-    ...(policy === undefined ? {} : { policy }),
-  })
 }
 
 function asJson(verdict: ReceiptVerdict, key: LogKey): string {
   const { checkpoint, ...rest } = verdict
   const shown = checkpoint && { ...checkpoint, root: checkpoint.root.toString('base64') }
   const all = { ...rest, checkpoint: shown, vkey: key.vkey, vkeyFrom: key.origin }
-  return `${JSON.stringify(all, null, 2)}\n`
+  return printableJson(all)
 }
 
 function asText(verdict: ReceiptVerdict, key: LogKey): string {

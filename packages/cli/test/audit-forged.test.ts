@@ -3,6 +3,7 @@ import { leafHash, rootOf } from '@mumega/tlog/merkle'
 import {
   alter,
   at,
+  audit,
   changed,
   givenExport,
   givenSealed,
@@ -20,11 +21,6 @@ beforeAll(() => {
 afterAll(() => {
   place.remove()
 })
-
-async function audit(exported: Exported | string, key = vkey) {
-  place.write('export.jsonl', typeof exported === 'string' ? exported : textOf(exported))
-  return place.mumega('audit', 'export.jsonl', '--key', key)
-}
 
 const FORGERIES: [name: string, change: (exported: Exported) => void, says: RegExp][] = [
   [
@@ -99,7 +95,7 @@ const FORGERIES: [name: string, change: (exported: Exported) => void, says: RegE
 ]
 
 test.each(FORGERIES)('3: %s is found, and where', async (_name, change, says) => {
-  const { exitCode, stdout } = await audit(changed(change))
+  const { exitCode, stdout } = await audit(place, changed(change))
 
   expect(stdout).toMatch(says)
   expect(exitCode).toBe(3)
@@ -107,7 +103,7 @@ test.each(FORGERIES)('3: %s is found, and where', async (_name, change, says) =>
 })
 
 test('3: another key did not sign this log', async () => {
-  const { exitCode, stdout } = await audit(givenExport(givenSealed), strangerVkey)
+  const { exitCode, stdout } = await audit(place, givenExport(givenSealed), { key: strangerVkey })
 
   expect(exitCode).toBe(3)
   expect(stdout).toContain('The checkpoint is not signed by this key.')
@@ -120,7 +116,7 @@ test('3: an entry that a chain’s own export leaves out is missed, though the t
     return entry.chain === 'acme' && nth !== 3
   })
 
-  const { exitCode, stdout } = await audit(exported)
+  const { exitCode, stdout } = await audit(place, exported)
 
   expect(exitCode).toBe(3)
   expect(stdout).toContain('Entry 5 is number 4 of the chain acme, after number 2: 1 before it are')
@@ -128,6 +124,18 @@ test('3: an entry that a chain’s own export leaves out is missed, though the t
 
 const whole = textOf(givenExport(givenSealed))
 const lines = whole.split('\n')
+
+function withTrailer(fields: Record<string, unknown>): string {
+  return textOf(changed(({ trailer }) => Object.assign(trailer, fields)))
+}
+
+function nestedText(levels: number): string {
+  return `${'['.repeat(levels)}${']'.repeat(levels)}`
+}
+
+function nested(levels: number): unknown {
+  return JSON.parse(nestedText(levels)) as unknown
+}
 
 test.each<[string, string, RegExp]>([
   [
@@ -159,11 +167,34 @@ test.each<[string, string, RegExp]>([
     whole.replace('"trailer":1', '"trailer":2'),
     /version is not 1/,
   ],
+  [
+    'a filter of another type, made to break whoever prints it',
+    withTrailer({ filter: { chain: { toString: 1, valueOf: 2 } } }),
+    /Line 10 is not of an export: its filter's chain is wrong/,
+  ],
+  [
+    'an array in an array, and so on',
+    withTrailer({ filter: { chain: nested(4_000) } }),
+    /Line 10 is not of an export: cyclic, or more than 200 levels deep/,
+  ],
+  ['a megabyte of open arrays', `${nestedText(500_000)}\n`, /Line 1 is not of an export: it is no/],
+  [
+    'a megabyte of open arrays under a key that comes again',
+    whole.replace('{"index":0,', `{"index":${nestedText(500_000)},"index":0,`),
+    /Line 1 is not of an export: the key "index" stands there twice/,
+  ],
+  ['no time of its export', withTrailer({ exportedAt: undefined }), /its exportedAt is missing/],
+  ['no word on payloads', withTrailer({ disclosed: undefined }), /its disclosed is not true or f/],
+  [
+    'lines that end in two characters',
+    whole.replaceAll('\n', '\r\n'),
+    /Line 1 .*letter for letter/,
+  ],
 ])('5: %s is malformed or incomplete, and where', async (_name, text, says) => {
-  const { exitCode, stdout } = await audit(text)
+  const { exitCode, stdout, stderr } = await audit(place, text)
 
   expect(stdout).toMatch(says)
-  expect(exitCode).toBe(5)
+  expect([exitCode, stderr]).toEqual([5, ''])
 })
 
 test('5: bytes that are not UTF-8, and a line without an end', async () => {

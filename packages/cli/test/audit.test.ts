@@ -1,20 +1,21 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { encodeEntry, entryHash, GENESIS, type LeafEntry } from '@mumega/tlog/entry'
+import { encodeEntry, entryHash, GENESIS } from '@mumega/tlog/entry'
 import { leafHash, rootOf } from '@mumega/tlog/merkle'
 import { redactionTarget } from '@mumega/tlog/receipt'
 import {
-  at,
+  audit,
   changed,
+  erase,
+  givenErased,
   givenExport,
   givenSealed,
   REDACTED,
   signed,
   textOf,
-  type Exported,
 } from './export.ts'
-import { givenEntries, givenPlace, vkey, type Place } from './given.ts'
+import { anEntry, givenPlace, vkey, type Place } from './given.ts'
 
 let place: Place
 beforeAll(() => {
@@ -24,14 +25,9 @@ afterAll(() => {
   place.remove()
 })
 
-async function audit(exported: Exported | string, key = vkey) {
-  place.write('export.jsonl', typeof exported === 'string' ? exported : textOf(exported))
-  return place.mumega('audit', 'export.jsonl', '--key', key)
-}
-
 describe('the exit code says what an export is worth', () => {
   test('0: the whole log, every chain gapless, every payload the committed one', async () => {
-    const { exitCode, stdout } = await audit(givenExport(givenSealed))
+    const { exitCode, stdout } = await audit(place, givenExport(givenSealed))
 
     expect(exitCode).toBe(0)
     expect(stdout).toBe(
@@ -48,7 +44,7 @@ describe('the exit code says what an export is worth', () => {
   test('0: a tenant’s own chain, proved in the log without the others’ entries', async () => {
     for (const chain of ['acme', 'zenith']) {
       const exported = givenExport(givenSealed, { chain }, (entry) => entry.chain === chain)
-      const { exitCode, stdout } = await audit(exported)
+      const { exitCode, stdout } = await audit(place, exported)
 
       expect(exitCode).toBe(0)
       expect(stdout).toContain(`asked    chain ${chain}: nothing between its entries is left out`)
@@ -58,16 +54,19 @@ describe('the exit code says what an export is worth', () => {
 
   test('0: what a filter found, with no word on what it left out', async () => {
     const target = redactionTarget(REDACTED)
-    const exported = givenExport(givenSealed, { target }, (entry) => entry.target === target)
+    const exported = givenExport(givenErased, { target }, (entry) => entry.target === target)
 
-    const { exitCode, stdout } = await audit(exported)
+    const { exitCode, stdout } = await audit(place, exported)
 
     expect([exported.entries.length, exitCode]).toEqual([1, 0])
     expect(stdout).toContain('that nothing is left out, no file of a part can prove')
   })
 
   test('2: the log had no signed checkpoint', async () => {
-    const { exitCode, stdout } = await audit(changed(({ trailer }) => delete trailer['checkpoint']))
+    const { exitCode, stdout } = await audit(
+      place,
+      changed(({ trailer }) => delete trailer['checkpoint']),
+    )
 
     expect(exitCode).toBe(2)
     expect(stdout).toMatch(/^NOT YET ANCHORED: /)
@@ -75,11 +74,10 @@ describe('the exit code says what an export is worth', () => {
 
   test('4: erased payloads are named, and the log itself records the erasure', async () => {
     const exported = changed((all) => {
-      delete at(all, 1).disclosure
-      at(all, 1).redacted = true
-    })
+      erase(all, 1)
+    }, givenErased)
 
-    const { exitCode, stdout } = await audit(exported)
+    const { exitCode, stdout } = await audit(place, exported)
 
     expect(exitCode).toBe(4)
     expect(stdout).toContain('erased   1 recorded by the log, 0 only said to be')
@@ -88,11 +86,10 @@ describe('the exit code says what an export is worth', () => {
 
   test('3: an erasure that the log does not record is none', async () => {
     const exported = changed((all) => {
-      delete at(all, 2).disclosure
-      at(all, 2).redacted = true
+      erase(all, 2)
     })
 
-    const { exitCode, stdout } = await audit(exported)
+    const { exitCode, stdout } = await audit(place, exported)
 
     expect(exitCode).toBe(3)
     expect(stdout).toContain('1 payloads are said to be erased, and the log does not record it.')
@@ -102,8 +99,7 @@ describe('the exit code says what an export is worth', () => {
 test('a log of 100,000 entries is audited in 24 MB of memory', async () => {
   const path = join(place.folder, 'large.jsonl')
   writeFileSync(path, '')
-  const [template] = givenEntries({})
-  const base = JSON.parse(template?.toString() ?? '') as LeafEntry
+  const base = anEntry()
   const leaves: Buffer[] = []
   let prev = GENESIS
   let text = ''
@@ -119,7 +115,9 @@ test('a log of 100,000 entries is audited in 24 MB of memory', async () => {
     }
   }
   const size = leaves.length
-  const trailer = { trailer: 1, filter: {}, disclosed: false, count: size, firstIndex: 0 }
+  const exportedAt = '2026-11-21T09:00:00.000Z'
+  const span = { count: size, firstIndex: 0 }
+  const trailer = { trailer: 1, exportedAt, filter: {}, disclosed: false, ...span }
   const proof = { lastIndex: size - 1, size, after: [], checkpoint: signed(size, rootOf(leaves)) }
   appendFileSync(path, `${JSON.stringify({ ...trailer, ...proof })}\n`)
 

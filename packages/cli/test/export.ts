@@ -4,7 +4,7 @@ import { leafHash, rootOf } from '@mumega/tlog/merkle'
 import { signerFromSeed, signNote } from '@mumega/tlog/note'
 import { redactionTarget } from '@mumega/tlog/receipt'
 import { alignedSubtrees } from '@mumega/tlog/subtrees'
-import { disclosure, givenEntries } from './given.ts'
+import { anEntry, disclosure, vkey, type Ended, type Place } from './given.ts'
 
 const log = signerFromSeed('ledger.example.com/main', Buffer.alloc(32, 1))
 
@@ -63,29 +63,29 @@ export function textOf({ entries, trailer }: Exported): string {
   return [...entries, trailer].map((line) => `${JSON.stringify(line)}\n`).join('')
 }
 
+/** What the program says of the exported file, by the log's own key unless it is told another. */
+export async function audit(
+  place: Place,
+  exported: Exported | string,
+  { key = vkey, args = [] }: { key?: string; args?: readonly string[] } = {},
+): Promise<Ended> {
+  place.write('export.jsonl', typeof exported === 'string' ? exported : textOf(exported))
+  return place.mumega('audit', 'export.jsonl', '--key', key, ...args)
+}
+
 /** Whose payload the log says was erased. */
 export const REDACTED = { source: 'bridge', id: '0193a0b0-1111-7000-8000-000000000001' }
 
-/** A log of two chains; its last entry records that the second one's payload was erased. */
-function givenLog(): Buffer[] {
+/** A log of two chains, nine entries; the last one is of these. */
+function givenLog(last: Partial<LeafEntry> = {}): Buffer[] {
   const heads = new Map<string, { seq: number; prev: string }>()
   return Array.from({ length: 9 }, (_, nth) => {
     const chain = nth % 3 === 0 ? 'zenith' : 'acme'
     const { seq, prev } = heads.get(chain) ?? { seq: 0, prev: GENESIS }
-    const erasure: Partial<LeafEntry> =
-      nth === 8
-        ? {
-            source: 'audit-ledger',
-            action: 'payload.redacted',
-            target: redactionTarget(REDACTED),
-          }
-        : {}
-    const [template] = givenEntries({})
-    if (template === undefined) throw new Error('there is a template')
     const bytes = encodeEntry({
-      ...(JSON.parse(template.toString()) as LeafEntry),
+      ...anEntry(),
       ...{ id: `0193a0b0-1111-7000-8000-00000000000${nth}`, chain, seq: seq + 1, prev },
-      ...erasure,
+      ...(nth === 8 && last),
     })
     heads.set(chain, { seq: seq + 1, prev: entryHash(bytes).toString('hex') })
     return bytes
@@ -95,11 +95,27 @@ function givenLog(): Buffer[] {
 /** Nine entries. */
 export const givenSealed = givenLog()
 
+/** The same, but the last one records that the second one's payload was erased. */
+export const givenErased = givenLog({
+  source: 'audit-ledger',
+  action: 'payload.redacted',
+  target: redactionTarget(REDACTED),
+})
+
 /** The whole log's export with one change. */
-export function changed(change: (exported: Exported) => void): Exported {
-  const exported = givenExport(givenSealed)
+export function changed(
+  change: (exported: Exported) => void,
+  log: readonly Buffer[] = givenSealed,
+): Exported {
+  const exported = givenExport(log)
   change(exported)
   return exported
+}
+
+/** Makes an export say that the payload of its nth entry was erased. */
+export function erase(exported: Exported, nth: number): void {
+  delete at(exported, nth).disclosure
+  at(exported, nth).redacted = true
 }
 
 /** The nth entry, to be changed in place. */

@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { formatCheckpoint } from '@mumega/tlog/checkpoint'
-import { commitPayload, encodeEntry, entryHash, GENESIS, type LeafEntry } from '@mumega/tlog/entry'
+import {
+  commitPayload,
+  decodeEntry,
+  encodeEntry,
+  entryHash,
+  GENESIS,
+  type LeafEntry,
+} from '@mumega/tlog/entry'
 import { inclusionProof, leafHash, rootOf } from '@mumega/tlog/merkle'
 import { COSIGNATURE, cosign, generateVkey, signerFromSeed, signNote } from '@mumega/tlog/note'
 import { formatProof, parseProof } from '@mumega/tlog/proof-file'
@@ -58,7 +65,7 @@ function run(
       // Nothing of the machine's own run may be found by accident.
       env: { MUMEGA_DATA_DIR: folder, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 20_000,
+      timeout: 50_000,
     })
     let [stdout, stderr] = ['', '']
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
@@ -109,6 +116,13 @@ export function givenEntries(...changes: Partial<LeafEntry>[]): Buffer[] {
     )
   }
   return entries
+}
+
+/** One of them, for who makes others of it. */
+export function anEntry(): LeafEntry {
+  const [bytes] = givenEntries({})
+  if (bytes === undefined) throw new Error('one was asked for')
+  return decodeEntry(bytes)
 }
 
 /**

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { redactionTarget } from '@mumega/tlog/receipt'
+import { verifyReceiptFiles } from '@mumega/tlog/receipt-file'
 import {
   disclosure,
   givenEntries,
@@ -119,6 +120,25 @@ describe('the exit code says what a receipt is worth', () => {
   })
 })
 
+test('5: a receipt or disclosure that is longer than any is malformed, as the page says', async () => {
+  const long = Buffer.alloc(1_048_577, receipt)
+  place.write('long.tlog-proof', long)
+
+  const endings = await Promise.all([
+    place.mumega('verify', 'long.tlog-proof', '--vkey', vkey),
+    place.mumega(
+      ...['verify', 'receipt.tlog-proof', '--vkey', vkey, '--payload', 'long.tlog-proof'],
+    ),
+  ])
+
+  const { reason, status } = verifyReceiptFiles({ receipt: long, vkey })
+  expect(status).toBe('malformed')
+  for (const { exitCode, stdout } of endings) {
+    expect(exitCode).toBe(5)
+    expect(stdout).toContain(`MALFORMED: ${reason}\n`)
+  }
+})
+
 test('a disclosure that says another thing before the committed one is malformed', async () => {
   const twice = JSON.stringify(disclosure).replace('{', '{"payload":{"text":"bye"},')
   place.write('twice.json', twice)
@@ -167,6 +187,27 @@ test('an entry cannot write to the terminal of whoever verifies it', async () =>
   expect(stdout).toContain('target   a\\u{0}\n')
 })
 
+test('nor by --json, which is read by programs as it was', async () => {
+  const action = 'x\u009b2J\u202e\u{e0041}é\ud83d\ude00'
+  place.write('hostile.tlog-proof', givenReceipt(givenEntries({ action }), 0))
+
+  const args = ['verify', 'hostile.tlog-proof', '--vkey', vkey, '--json']
+  const { stdout } = await place.mumega(...args)
+
+  expect(stdout).toContain('"x\\u009b2J\\u202e\\udb40\\udc41é\ud83d\ude00"')
+  expect(JSON.parse(stdout)).toMatchObject({ entry: { action } })
+})
+
+test('a file that is named like a help option is no receipt that is valid', async () => {
+  const own = givenPlace()
+  own.write('-h', receipt)
+
+  const { exitCode, stdout } = await own.mumega('verify', '-h')
+  own.remove()
+
+  expect({ exitCode, stdout }).toEqual({ exitCode: 64, stdout: '' })
+})
+
 test.each([
   [[], 64, /^mumega looks at/],
   [['nonsense'], 64, /^There is no command "nonsense"\. .*--help.*\n$/],
@@ -181,6 +222,10 @@ test.each([
   [['verify', '/dev/zero', '--vkey', vkey], 66, /^Cannot read \/dev\/zero: it has more than/],
   [['verify', '--vkey', vkey, '--', '-h'], 66, /^Cannot read -h: /],
   [['verify', '--', '--help'], 66, /^Cannot read --help: /],
+  [['verify', '-h'], 64, /^mumega verify <receipt/],
+  [['audit', '--help'], 64, /^mumega audit <export/],
+  [['verify', 'a', '--vkey', vkey, '--vkey', vkey], 64, /^--vkey is given more than once\. /],
+  [['audit', 'a', '--json', '--json'], 64, /^--json is given more than once\. /],
   [['verify', '-h', '--vkey', vkey], 64, /^Unknown option '-h'\. /],
   [['verify', 'a', '--payload', '-h'], 64, /^Option '--payload/],
   [['trace', 'ABC'], 64, /^A trace id is 32 lower-case hex digits\. /],
@@ -206,7 +251,7 @@ test('the command in the README runs as it stands there', async () => {
   expect(stdout).toMatch(/^VALID: /)
 })
 
-test.each([[['help']], [['--help']], [['-h']], [['verify', '--help']]])(
+test.each([[['help']], [['--help']], [['-h']], [['help', 'verify']]])(
   'help names every command: %j',
   async (args) => {
     const { exitCode, stdout } = await place.mumega(...args)
