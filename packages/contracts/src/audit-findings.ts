@@ -9,9 +9,11 @@ export const conflictRecorded = defineEvent({
   payload: Type.Object({
     source: ServiceName,
     id: Uuid,
-    /** Hex SHA-256 of what was sealed, and of what was refused, over the canonical intent. */
-    sealed: Sha256Hex,
-    refused: Sha256Hex,
+    /**
+     * Hex SHA-256 over a salt of 32 bytes, the hash of what was sealed, and that of what was
+     * refused: all three are in `audit_chain_conflicts` until the event is erased.
+     */
+    commitment: Sha256Hex,
   }),
 })
 

@@ -167,26 +167,34 @@ export const getChainHead = defineRequest({
   timeoutMs: 2_000,
 })
 
+/** Of how many entries a checkpoint is. */
+const CheckpointSize = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
+
 /**
  * The time-stamp (RFC 3161) of the checkpoint over exactly `size` entries: a DER TimeStampResp in
  * base64, over the SHA-256 of `note`, which the log alone has signed.
  */
 export const getTimestamp = defineRequest({
   subject: 'rpc.audit-ledger.v1.get-timestamp',
-  request: Type.Object({ size: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) }),
+  request: Type.Object({ size: CheckpointSize }),
   reply: Type.Object({ reply: Type.String(), note: Type.String(), generatedAt: Timestamp }),
   errors: ['audit-ledger.timestamp-not-found'],
   timeoutMs: 2_000,
 })
 
-/** The checkpoints that are time-stamped, newest first. */
+/**
+ * The checkpoints that are time-stamped, newest first, a page of them: only those over fewer than
+ * `before` entries. `next`, when present, is the `before` of the next page.
+ */
 export const listTimestamps = defineRequest({
   subject: 'rpc.audit-ledger.v1.list-timestamps',
-  request: Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 200 }) }),
+  request: Type.Object({
+    limit: Type.Integer({ minimum: 1, maximum: 200 }),
+    before: Type.Optional(CheckpointSize),
+  }),
   reply: Type.Object({
-    timestamps: Type.Array(
-      Type.Object({ size: Type.Integer({ minimum: 1 }), generatedAt: Timestamp }),
-    ),
+    timestamps: Type.Array(Type.Object({ size: CheckpointSize, generatedAt: Timestamp })),
+    next: Type.Optional(CheckpointSize),
   }),
   errors: [],
   timeoutMs: 2_000,

@@ -105,6 +105,11 @@ export const exportEntries = defineRequest({
         before: SubtreeRoots,
         /** Present when asked for and not erased; `payload` is canonical JSON. */
         disclosure: Type.Optional(Type.Object({ salt: Sha256Hex, payload: Type.String() })),
+        /**
+         * Present when asked for and erased: the entry of source `audit-ledger` that tells of it,
+         * on the same chain and behind this one. It is sealed a moment after the erasure.
+         */
+        redactionId: Type.Optional(Uuid),
       }),
     ),
     /** From where to go on; absent after the last entry. */

@@ -29,7 +29,10 @@ export const AuditIntent = Type.Object({
   /** `<kind>:<id>`, for instance `message:0193…`. */
   target: Type.String({ pattern: '^[a-z][a-z0-9-]*:\\S+$', maxLength: 300 }),
   phase: Type.Union([Type.Literal('fact'), Type.Literal('intent'), Type.Literal('outcome')]),
-  /** The id of the intent that an outcome closes. Present exactly when `phase` is `outcome`. */
+  /**
+   * The id of the intent that an outcome closes, which is of the same source and in the same chain.
+   * Present exactly when `phase` is `outcome`.
+   */
   of: Type.Optional(Uuid),
   /** The request that caused it; its trace id is written into the entry. */
   traceparent: Type.Optional(Traceparent),

@@ -42,14 +42,26 @@ export const Tenant = Type.Object({
 
 export const TokenKind = Type.Union([Type.Literal('operator'), Type.Literal('agent')])
 
+/** How many requests a minute: what each class is, the gateway's settings say. */
+export const RateClass = Type.Union([Type.Literal('standard'), Type.Literal('elevated')])
+export type RateClass = Static<typeof RateClass>
+
+/** A token made without another, the root of a tree, has depth 1; its children have 2. */
+export const TOKEN_DEPTH_MAX = 3
+
 export const Token = Type.Object({
   tokenId: Uuid,
   kind: TokenKind,
   tenantId: TenantId,
   agent: Type.Optional(AgentName),
   scopes: Type.Array(Scope, { minItems: 1, maxItems: 20 }),
+  rateClass: RateClass,
+  /** Of the token that made this one of itself. */
+  parentTokenId: Type.Optional(Uuid),
+  depth: Type.Integer({ minimum: 1, maximum: TOKEN_DEPTH_MAX }),
   createdAt: Timestamp,
   expiresAt: Timestamp,
+  /** Its own revocation or an ancestor's, whichever came first. */
   revokedAt: Type.Optional(Timestamp),
 })
 
@@ -63,7 +75,10 @@ export const tokenCreated = defineEvent({
   payload: Type.Object({ tokenId: Uuid, tenantId: TenantId, kind: TokenKind }),
 })
 
-/** Open streams of this token end at once. */
+/**
+ * Open streams of this token end at once. Its descendants, which end with it, have events of their
+ * own.
+ */
 export const tokenRevoked = defineEvent({
   subject: 'evt.gateway.v1.token-revoked',
   payload: Type.Object({ tokenId: Uuid, tenantId: TenantId }),

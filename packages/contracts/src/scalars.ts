@@ -43,7 +43,10 @@ export const ActorKind = Type.Union([
   Type.Literal('service'),
 ])
 
-/** Who acted. Ids are `operator:<token id>`, `agent:<name>` or `service:<name>`. */
+/**
+ * Who acted. Ids are `operator:<token id>`, `agent:<name>` or `service:<name>`. Of an operator's
+ * delegated token it is the id of the root: delegating makes nobody else.
+ */
 export const Actor = Type.Object({
   id: Type.String({ minLength: 1, maxLength: 200 }),
   kind: ActorKind,

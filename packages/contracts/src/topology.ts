@@ -85,9 +85,9 @@ export const RIGHTS: Readonly<Record<string, ServiceRights>> = {
         filterSubject: 'aud.*.v1.append',
         // More than two ledgers hold: what a killed one had taken must not keep the next one idle.
         maxAckPending: 16_384,
-        // What a killed ledger had taken comes back after this; a redelivery is harmless, so it is
-        // short.
-        ackWaitMs: 10_000,
+        // What a killed ledger had taken comes back after this: as soon as another may lead. A
+        // ledger that lives says of what it holds longer that it is working on it.
+        ackWaitMs: 2_000,
         maxDeliver: -1,
       },
     ],
