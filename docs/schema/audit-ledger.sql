@@ -37,14 +37,17 @@ create table audit_chain_conflicts (
   id uuid not null,
   sealed_hash bytea not null,
   refused_hash bytea not null,
-  occurred_at timestamp with time zone not null
+  occurred_at timestamp with time zone not null,
+  salt bytea
 );  -- owned by mumega_audit_ledger_owner
 alter table audit_chain_conflicts add constraint audit_chain_conflicts_pkey PRIMARY KEY (source, id, refused_hash);
 alter table audit_chain_conflicts add constraint audit_chain_conflicts_refused_hash_check CHECK ((octet_length(refused_hash) = 32));
+alter table audit_chain_conflicts add constraint audit_chain_conflicts_salt_check CHECK ((octet_length(salt) = 32));
 alter table audit_chain_conflicts add constraint audit_chain_conflicts_sealed_hash_check CHECK ((octet_length(sealed_hash) = 32));
+CREATE TRIGGER erased_with_redaction BEFORE UPDATE ON audit_ledger.audit_chain_conflicts FOR EACH ROW EXECUTE FUNCTION refuse_unerased_conflict();  -- enabled always
 CREATE TRIGGER mark_change AFTER INSERT OR DELETE OR UPDATE ON audit_ledger.audit_chain_conflicts FOR EACH ROW EXECUTE FUNCTION mumega_mark_change();
+CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE ON audit_ledger.audit_chain_conflicts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();  -- enabled always
 CREATE CONSTRAINT TRIGGER require_audit AFTER INSERT OR DELETE OR UPDATE ON audit_ledger.audit_chain_conflicts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mumega_require_audit();
-CREATE TRIGGER written_once BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_ledger.audit_chain_conflicts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();  -- enabled always
 grant insert, select on audit_chain_conflicts to mumega_audit_ledger;
 
 create table audit_chain_drops (
@@ -239,7 +242,8 @@ create table event_keys (
 alter table event_keys add constraint event_keys_in_sequence UNIQUE (chain, seq);
 alter table event_keys add constraint event_keys_once UNIQUE (id, source);
 alter table event_keys add constraint event_keys_seq_check CHECK ((seq >= 1));
-CREATE TRIGGER written_once BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_ledger.event_keys FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();  -- enabled always
+CREATE TRIGGER erased_with_redaction BEFORE UPDATE ON audit_ledger.event_keys FOR EACH ROW EXECUTE FUNCTION refuse_unerased_key();  -- enabled always
+CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE ON audit_ledger.event_keys FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();  -- enabled always
 alter table event_keys enable row level security;
 create policy by_ledger on event_keys as permissive for insert to public with check (true);
 create policy by_tenant on event_keys as permissive for select to public using (((current_setting('mumega.tenant_id'::text, true) = chain) OR (current_setting('mumega.tenant_id'::text, true) = 'substrate'::text)));
@@ -251,14 +255,15 @@ create table ledger_instances (
   config_hash text not null,
   schema_version text not null,
   started_at timestamp with time zone not null default clock_timestamp(),
-  seen_at timestamp with time zone not null default clock_timestamp()
+  seen_at timestamp with time zone not null default clock_timestamp(),
+  is_fit boolean
 );  -- owned by mumega_audit_ledger_owner
 alter table ledger_instances add constraint ledger_instances_pkey PRIMARY KEY (instance_id);
 alter table ledger_instances add constraint ledger_instances_config_hash_check CHECK ((length(config_hash) = 64));
 alter table ledger_instances add constraint ledger_instances_schema_version_check CHECK ((length(schema_version) <= 100));
 alter table ledger_instances add constraint ledger_instances_version_check CHECK ((length(version) <= 100));
 grant delete, insert, select on ledger_instances to mumega_audit_ledger;
-grant update (seen_at) on ledger_instances to mumega_audit_ledger;
+grant update (is_fit, seen_at) on ledger_instances to mumega_audit_ledger;
 
 create table log_head (
   only_row boolean not null default true,
@@ -379,10 +384,16 @@ grant update (checkpoint_size) on scrub_progress to mumega_audit_ledger;
 create table source_numbers (
   source text not null,
   seen int8multirange not null,
-  given_up bigint not null default 0
+  given_up bigint not null default 0,
+  given_up_range int8range not null default 'empty'::int8range,
+  reused bigint not null default 0,
+  reused_number bigint,
+  reused_index bigint
 );  -- owned by mumega_audit_ledger_owner
 alter table source_numbers add constraint source_numbers_pkey PRIMARY KEY (source);
 alter table source_numbers add constraint source_numbers_given_up_check CHECK ((given_up >= 0));
+alter table source_numbers add constraint source_numbers_reused CHECK ((((reused = 0) = (reused_number IS NULL)) AND ((reused = 0) = (reused_index IS NULL))));
+alter table source_numbers add constraint source_numbers_reused_check CHECK ((reused >= 0));
 grant insert, select, update on source_numbers to mumega_audit_ledger;
 
 create table subtrees (
@@ -417,6 +428,29 @@ CREATE CONSTRAINT TRIGGER require_audit AFTER INSERT OR DELETE OR UPDATE ON audi
 CREATE TRIGGER written_once BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_ledger.witness_refusals FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();  -- enabled always
 grant insert, select on witness_refusals to mumega_audit_ledger;
 
+CREATE OR REPLACE FUNCTION audit_ledger.erase_hashes(erased_source text, erased_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'audit_ledger', 'pg_temp'
+AS $function$
+    update event_keys key set intent_hash = decode(repeat('00', 32), 'hex')
+      from redactions
+     where redactions.log_index = key.log_index
+       and key.source = erased_source and key.id = erased_id;
+    update audit_chain_conflicts conflict
+       set sealed_hash = decode(repeat('00', 32), 'hex'), salt = null,
+           refused_hash = sha256(uuid_send(gen_random_uuid()) || refused_hash)
+      from event_keys key join redactions using (log_index)
+     where key.source = erased_source and key.id = erased_id
+       and (conflict.source, conflict.id) = (key.source, key.id);
+    update audit_chain_drops dropped
+       set payload_hash = sha256(uuid_send(gen_random_uuid()) || payload_hash)
+      from event_keys key join redactions using (log_index)
+     where key.source = erased_source and key.id = erased_id
+       and (dropped.source, dropped.id) = (key.source, key.id);
+  $function$;  -- owned by mumega_audit_ledger_owner
+
 CREATE OR REPLACE FUNCTION audit_ledger.erase_payload(erased bigint)
  RETURNS void
  LANGUAGE sql
@@ -438,8 +472,25 @@ AS $function$
                                   - offset_at(batch.offsets, erased - batch.first_index)
                              else 0 end), ''::bytea order by nth)
                from generate_series(0, octet_length(batch.offsets) / 4 - 1) as nth)
-     where first_index = (select max(first_index) from payload_batches where first_index <= erased)
+     where first_index = (select max(first_index) from payload_batches where first_index <= erased);
+    select erase_hashes(key.source, key.id) from event_keys key where key.log_index = erased;
   $function$;  -- owned by mumega_audit_ledger_owner
+
+CREATE OR REPLACE FUNCTION audit_ledger.erased_among(sources text[], ids uuid[])
+ RETURNS TABLE(source text, id uuid)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'audit_ledger', 'pg_temp'
+AS $function$
+begin
+  perform from event_keys key
+    where (key.source, key.id) in (select * from unnest(sources, ids))
+    order by key.source, key.id for share;
+  -- A statement of its own: it sees an erasure that was waited for.
+  return query
+    select key.source, key.id from event_keys key join redactions using (log_index)
+     where (key.source, key.id) in (select * from unnest(sources, ids));
+end $function$;  -- owned by mumega_audit_ledger_owner
 
 CREATE OR REPLACE FUNCTION audit_ledger.mumega_audited(audited regclass)
  RETURNS void
@@ -519,6 +570,38 @@ begin
   raise exception '% of %.% is refused: a drop is resolved, never removed',
     tg_op, tg_table_schema, tg_table_name
     using errcode = 'MU010';
+end $function$;  -- owned by mumega_audit_ledger_owner
+
+CREATE OR REPLACE FUNCTION audit_ledger.refuse_unerased_conflict()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'audit_ledger', 'pg_temp'
+AS $function$
+begin
+  if new.sealed_hash = decode(repeat('00', 32), 'hex')
+     and (new.id, new.source, new.occurred_at) = (old.id, old.source, old.occurred_at)
+     and exists (select from event_keys key join redactions using (log_index)
+                  where key.source = old.source and key.id = old.id) then
+    return new;
+  end if;
+  raise exception 'change of %.% is refused: a hash is erased with its payload, or stays',
+    tg_table_schema, tg_table_name using errcode = 'MU010';
+end $function$;  -- owned by mumega_audit_ledger_owner
+
+CREATE OR REPLACE FUNCTION audit_ledger.refuse_unerased_key()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'audit_ledger', 'pg_temp'
+AS $function$
+begin
+  if new.intent_hash = decode(repeat('00', 32), 'hex')
+     and (new.id, new.source, new.chain, new.seq, new.number, new.log_index)
+         = (old.id, old.source, old.chain, old.seq, old.number, old.log_index)
+     and exists (select from redactions where log_index = old.log_index) then
+    return new;
+  end if;
+  raise exception 'change of %.% is refused: a hash is erased with its payload, or stays',
+    tg_table_schema, tg_table_name using errcode = 'MU010';
 end $function$;  -- owned by mumega_audit_ledger_owner
 
 CREATE OR REPLACE FUNCTION audit_ledger.refuse_unredacted()

@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { readConfig } from '@mumega/config'
+import type { ScaledClockOptions } from '@mumega/config/clock'
 
 /** The environment of the audit-ledger. */
 export const configSchema = Type.Object({
@@ -99,4 +100,9 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
 /** Where the newest checkpoint is kept outside the database. */
 export function checkpointFileOf(config: Config): string {
   return config.LEDGER_CHECKPOINT_FILE ?? `${config.LEDGER_KEY_FILE}.checkpoint`
+}
+
+/** By which the ledger tells the time. */
+export function clockOf(config: Config): ScaledClockOptions {
+  return { scale: config.MUMEGA_TIME_SCALE, originMs: config.MUMEGA_TIME_ORIGIN_MS }
 }

@@ -14,6 +14,10 @@ export interface Connection {
   query<Row extends QueryResultRow>(query: QueryConfig): Promise<QueryResult<Row>>
   /** What a `copy … to stdout` gives, whole; the statement bounds how much that is. */
   copyOut(statement: string): Promise<Buffer>
+  /** What the server was asked longest ago and has not answered. */
+  unanswered(): { readonly pid: number; readonly sinceMs: number } | undefined
+  /** Ends it at once: what is not answered fails, and its outcome is unknown. */
+  cut(): void
   close(): Promise<void>
 }
 
@@ -85,8 +89,11 @@ export function openConnection(
     return connecting
   }
 
+  const asked = openQuestions()
+
   async function use<Result>(run: (client: Client) => Promise<Result>): Promise<Result> {
     const client = await connected()
+    const question = asked.add(client)
     try {
       return await run(client)
     } catch (error) {
@@ -96,6 +103,8 @@ export function openConnection(
         client.end().catch(() => undefined)
       }
       throw error
+    } finally {
+      asked.remove(question)
     }
   }
 
@@ -106,10 +115,42 @@ export function openConnection(
         return client.query<Row>(bounded)
       }),
     copyOut: (statement) => use((client) => readAll(client.query(copyTo(statement)), answerMs)),
+    unanswered: asked.oldest,
+    cut: asked.cut,
     async close() {
       isClosed = true
       const client = current ?? (await connecting?.catch(() => undefined))
       if (client !== undefined) await endOf(client)
+    },
+  }
+}
+
+interface Question {
+  readonly client: Client
+  readonly sinceMs: number
+}
+
+/** What was asked and is not answered. */
+function openQuestions() {
+  // In the order in which it was asked.
+  const open = new Set<Question>()
+  return {
+    add(client: Client): Question {
+      const question = { client, sinceMs: performance.now() }
+      open.add(question)
+      return question
+    },
+    remove: (question: Question) => void open.delete(question),
+    oldest(): { pid: number; sinceMs: number } | undefined {
+      for (const { client, sinceMs } of open) {
+        // Set by `pg` once it is connected; the declared types do not know it.
+        const { processID: pid } = client as Client & { processID: number | null }
+        return pid === null ? undefined : { pid, sinceMs }
+      }
+      return undefined
+    },
+    cut(): void {
+      for (const { client } of open) client.connection.stream.destroy()
     },
   }
 }

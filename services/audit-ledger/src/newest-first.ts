@@ -25,20 +25,32 @@ export function pageOf(request: { limit: number; before?: string }): Page {
   return { limit, before: { at: new Date(Number(ms)), id } }
 }
 
-/** Adds the page to a query of rows that have `occurred_at`, and their id in `idColumn`. */
+/**
+ * Adds the page to a query of rows that have `occurred_at`, and their id in `idColumn`. It reads
+ * one row more than the page has, which tells `cutTo` that there is another page.
+ */
 export function newestFirst(
   query: Knex.QueryBuilder,
   idColumn: string,
   { limit, before }: Page,
 ): void {
-  void query.orderBy('occurred_at', 'desc').orderBy(idColumn, 'desc').limit(limit)
+  void query
+    .orderBy('occurred_at', 'desc')
+    .orderBy(idColumn, 'desc')
+    .limit(limit + 1)
   if (before === undefined) return
   void query.whereRaw('(occurred_at, ??) < (?, ?)', [idColumn, before.at, before.id])
 }
 
-/** The cursor of the page behind this one; nothing where this one is not full. */
-export function nextOf(rows: readonly Position[], limit: number): { next?: string } {
-  const last = rows.at(-1)
-  if (rows.length < limit || last === undefined) return {}
-  return { next: `${last.at.getTime()}-${last.id}` }
+/** The rows of the page, and the cursor of the one behind it where there is one. */
+export function cutTo<Row>(
+  rows: readonly Row[],
+  limit: number,
+  positionOf: (row: Row) => Position,
+): { rows: readonly Row[]; next?: string } {
+  const cut = rows.slice(0, limit)
+  const last = cut.at(-1)
+  if (rows.length <= limit || last === undefined) return { rows: cut }
+  const { at, id } = positionOf(last)
+  return { rows: cut, next: `${at.getTime()}-${id}` }
 }

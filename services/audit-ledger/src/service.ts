@@ -3,19 +3,24 @@ import { access, constants } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { connectBus } from '@mumega/bus'
-import { systemClock } from '@mumega/config/clock'
+import { scaledClock, systemClock } from '@mumega/config/clock'
+import { openDatabase } from '@mumega/db'
 import { logger } from '@mumega/telemetry'
 import type { AnchorPlace } from './anchoring/anchor-place.ts'
 import { closePlaces, openPlaces } from './anchoring/open-places.ts'
-import { checkpointFileOf, type Config } from './config.ts'
+import { checkpointFileOf, clockOf, type Config } from './config.ts'
 import { openConnection } from './connection.ts'
 import { checkpointFileUnusable } from './errors.ts'
+import { startFollowing } from './leading/following.ts'
 import { lead } from './leading/lead.ts'
 import { describeInstance, type Instance } from './leading/instance.ts'
 import { LeadershipLost } from './leading/leadership-lost.ts'
 import { sessionName } from './leading/lease-repository.ts'
 import { openCandidate, type Term } from './leading/lease.ts'
 import { startPair, type Pair } from './leading/pair.ts'
+import { watchReach } from './leading/reach.ts'
+import { openFindingRecord } from './scrubbing/finding-record.ts'
+import { checkpointCopyAt } from './signing/checkpoint-copy.ts'
 import { readLogKey, type LogKey } from './signing/log-key.ts'
 import { readVouchers, type Vouchers } from './witnessing/vouchers.ts'
 
@@ -31,23 +36,26 @@ const STATEMENT_MS_MIN = 500
  */
 export async function start(config: Config): Promise<{ stop: () => Promise<void> }> {
   const key = await readLogKey(config.LEDGER_KEY_FILE, config.LEDGER_ORIGIN)
-  await checkSurroundings(config)
+  await checkFolder(config)
   // Here, so that a standby with a wrong policy fails now and not when it is needed.
   const vouchers = await readVouchers(config, key)
   const places = await openPlaces(config, key)
-  const log = logger('audit-ledger')
   const instance = describeInstance(config, { key, vouchers })
-  const { named, connection, beating } = openOwn(config, instance)
-  const candidate = openCandidate({ connection, instance, leaseMs: config.LEDGER_LEASE_MS })
-  const pair = startPair(beating, instance)
+  const standing = await openStanding(config, instance, key).catch((error: unknown) => {
+    closePlaces(places)
+    throw error
+  })
+  const { named, candidate, pair, onCopy } = standing
   const stopping = new AbortController()
   const { signal } = stopping
   const stopped = once(signal, 'abort').then(() => undefined)
 
   async function step(onReady: () => void): Promise<void> {
-    const found = await candidate.look()
+    // What is not fit would keep off one that is.
+    const found = standing.isFit() ? await candidate.look() : 'unknown'
     if (typeof found === 'object') {
-      await leadFor(found, { config: named, key, pair, vouchers, places, stopped, onReady })
+      const options = { config: named, key, pair, vouchers, places, onCopy, stopped, onReady }
+      await standing.lead(() => leadFor(found, options))
       return
     }
     if (found === 'held-by-another') onReady()
@@ -66,23 +74,22 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
         // Overtaken before it began: it stands again.
         if (error instanceof LeadershipLost) continue
         if (!isReady) throw error
-        log.error({ error }, 'standing-failed')
+        logger('audit-ledger').error({ error }, 'standing-failed')
         await pause(RETRY_MS, undefined, { signal }).catch(() => undefined)
       }
     }
   }
 
   async function end(): Promise<void> {
-    await pair.stop()
-    await Promise.all([connection.close(), beating.close()])
+    await standing.close()
     closePlaces(places)
   }
 
-  let standing = Promise.resolve()
+  let trying = Promise.resolve()
   try {
     await new Promise<void>((onReady, onFailure) => {
-      standing = stand(onReady)
-      standing.catch(onFailure)
+      trying = stand(onReady)
+      trying.catch(onFailure)
     })
   } catch (error) {
     await end()
@@ -92,7 +99,7 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
   return {
     async stop() {
       stopping.abort()
-      await standing
+      await trying
       await end()
     },
   }
@@ -104,6 +111,8 @@ interface TermOptions {
   readonly pair: Pair
   readonly vouchers: Vouchers
   readonly places: readonly AnchorPlace[]
+  /** Told each time whether the copy of the checkpoint could be kept. */
+  readonly onCopy: (isKept: boolean) => void
   /** Resolves when this process is to end. */
   readonly stopped: Promise<undefined>
   readonly onReady: () => void
@@ -111,34 +120,94 @@ interface TermOptions {
 
 /** Leads until the term ends or the process does; the lease is given back in any case. */
 async function leadFor(term: Term, options: TermOptions): Promise<void> {
-  const { config, key, pair, vouchers, places, stopped, onReady } = options
+  const { config, key, pair, vouchers, places, onCopy, stopped, onReady } = options
   const log = logger('audit-ledger')
-  const { epoch } = term
+  const { epoch, isHeld } = term
+  const { outmatched, forget } = watchOthers(pair)
   try {
-    const leadership = await lead(config, { epoch, key, pair, vouchers, places })
+    const leadership = await lead(config, { epoch, isHeld, key, pair, vouchers, places, onCopy })
     log.info({ epoch }, 'leading')
     onReady()
     const overtaken = leadership.overtaken.then(() => 'another ledger leads')
-    const reason = await Promise.race([term.lost, overtaken, stopped])
+    const reason = await Promise.race([term.lost, overtaken, outmatched, stopped])
     if (reason !== undefined) {
       log.warn({ reason, epoch }, 'leadership-lost')
       leadership.retire()
+      // At once: it may take long to end what goes on behind a connection that does not answer.
+      await giveBack(term)
     }
     await leadership.stop()
   } finally {
-    await term.release().catch((error: unknown) => {
-      log.warn({ error, epoch }, 'lease-not-given-back')
-    })
+    forget()
+    await giveBack(term)
   }
 }
 
-function openOwn(config: Config, { instanceId }: Instance) {
-  const named = { ...config, DATABASE_URL: namedUrl(config.DATABASE_URL, instanceId) }
+async function giveBack({ release, epoch }: Term): Promise<void> {
+  await release().catch((error: unknown) => {
+    logger('audit-ledger').warn({ error, epoch }, 'lease-not-given-back')
+  })
+}
+
+/** Resolves with the reason when this ledger is not fit to lead and another one is. */
+function watchOthers(pair: Pair): { outmatched: Promise<string>; forget: () => void } {
+  let forget = (): void => undefined
+  const outmatched = new Promise<string>((resolve) => {
+    forget = pair.onBeat(() => {
+      if (pair.isOutmatched()) resolve('this ledger is not fit to lead, and another one is')
+    })
+  })
+  return { outmatched, forget }
+}
+
+/** With what an instance stands for leader, whether it leads or not. @throws bus.unavailable */
+async function openStanding(config: Config, instance: Instance, key: LogKey) {
+  const bus = await connectBus({
+    natsUrl: config.NATS_URL,
+    nkeySeed: config.NATS_NKEY_SEED,
+    service: 'audit-ledger',
+    clock: systemClock,
+  })
+  const named = { ...config, DATABASE_URL: namedUrl(config.DATABASE_URL, instance.instanceId) }
+  const leaseMs = config.LEDGER_LEASE_MS
   // A renewal that takes longer than the lease is of no use.
-  const statementMs = Math.max(STATEMENT_MS_MIN, Math.floor(config.LEDGER_LEASE_MS / 2))
+  const statementMs = Math.max(STATEMENT_MS_MIN, Math.floor(leaseMs / 2))
   const open = () => openConnection(named.DATABASE_URL, { statementMs })
   // The heartbeat apart from the lease, whose renewal nothing may hold up.
-  return { named, connection: open(), beating: open() }
+  const [connection, beating, looking] = [open(), open(), open()]
+  const reach = watchReach(bus)
+  let keepsCopy = true
+  const onCopy = (isKept: boolean) => void (keepsCopy = isKept)
+  const isFit = () => reach.isReached() && keepsCopy
+  const pair = startPair(beating, instance, isFit)
+  const db = openDatabase(named.DATABASE_URL, { poolMax: 1 })
+  let isLeading = false
+  const following = startFollowing({
+    connection: looking,
+    key,
+    copy: checkpointCopyAt(checkpointFileOf(config)),
+    record: openFindingRecord(db, scaledClock(clockOf(config))),
+    isLeading: () => isLeading,
+    onCopy,
+  })
+  return {
+    named,
+    candidate: openCandidate({ connection, instance, leaseMs }),
+    /** Whether it reaches the bus and can keep its copy of the checkpoint. */
+    isFit,
+    onCopy,
+    pair,
+    /** Does not follow meanwhile. */
+    async lead(leading: () => Promise<void>): Promise<void> {
+      isLeading = true
+      await leading().finally(() => (isLeading = false))
+    },
+    async close() {
+      await Promise.all([following.stop(), pair.stop()])
+      const connections = [connection, beating, looking].map((each) => each.close())
+      await Promise.all([...connections, db.destroy(), reach.stop()])
+    },
+  }
 }
 
 /** The same database, with sessions that the next leader can tell from its own. */
@@ -149,16 +218,9 @@ function namedUrl(databaseUrl: string, instanceId: string): string {
 }
 
 /** What a standby would miss only when it is to lead. */
-async function checkSurroundings(config: Config): Promise<void> {
+async function checkFolder(config: Config): Promise<void> {
   const folder = dirname(checkpointFileOf(config))
   await access(folder, constants.W_OK).catch((cause: unknown) => {
     throw checkpointFileUnusable(cause)
   })
-  const bus = await connectBus({
-    natsUrl: config.NATS_URL,
-    nkeySeed: config.NATS_NKEY_SEED,
-    service: 'audit-ledger',
-    clock: systemClock,
-  })
-  await bus.drain()
 }

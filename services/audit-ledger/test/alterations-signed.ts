@@ -178,8 +178,8 @@ export const ALTERED_GUARDS: readonly Alteration[] = [
   },
   {
     name: 'a guard that is gone',
-    change: 'drop trigger written_once on event_keys',
-    finds: [['guard-altered', 'guard written_once of event_keys']],
+    change: 'drop trigger never_removed on event_keys',
+    finds: [['guard-altered', 'guard never_removed of event_keys']],
   },
   {
     name: 'a guard that guards less',

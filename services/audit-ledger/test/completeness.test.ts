@@ -1,20 +1,16 @@
-import { join } from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
-import { migrate } from '@mumega/db/migrate'
 import { eventually } from '@mumega/testkit'
 import { GAPS_MAX } from '../src/completeness/gap-repository.ts'
 import {
   givenWatched,
   numbered,
-  PAST,
   QUICK,
   sealInTurn,
+  untilFigure,
   untilOpen,
   type WatchedLedger,
 } from './given-completeness.ts'
 import { anIntent, healthOfLedger, publishIntents, untilDropped, untilSealed } from './given.ts'
-
-const MIGRATIONS = join(import.meta.dirname, '..', '..', 'migrations')
 
 let watched: WatchedLedger
 
@@ -34,11 +30,11 @@ test('LOCK-MON-6: a number that never comes is found, named and raised, until it
       ...{ expected: '4 intents', found: 'not all within 0.2 s of later ones' },
     },
   ])
-  expect((await healthOfLedger(watched.bridge)).figures['intentsMissing']).toBe(5)
+  await untilFigure(watched, 'intentsMissing', 5)
 
   await publishIntents(watched.bridge, numbered(2, 5, 6, 7, 8))
   await untilOpen(watched, 0)
-  expect((await healthOfLedger(watched.bridge)).figures['intentsMissing']).toBe(0)
+  await untilFigure(watched, 'intentsMissing', 0)
   const kept = await watched.ledger.sql('select from audit_findings where cleared_at is not null')
   expect(kept.length).toBeGreaterThanOrEqual(2)
 })
@@ -57,12 +53,7 @@ test('numbers begin with 1, and each producer has its own', async () => {
 test('what overtakes is no gap: numbers may come in any order within the time', async () => {
   watched = await givenWatched({ ...QUICK, LEDGER_GAP_MS: 1_500 })
   await sealInTurn(watched, numbered(1, 5))
-  await eventually(
-    async () => (await healthOfLedger(watched.bridge)).figures['intentsAwaited'] === 3,
-    {
-      what: 'the gap to be noticed',
-    },
-  )
+  await untilFigure(watched, 'intentsAwaited', 3)
   await sealInTurn(watched, numbered(3, 2, 4, 8))
 
   await untilOpen(watched, 1)
@@ -129,6 +120,52 @@ test('more gaps than can be told are told together, and cost no more than those'
   ).toEqual([{ given_up: '199' }])
 }, 60_000)
 
+test('LOCK-MON-6: a producer that begins anew with its numbers is told, since nothing of it is missing', async () => {
+  watched = await givenWatched()
+  const again = anIntent({ number: 2 })
+  await sealInTurn(watched, [...numbered(1, 2, 3), again])
+  const told = {
+    kind: 'numbers-reused',
+    place: 'bridge, number 2 at entry 3',
+    expected: 'a number that no earlier intent of this producer had',
+    found: 'one that is in the log: it counts anew, or two count under one name',
+  }
+  expect(await untilOpen(watched, 1)).toEqual([told])
+
+  // The same intent once more is the same intent; of the others two are sealed as one group.
+  await publishIntents(watched.bridge, [again, ...numbered(3, 4, 4, 5)])
+  await untilSealed(watched.ledger, 8)
+  await untilFigure(watched, 'numbersReused', 3)
+  await watched.ledger.rest()
+  await watched.ledger.sql('update entry_index_progress set indexed_size = 0')
+  await watched.ledger.run()
+  await publishIntents(watched.bridge, numbered(7))
+
+  expect((await untilOpen(watched, 2)).map(({ place }) => place)).toEqual([
+    told.place,
+    'bridge, number 6',
+  ])
+  await untilFigure(watched, 'numbersReused', 3)
+})
+
+test('what comes after it was given up is no number given twice', async () => {
+  watched = await givenWatched()
+  const numbers = Array.from({ length: GAPS_MAX + 2 }, (_, nth) => 2 * nth + 2)
+  for (let at = 0; at < numbers.length; at += 60) {
+    await publishIntents(watched.bridge, numbered(...numbers.slice(at, at + 60)))
+  }
+  await untilOpen(watched, GAPS_MAX + 1)
+  const last = 2 * GAPS_MAX + 3
+
+  await publishIntents(watched.bridge, numbered(last, last - 2, 3, 4))
+
+  const told = () =>
+    watched.ledger.sql(`select place from audit_findings where kind = 'numbers-reused'`)
+  await eventually(async () => (await told()).length > 0, { what: 'the finding' })
+  expect(await told()).toEqual([{ place: expect.stringMatching(/^bridge, number 4 at entry/) }])
+  await untilFigure(watched, 'numbersReused', 1)
+}, 60_000)
+
 test('a producer that numbers downwards leaves no more behind than one look tells, and two findings', async () => {
   watched = await givenWatched()
   await sealInTurn(watched, numbered(1, 10_001))
@@ -176,25 +213,6 @@ test('a gap that is told stays one finding until all of it has come, whatever co
   )
 })
 
-test('what a former version projected without counting is counted by the next leader', async () => {
-  watched = await givenWatched()
-  const left = anIntent({ number: 4, phase: 'intent', time: PAST })
-  await sealInTurn(watched, [...numbered(1, 2, 3), left])
-  await untilOpen(watched, 1)
-  await watched.ledger.rest()
-  await watched.ledger.sql('delete from open_intents')
-  await watched.ledger.sql(`update source_numbers set seen = '{[1,3)}' where source = 'bridge'`)
-  await watched.ledger.sql('update entry_index_progress set counted_size = 2')
-
-  await watched.ledger.run()
-  await publishIntents(watched.bridge, numbered(6))
-
-  expect((await untilOpen(watched, 2)).map(({ place }) => place)).toEqual([
-    `intent bridge/${left.id} at entry 3`,
-    'bridge, number 5',
-  ])
-})
-
 test('what is in the log and not projected yet is not called missing', async () => {
   // A look every 50 ms.
   watched = await givenWatched({ LEDGER_GAP_MS: 200, LEDGER_OUTCOME_MS: 1_000 })
@@ -220,30 +238,4 @@ test('what is in the log and not projected yet is not called missing', async () 
   expect(await watched.ledger.sql('select place from audit_findings')).toEqual([
     { place: 'bridge, number 5' },
   ])
-})
-
-test('a log from before is watched as if it had been all the time', async () => {
-  watched = await givenWatched()
-  const intent = anIntent({ number: 1, phase: 'intent', time: PAST })
-  const closed = anIntent({ number: 2, phase: 'intent', time: PAST })
-  await publishIntents(watched.bridge, [
-    ...[intent, closed, anIntent({ number: 3, phase: 'outcome', of: closed.id })],
-    ...numbered(5, 6, 7),
-  ])
-  await untilOpen(watched, 2)
-  await watched.ledger.rest()
-  const counted = async () => [
-    await watched.ledger.sql(`select seen, given_up from source_numbers where source = 'bridge'`),
-    await watched.ledger.sql('select * from open_intents'),
-  ]
-  const projected = await counted()
-  expect(projected).toMatchObject([[{ seen: '{[1,4),[5,8)}' }], [{ id: intent.id }]])
-  await watched.ledger.sql('drop table source_numbers, open_intents')
-  await watched.ledger.sql('alter table entry_index_progress drop column counted_size')
-  await watched.ledger.sql('drop index entry_index_closes')
-  await watched.ledger.sql(`delete from schema_migrations where name like '0063%'`)
-
-  await migrate(watched.ledger.adminUrl, [{ service: 'audit-ledger', migrationsDir: MIGRATIONS }])
-
-  expect(await counted()).toEqual(projected)
 })

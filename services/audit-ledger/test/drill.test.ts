@@ -3,32 +3,14 @@ import { afterEach, expect, test } from '@jest/globals'
 import { eventually } from '@mumega/testkit'
 import { DrillRefused } from '../src/drill/refused.ts'
 import { reportText } from '../src/drill/report.ts'
-import { drillTamper, hasMissed, type DrillOptions } from '../src/drill/tamper.ts'
+import { drillTamper, hasMissed } from '../src/drill/tamper.ts'
 import { anIntent, givenLedger, publishIntents, type TestLedger } from './given.ts'
-import {
-  copyPath,
-  flip,
-  FLIPPED,
-  givenSignedBatches,
-  untilSignedUpTo,
-  vkeyOf,
-} from './given-scrubber.ts'
+import { drillCopiesOf, drillOptionsOf } from './given-drill.ts'
+import { flip, FLIPPED, givenSignedBatches, untilSignedUpTo } from './given-scrubber.ts'
 
 let ledger: TestLedger
 
 afterEach(() => ledger.stop())
-
-async function optionsOf(changes: Partial<DrillOptions> = {}): Promise<DrillOptions> {
-  return {
-    adminUrl: ledger.adminUrl,
-    vkey: await vkeyOf(ledger),
-    checkpointFile: copyPath(ledger),
-    bytesMax: 1_000_000_000,
-    detectMsMax: 20_000,
-    signal: new AbortController().signal,
-    ...changes,
-  }
-}
 
 /** Everything that the ledger keeps, in one hash. */
 async function everything(): Promise<string> {
@@ -43,20 +25,12 @@ async function everything(): Promise<string> {
   return hash('sha256', JSON.stringify(texts))
 }
 
-async function copiesLeft(): Promise<unknown[]> {
-  return ledger.sql(
-    `select datname from pg_database, (select oid from pg_database
-      where datname = current_database()) as own
-      where starts_with(datname, 'mumega_drill_' || own.oid || '_')`,
-  )
-}
-
 test('a drill on a ledger at work detects every kind of alteration, and leaves the log as it was', async () => {
   ledger = await givenLedger()
   await givenSignedBatches(ledger, 9)
   const before = await ledger.sql('select * from event_batches order by first_index')
 
-  const report = await drillTamper(await optionsOf())
+  const report = await drillTamper(await drillOptionsOf(ledger))
 
   const kinds = report.trials.map(({ finds }) => finds?.kind)
   expect(kinds).toEqual([
@@ -73,7 +47,7 @@ test('a drill on a ledger at work detects every kind of alteration, and leaves t
   expect(report.entries).toBe(576)
   expect(hasMissed(report)).toBe(false)
   expect(reportText(report, 1_000)).toContain('11 of 11 alterations were detected.')
-  expect(await copiesLeft()).toEqual([])
+  expect(await drillCopiesOf(ledger)).toEqual([])
   expect(await ledger.sql('select * from event_batches order by first_index')).toEqual(before)
   expect(await ledger.sql('select from audit_findings')).toEqual([])
   await publishIntents(await ledger.bus('bridge'), [anIntent()])
@@ -83,7 +57,7 @@ test('a drill on a ledger at work detects every kind of alteration, and leaves t
 test('a drill changes no row of the ledger, and says what the log does not offer yet', async () => {
   ledger = await givenLedger()
   await givenSignedBatches(ledger, 1)
-  const options = await optionsOf()
+  const options = await drillOptionsOf(ledger)
   await ledger.rest()
   const before = await everything()
 
@@ -137,10 +111,10 @@ test.each([
   ledger = await givenLedger()
   await prepare()
 
-  const refused = drillTamper(await optionsOf(changes))
+  const refused = drillTamper(await drillOptionsOf(ledger, changes))
 
   await expect(refused).rejects.toMatchObject({ name: DrillRefused.name, message: reason })
-  expect(await copiesLeft()).toEqual([])
+  expect(await drillCopiesOf(ledger)).toEqual([])
 })
 
 test('a drill removes the copy that a killed one has left', async () => {
@@ -151,23 +125,23 @@ test('a drill removes the copy that a killed one has left', async () => {
   )
   await ledger.sql(`create database mumega_drill_${own?.oid}_left`)
 
-  await drillTamper(await optionsOf())
+  await drillTamper(await drillOptionsOf(ledger))
 
-  expect(await copiesLeft()).toEqual([])
+  expect(await drillCopiesOf(ledger)).toEqual([])
 }, 120_000)
 
 test('a drill that is ended early removes its copy', async () => {
   ledger = await givenLedger()
   await givenSignedBatches(ledger, 1)
   const ending = new AbortController()
-  const drill = drillTamper(await optionsOf({ signal: ending.signal }))
+  const drill = drillTamper(await drillOptionsOf(ledger, { signal: ending.signal }))
   const ended = drill.catch((error: unknown) => error)
-  await eventually(async () => (await copiesLeft()).length > 0, { what: 'the copy' })
+  await eventually(async () => (await drillCopiesOf(ledger)).length > 0, { what: 'the copy' })
 
   ending.abort(new DrillRefused('Enough.'))
 
   expect(await ended).toBeDefined()
-  expect(await copiesLeft()).toEqual([])
+  expect(await drillCopiesOf(ledger)).toEqual([])
 })
 
 test('an alteration that was not found is said to be, and makes the drill fail', () => {

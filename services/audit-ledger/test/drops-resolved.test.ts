@@ -140,7 +140,7 @@ test('LOCK-S024-F-2: an intent of the bus whose place stays taken is on record a
   )
   expect(sealed).toMatchObject([{ id: free.id }])
 
-  await ledger.sql('alter table event_keys disable trigger written_once')
+  await ledger.sql('alter table event_keys disable trigger never_removed')
   await ledger.sql(`delete from event_keys where source = 'nobody'`)
   const resolved = await eventually(
     async () => {

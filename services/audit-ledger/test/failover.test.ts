@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { jetstream } from '@nats-io/jetstream'
 import type { Bus } from '@mumega/bus'
 import type { AuditIntent } from '@mumega/contracts/audit'
-import { getReceipt } from '@mumega/contracts/audit-ledger'
+import { getCheckpoint, getReceipt } from '@mumega/contracts/audit-ledger'
 import { healthOf } from '@mumega/contracts/health'
 import { eventually } from '@mumega/testkit'
 import { leafHash, rootOf } from '@mumega/tlog/merkle'
@@ -147,4 +147,34 @@ test('a leader that stood still past its lease, in the middle of a commit, commi
   const more = givenIntents(10)
   await publish(more)
   await expectWhole([...intents, ...more])
+}, 180_000)
+
+test('what was asked of a leader that stood still past its lease it does not answer from memory', async () => {
+  const sizeOf = ({ note }: { note?: string }) => Number(note?.split('\n')[1])
+  const ask = (timeoutMs: number) =>
+    bridge.request(getCheckpoint, {}, { context: OPERATOR, timeoutMs }).then(sizeOf)
+  const untilSigned = (size: number) =>
+    eventually(async () => (await ask(1_000).catch(() => 0)) >= size, {
+      what: `a checkpoint over ${size}`,
+      timeoutMs: 20_000,
+    })
+  const standby = await log.suite.another('audit-ledger')
+  const first = await epochNow()
+  await publish(givenIntents(100))
+  await untilSigned(100)
+  process.kill(log.suite.pid('audit-ledger'), 'SIGSTOP')
+  // Nobody else hears them.
+  const asked = Array.from({ length: 20 }, () => ask(10_000))
+  const answers = Promise.allSettled(asked)
+  await bridge.connection.flush()
+  await untilEpoch(first + 1)
+  await publish(givenIntents(100))
+  await untilSigned(200)
+
+  process.kill(log.suite.pid('audit-ledger'), 'SIGCONT')
+
+  expect((await answers).map((each) => each.status === 'fulfilled' && each.value)).toEqual(
+    asked.map(() => false),
+  )
+  await standby.kill()
 }, 180_000)

@@ -65,6 +65,18 @@ test('findings are listed in pages, newest first, each of them once', async () =
   expect(pages.flat()).toEqual(await findingsOf(watched.bridge))
 })
 
+test('the last page of a list names no next one, full as it is', async () => {
+  const watched = await givenWatched()
+  ledger = watched.ledger
+  await publishIntents(watched.bridge, numbered(2, 4, 6, 8))
+  await untilOpen(watched, 4)
+
+  const page = await watched.bridge.request(listFindings, { limit: 4 }, { context: OPERATOR })
+
+  expect(page.findings).toHaveLength(4)
+  expect(page).not.toHaveProperty('next')
+})
+
 test('a finding can be removed or changed by nobody, and cleared once', async () => {
   const bridge = await givenScrubbed()
   await flip(ledger, 'payload_batches', FLIPPED.salt)
@@ -120,6 +132,7 @@ test('a redaction that is on record and not sealed yet is no finding, and hides 
     `insert into redactions (log_index, redaction_id, reason, legal_basis, redacted_by, redacted_at)
      values (5, '${uuidv7()}', 'asked', 'law', 'operator:dpo', now())`,
     'select erase_payload(5)',
+    'select erase_hashes(source, id) from event_keys where log_index = 5',
   ]) {
     await connection.query({ text })
   }

@@ -1,7 +1,14 @@
 import type { Bus } from '@mumega/bus'
 import type { AuditIntent } from '@mumega/contracts/audit'
 import { eventually } from '@mumega/testkit'
-import { anIntent, givenLedger, publishIntents, untilSealed, type TestLedger } from './given.ts'
+import {
+  anIntent,
+  givenLedger,
+  healthOfLedger,
+  publishIntents,
+  untilSealed,
+  type TestLedger,
+} from './given.ts'
 
 /** What is missing is overdue at once. */
 export const QUICK = { LEDGER_GAP_MS: 200, LEDGER_OUTCOME_MS: 300 }
@@ -35,6 +42,17 @@ export async function sealInTurn(
     await publishIntents(bridge, [intent])
     await untilSealed(ledger, ++size)
   }
+}
+
+/** Waits until health says so: it tells of a look when all of it is on record. */
+export async function untilFigure(
+  { bridge }: WatchedLedger,
+  name: string,
+  value: number,
+): Promise<void> {
+  await eventually(async () => (await healthOfLedger(bridge)).figures[name] === value, {
+    what: `${name} to be ${value}`,
+  })
 }
 
 export interface Found {

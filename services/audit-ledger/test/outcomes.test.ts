@@ -5,10 +5,11 @@ import {
   givenWatched,
   PAST,
   sealInTurn,
+  untilFigure,
   untilOpen,
   type WatchedLedger,
 } from './given-completeness.ts'
-import { anIntent, healthOfLedger, publishIntents, untilSealed } from './given.ts'
+import { anIntent, publishIntents, untilSealed } from './given.ts'
 
 let watched: WatchedLedger
 
@@ -27,7 +28,7 @@ test('an intent without an outcome is a finding once it is overdue, until the ou
   expect((await untilOpen(watched, 1)).map(({ place }) => place)).toEqual([
     `intent bridge/${left.id} at entry 0`,
   ])
-  expect((await healthOfLedger(watched.bridge)).figures['outcomesMissing']).toBe(1)
+  await untilFigure(watched, 'outcomesMissing', 1)
 })
 
 test('an outcome closes its intent in whatever order they come, and only in its own chain', async () => {

@@ -124,6 +124,31 @@ test('an entry that no checkpoint covers yet has a receipt that says so, and the
   expect(verifyReceipt({ text: late.text, vkey }).status).toBe('valid')
 })
 
+test('a node that was altered when it was read, and is mended, refuses no receipt', async () => {
+  // Nothing is kept of what was read before.
+  await ledger.rest()
+  await ledger.run()
+  const kept = await ledger.sql<{ hash: Buffer }>(
+    'select hash from subtrees where level = 1 and position = 1',
+  )
+  const setHash = async (hash: Buffer | undefined) => {
+    await ledger.sql('alter table subtrees disable trigger written_once')
+    await ledger.sql('update subtrees set hash = $1 where level = 1 and position = 1', [hash])
+    await ledger.sql('alter table subtrees enable always trigger written_once')
+  }
+  const receiptAt = (index: number) =>
+    receiptOf(bridge, { source: 'bridge', id: intents[index]?.id ?? '' })
+  await setHash(Buffer.alloc(32))
+  // Below the altered node, which it does not need and reads beside the one that it does.
+  expect(await receiptAt(300)).toMatchObject({ anchored: true })
+  await setHash(kept[0]?.hash)
+
+  const receipt = await receiptAt(5)
+
+  const { vkey } = await checkpointOf(bridge)
+  expect(verifyReceipt({ text: receipt.text, vkey }).status).toBe('valid')
+})
+
 test('a proof is served only when it holds under the signed root', async () => {
   const index = intents.length - 100
   const id = intents[index]?.id ?? ''

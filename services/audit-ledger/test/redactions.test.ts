@@ -2,22 +2,20 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
 import type { Bus } from '@mumega/bus'
-import type { AuditIntent } from '@mumega/contracts/audit'
-import { redactPayload } from '@mumega/contracts/audit-ledger'
-import type { CallContext } from '@mumega/contracts/scalars'
 import { eventually } from '@mumega/testkit'
 import { generateVkey, signerFromSeed } from '@mumega/tlog/note'
 import { verifyReceipt } from '@mumega/tlog/receipt'
 import {
   anIntent,
   givenLedger,
+  healthOfLedger,
   OPERATOR,
   publishIntents,
   receiptOf,
   sealedKeys,
-  untilSealed,
   type TestLedger,
 } from './given.ts'
+import { ACME, givenSealedBatch, redact, WHY } from './given-redactions.ts'
 
 let ledger: TestLedger
 let bridge: Bus
@@ -28,24 +26,8 @@ beforeAll(async () => {
 })
 afterAll(() => ledger.stop())
 
-const ACME: CallContext = { tenantId: 'acme', actor: { id: 'operator:dpo', kind: 'human' } }
-const WHY = { reason: 'The person asked for it.', legalBasis: 'GDPR Art. 17(1)(b)' }
-
-/** A batch of its own, in one commit, so that neighbours share its row. */
-async function givenSealed(count: number): Promise<AuditIntent[]> {
-  const before = (await sealedKeys(ledger)).length
-  const intents = Array.from({ length: count }, (_, nth) =>
-    anIntent({ payload: { text: `secret ${nth} of ${uuidv7()}` } }),
-  )
-  await publishIntents(bridge, intents)
-  await untilSealed(ledger, before + count)
-  return intents
-}
-
-function redact(id: string, { context = ACME, ...fields }: Record<string, unknown> = {}) {
-  const request = { requestId: uuidv7(), source: 'bridge', id, ...WHY, ...fields }
-  return bridge.request(redactPayload, request, { context: context as CallContext })
-}
+// Zero-width space and joiner, soft hyphen, byte order mark, and letters that are blanks.
+const UNSEEN = '\u200b\u200d\u00ad\ufeff\u2060\u3164\u115f\u2800'
 
 const vkeyOf = () => {
   const seed = Buffer.from(readFileSync(ledger.config.LEDGER_KEY_FILE, 'utf8'), 'base64')
@@ -76,11 +58,11 @@ async function everythingStored(): Promise<string> {
 }
 
 test('an erasure removes payload and salt, leaves the neighbours, and every receipt still verifies', async () => {
-  const [before, erased, after] = await givenSealed(3)
+  const [before, erased, after] = await givenSealedBatch(ledger, bridge, 3)
   const [id, salt] = [erased?.id ?? '', (await disclosed(erased?.id ?? '')).disclosure?.salt ?? '']
   const old = await receiptOf(bridge, { source: 'bridge', id })
 
-  const redaction = await redact(id)
+  const redaction = await redact(bridge, id)
 
   const stored = await everythingStored()
   expect(stored).not.toContain(String(erased?.payload['text']))
@@ -104,11 +86,29 @@ test('an erasure removes payload and salt, leaves the neighbours, and every rece
   }
 })
 
+test('what was erased is not sealed again when it is sent once more', async () => {
+  const [erased] = await givenSealedBatch(ledger, bridge, 1)
+  await redact(bridge, erased?.id ?? '')
+
+  await publishIntents(bridge, [erased ?? anIntent()])
+  await eventually(async () => (await healthOfLedger(bridge)).figures['intakeIntents'] === 0, {
+    what: 'it to be settled',
+  })
+  const next = anIntent()
+  await publishIntents(bridge, [next])
+  const isSealed = async () => (await sealedKeys(ledger)).some(({ id }) => id === next.id)
+  await eventually(isSealed, { what: 'the next one' })
+
+  expect(await ledger.sql('select from event_keys where id = $1', [erased?.id])).toHaveLength(1)
+  const conflicts = 'select from audit_chain_conflicts where id = $1'
+  expect(await ledger.sql(conflicts, [erased?.id])).toEqual([])
+})
+
 test('the entry that tells of an erasure says who erased what, why and on what legal basis', async () => {
-  const [intent] = await givenSealed(1)
+  const [intent] = await givenSealedBatch(ledger, bridge, 1)
   const id = intent?.id ?? ''
 
-  const { redactionId, index } = await redact(id)
+  const { redactionId, index } = await redact(bridge, id)
 
   await untilRedactionSealed(redactionId)
   const { disclosure, entry } = await receiptOf(bridge, {
@@ -121,13 +121,13 @@ test('the entry that tells of an erasure says who erased what, why and on what l
 })
 
 test('erased twice, and by ten at once, it is on record once, and all get the first answer', async () => {
-  const [intent] = await givenSealed(1)
+  const [intent] = await givenSealedBatch(ledger, bridge, 1)
   const id = intent?.id ?? ''
 
   const answers = await Promise.all(
-    Array.from({ length: 10 }, (_, nth) => redact(id, { reason: `for reason ${nth}` })),
+    Array.from({ length: 10 }, (_, nth) => redact(bridge, id, { reason: `for reason ${nth}` })),
   )
-  const again = await redact(id, { reason: 'for another reason' })
+  const again = await redact(bridge, id, { reason: 'for another reason' })
 
   expect(new Set([...answers, again].map((answer) => JSON.stringify(answer))).size).toBe(1)
   await untilRedactionSealed(again.redactionId)
@@ -139,23 +139,23 @@ test('erased twice, and by ten at once, it is on record once, and all get the fi
 })
 
 test('the same request twice erases once; with other content it is refused', async () => {
-  const [one, other] = await givenSealed(2)
+  const [one, other] = await givenSealedBatch(ledger, bridge, 2)
   const requestId = uuidv7()
 
-  const first = await redact(one?.id ?? '', { requestId })
+  const first = await redact(bridge, one?.id ?? '', { requestId })
 
-  expect(await redact(one?.id ?? '', { requestId })).toEqual(first)
-  await expect(redact(other?.id ?? '', { requestId })).rejects.toMatchObject({
+  expect(await redact(bridge, one?.id ?? '', { requestId })).toEqual(first)
+  await expect(redact(bridge, other?.id ?? '', { requestId })).rejects.toMatchObject({
     code: 'db.request-id-reused',
   })
   expect((await disclosed(other?.id ?? '')).disclosure).toBeDefined()
 })
 
 test('all payloads of one batch are erased at once, each for itself', async () => {
-  const intents = await givenSealed(30)
+  const intents = await givenSealedBatch(ledger, bridge, 30)
   const [kept, ...erased] = intents
 
-  await Promise.all(erased.map(({ id }) => redact(id)))
+  await Promise.all(erased.map(({ id }) => redact(bridge, id)))
 
   expect((await disclosed(kept?.id ?? '')).disclosure?.payload).toEqual(kept?.payload)
   const stored = await everythingStored()
@@ -172,6 +172,13 @@ test.each<[string, Record<string, unknown>, [string, RegExp]]>([
   ['that does not exist', { id: uuidv7() }, ['entry-not-found', /entry/]],
   ['of the ledger itself', { source: 'audit-ledger' }, ['not-redactable', /stays/]],
   ['without a reason', { reason: '  ' }, ['redaction-invalid', /^reason is empty/]],
+  ['for a reason that nobody sees', { reason: UNSEEN }, ['redaction-invalid', /^reason is empty/]],
+  [
+    'on a basis of blanks',
+    { legalBasis: '\u3000\u00a0' },
+    ['redaction-invalid', /^legalBasis is empty/],
+  ],
+  ['for a reason of signs', { reason: '--' }, ['redaction-invalid', /^reason is empty/]],
   [
     'for too long a reason',
     { reason: 'ä'.repeat(251) },
@@ -181,10 +188,10 @@ test.each<[string, Record<string, unknown>, [string, RegExp]]>([
   ['with half a character', { legalBasis: '\ud800' }, ['redaction-invalid', /^legalBasis has/]],
   ['with too long a basis', { legalBasis: 'x'.repeat(201) }, ['redaction-invalid', /^legalBasis/]],
 ])('an erasure %s is refused, and nothing is erased', async (_what, fields, [code, message]) => {
-  const [intent] = await givenSealed(1)
+  const [intent] = await givenSealedBatch(ledger, bridge, 1)
   const id = intent?.id ?? ''
 
-  await expect(redact(id, fields)).rejects.toMatchObject({
+  await expect(redact(bridge, id, fields)).rejects.toMatchObject({
     code: `audit-ledger.${code}`,
     message: expect.stringMatching(message),
   })
@@ -193,15 +200,15 @@ test.each<[string, Record<string, unknown>, [string, RegExp]]>([
 })
 
 test('an operator of the substrate may erase on every chain, and the tenant’s own chain tells of it', async () => {
-  const [intent] = await givenSealed(1)
+  const [intent] = await givenSealedBatch(ledger, bridge, 1)
 
-  const { redactionId } = await redact(intent?.id ?? '', { context: OPERATOR })
+  const { redactionId } = await redact(bridge, intent?.id ?? '', { context: OPERATOR })
 
   expect((await untilRedactionSealed(redactionId)).entry.chain).toBe('acme')
 })
 
 test('a payload that nobody put on record as erased cannot be changed, by the owner either', async () => {
-  const [intent] = await givenSealed(1)
+  const [intent] = await givenSealedBatch(ledger, bridge, 1)
   const change = ledger.sql(`update payload_batches set payloads = ''`)
   await expect(change).rejects.toMatchObject({ code: 'MU010' })
   await expect(ledger.sql('select erase_payload(0)')).rejects.toMatchObject({ code: 'MU010' })

@@ -8,6 +8,7 @@ import {
   flip,
   type Alteration,
 } from './alterations.ts'
+import { ALTERED_PAYLOADS } from './alterations-payloads.ts'
 import { ALTERED_GUARDS, ALTERED_HEADS, ALTERED_SIGNED } from './alterations-signed.ts'
 import { givenScrubber, givenSignedBatches, scrubPass, vkeyOf } from './given-scrubber.ts'
 
@@ -72,7 +73,7 @@ test('a log of some hundred entries in three chains gives no finding, and every 
   expect({ found, end }).toEqual({ found: [], end: { entries: 640, isWhole: true, found: [] } })
 })
 
-test.each([...ALTERED_ENTRIES, ...ALTERED_SIGNED, ...ALTERED_HEADS])(
+test.each([...ALTERED_ENTRIES, ...ALTERED_PAYLOADS, ...ALTERED_SIGNED, ...ALTERED_HEADS])(
   'LOCK-MON-7: $name is found, exactly where it is',
   async (alteration) => {
     const { found, values } = await tamper(alteration)

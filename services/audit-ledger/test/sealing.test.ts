@@ -111,7 +111,11 @@ test('the same id with other content is refused, and the conflict is an entry it
   expect(keys.filter(({ source }) => source === 'audit-ledger')).toHaveLength(1)
   const id = records[0]?.id ?? ''
   const receipt = await receiptOf(bridge, { source: 'audit-ledger', id, disclose: true })
-  expect(receipt.disclosure?.payload).toMatchObject({ source: 'bridge', id: intent.id })
+  const [row] = await ledger.sql<{ commitment: string }>(
+    `select encode(sha256(salt || sealed_hash || refused_hash), 'hex') as commitment
+       from audit_chain_conflicts`,
+  )
+  expect(receipt.disclosure?.payload).toEqual({ source: 'bridge', id: intent.id, ...row })
   const health = await healthOfLedger(bridge)
   expect(health.figures['conflicts']).toBe(1)
   const first = await receiptOf(bridge, { source: 'bridge', id: intent.id, disclose: true })

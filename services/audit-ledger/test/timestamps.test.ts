@@ -98,6 +98,18 @@ stampTest(
       expect(rows[0]?.imprint.toString('hex')).toBe(hash('sha256', kept.note))
     }
     expect(await stampHealth()).toMatchObject({ stamps: { status: 'ok' }, status: 'ok' })
+
+    const pageOf = (before?: number) =>
+      bridge.request(
+        listTimestamps,
+        { limit: 1, ...(before !== undefined && { before }) },
+        { context: OPERATOR },
+      )
+    const newest = await pageOf()
+    expect(newest).toMatchObject({ timestamps: [{ size: sizes[0] }], next: sizes[0] })
+    const oldest = await pageOf(newest.next)
+    expect(oldest.timestamps.map(({ size }) => size)).toEqual([1])
+    expect(oldest).not.toHaveProperty('next')
   },
 )
 

@@ -67,7 +67,7 @@ test.each([
 test.each([
   ['alter table event_batches disable trigger written_once', 'audit_ledger.event_batches'],
   ['alter table chains add column note text', 'audit_ledger.chains'],
-  ['drop trigger written_once on event_keys', 'written_once on audit_ledger.event_keys'],
+  ['drop trigger never_removed on event_keys', 'never_removed on audit_ledger.event_keys'],
   ['drop policy by_tenant on event_keys', 'by_tenant on audit_ledger.event_keys'],
   ['drop table audit_findings', 'audit_ledger.audit_findings'],
   ['create table notes (note text)', 'audit_ledger.notes'],

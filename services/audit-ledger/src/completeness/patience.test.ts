@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { openHorizon, openPatience } from './patience.ts'
+import { openHorizon, openPatience, openStandstill } from './patience.ts'
 
 const gap = (first: number, last: number, source = 'bridge') => ({ source, first, last })
 const ALL = { committed: 10, projected: 10 }
@@ -40,4 +40,29 @@ test('the horizon is the latest look of which all that was committed is projecte
   expect(horizon(at(2), { committed: 20, projected: 10 })).toEqual(at(1))
   expect(horizon(at(3), { committed: 20, projected: 19 })).toEqual(at(1))
   expect(horizon(at(4), { committed: 30, projected: 20 })).toEqual(at(3))
+})
+
+test('in a gap that is wide a narrow one is new, and what is left of the wide one is not', () => {
+  const patience = openPatience(1_000)
+  patience.overdue([gap(3, 5_000_000)], ALL, 0)
+
+  const left = [gap(4, 4), gap(6, 3_000_000), gap(3_000_002, 4_999_990), gap(4_999_999, 5_000_000)]
+
+  expect(patience.overdue(left, ALL, 1_000)).toEqual(left.slice(1))
+  expect(patience.overdue(left, ALL, 2_000)).toEqual(left)
+})
+
+test('the projection stands still when it does not move for too long, though there is more', () => {
+  const isStanding = openStandstill(1_000)
+  const look = (committed: number, projected: number, nowMs: number) =>
+    isStanding({ committed, projected }, nowMs)
+
+  expect(look(10, 10, 0)).toBe(false)
+  // Nothing to do is no standstill, however long.
+  expect(look(10, 10, 5_000)).toBe(false)
+  expect(look(20, 10, 6_000)).toBe(false)
+  expect(look(30, 10, 6_001)).toBe(true)
+  expect(look(40, 11, 7_000)).toBe(false)
+  expect(look(50, 11, 8_001)).toBe(true)
+  expect(look(50, 50, 8_002)).toBe(false)
 })

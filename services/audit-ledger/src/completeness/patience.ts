@@ -54,3 +54,15 @@ export function openHorizon(): (now: Date, sizes: Sizes) => Date | undefined {
     return reached
   }
 }
+
+/** Tells whether the projection stands still for this long, though more is committed. */
+export function openStandstill(boundMs: number): (sizes: Sizes, nowMs: number) => boolean {
+  let moved: { projected: number; atMs: number } | undefined
+
+  return ({ committed, projected }, nowMs) => {
+    if (moved?.projected !== projected || projected >= committed) {
+      moved = { projected, atMs: nowMs }
+    }
+    return nowMs - moved.atMs > boundMs
+  }
+}

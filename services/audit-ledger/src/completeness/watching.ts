@@ -1,14 +1,21 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock } from '@mumega/config/clock'
 import type { Knex } from '@mumega/db'
 import { logger } from '@mumega/telemetry'
 import type { Config } from '../config.ts'
+import { every } from '../every.ts'
 import type { FindingRecord } from '../scrubbing/finding-record.ts'
 import { COMPLETENESS_KINDS } from '../scrubbing/finding.ts'
-import { covers, gapFinding, givenUpFinding, outcomeFinding, readToldGaps } from './findings.ts'
+import {
+  covers,
+  gapFinding,
+  givenUpFinding,
+  outcomeFinding,
+  readToldGaps,
+  reuseFinding,
+} from './findings.ts'
 import { GAPS_MAX, giveUpGaps, readGaps, type Gap, type SourceGaps } from './gap-repository.ts'
 import { readOverdueIntents, readToldIntents, TOLD_MAX } from './open-intent-repository.ts'
-import { openHorizon, openPatience, type Sizes } from './patience.ts'
+import { openHorizon, openPatience, openStandstill, type Sizes } from './patience.ts'
 
 export interface WatchedLog {
   /** A pool that no reader can fill. */
@@ -24,6 +31,8 @@ export interface WatchingFigures {
   /** What the last look missed: intents that are awaited still, and what is overdue. */
   readonly intentsAwaited: number
   readonly intentsMissing: number
+  /** Intents whose number an earlier one of their producer had. */
+  readonly numbersReused: number
   readonly outcomesMissing: number
 }
 
@@ -45,37 +54,36 @@ const LOOKS_PER_DEADLINE = 4
 export function watchCompleteness(config: Config, watched: WatchedLog): Watching {
   const { LEDGER_GAP_MS: gapMs, LEDGER_OUTCOME_MS: outcomeMs } = config
   const log = logger('audit-ledger')
-  const stopping = new AbortController()
-  const { signal } = stopping
   const lookMs = Math.min(LOOK_MS_MAX, Math.min(gapMs, outcomeMs) / LOOKS_PER_DEADLINE)
+  // What is missing is told of what is projected: when nothing is, nothing new can be told.
+  const isStanding = openStandstill(gapMs)
   const lookAround = openLook(watched, { gapMs, outcomeMs })
-  let missed = { intentsAwaited: 0, intentsMissing: 0, outcomesMissing: 0 }
+  let missed = { intentsAwaited: 0, intentsMissing: 0, numbersReused: 0, outcomesMissing: 0 }
   let completenessLooks = 0
   let trouble: string | undefined
 
-  async function run(): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        missed = await lookAround()
-        completenessLooks += 1
-        trouble = undefined
-      } catch (error) {
-        trouble = 'what is missing cannot be read or put on record; the log says why'
-        log.warn({ error }, 'watching-failed')
-      }
-      // Woken up to stop.
-      await pause(lookMs, undefined, { signal }).catch(() => undefined)
+  function standstillIn(sizes: Sizes): string | undefined {
+    if (!isStanding(sizes, performance.now())) return undefined
+    const { committed, projected } = sizes
+    return `of ${committed} entries only ${projected} are looked at: the projection stands still`
+  }
+
+  async function look(): Promise<void> {
+    try {
+      missed = await lookAround()
+      completenessLooks += 1
+      trouble = standstillIn(watched.sizes())
+    } catch (error) {
+      trouble = 'what is missing cannot be read or put on record; the log says why'
+      log.warn({ error }, 'watching-failed')
     }
   }
 
-  const running = run()
+  const looking = every(lookMs, look)
   return {
     figures: () => ({ completenessLooks, ...missed }),
     trouble: () => trouble,
-    async stop() {
-      stopping.abort()
-      await running
-    },
+    stop: looking.stop,
   }
 }
 
@@ -110,9 +118,11 @@ function openLook({ db, record, clock, sizes }: WatchedLog, { gapMs, outcomeMs }
       findings: [
         ...[...told, ...fresh].map((gap) => gapFinding(gap, gapMs)),
         ...givenUp.map(givenUpFinding),
+        ...sources.flatMap(({ source, reuse }) => (reuse ? [reuseFinding(source, reuse)] : [])),
       ],
       intentsAwaited: countOf(gaps) - missing,
       intentsMissing: givenUp.reduce((sum, source) => sum + source.givenUp, missing),
+      numbersReused: sources.reduce((sum, { reuse }) => sum + (reuse?.count ?? 0), 0),
     }
   }
 

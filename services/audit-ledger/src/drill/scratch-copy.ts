@@ -6,8 +6,9 @@ import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import { Client } from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
-import { migrate } from '@mumega/db/migrate'
+import { migrate, roleOf } from '@mumega/db/migrate'
 import { checkpointCopyAt } from '../signing/checkpoint-copy.ts'
+import { DRILL_LOCK, ERASED_CHANNEL, LIST_COPIES } from './copies.ts'
 import { DrillRefused } from './refused.ts'
 
 export interface CopyOptions {
@@ -18,6 +19,8 @@ export interface CopyOptions {
   /** A larger log is not copied. */
   readonly bytesMax: number
   readonly signal: AbortSignal
+  /** Called when a payload was erased that may be in the copy: it has to be removed. */
+  readonly onErasure: () => void
 }
 
 /** The log, as it was in one moment, in a database of its own. */
@@ -37,8 +40,6 @@ const TABLES = [
   ...['event_batches', 'payload_batches', 'event_keys', 'checkpoints', 'subtrees'],
   ...['audit_chain_anchors', 'chains', 'log_head', 'redactions'],
 ]
-// Of this program's own; the ledger takes no advisory lock.
-const LOCK = 0x6472696c
 const CONNECT_MS_MAX = 5_000
 
 /**
@@ -62,6 +63,9 @@ export async function makeScratchCopy(options: CopyOptions): Promise<ScratchCopy
 
   try {
     const prefix = await lockedPrefix(source)
+    // Before there is a copy: whoever erases looks for one after it, and then tells.
+    source.on('notification', options.onErasure)
+    await source.query(`listen ${ERASED_CHANNEL}`)
     const bytes = await checkedSize(source, options.bytesMax)
     const folder = await mkdtemp(join(tmpdir(), 'mumega-drill-'))
     made = { name: `${prefix}${randomBytes(6).toString('hex')}`, folder }
@@ -69,7 +73,8 @@ export async function makeScratchCopy(options: CopyOptions): Promise<ScratchCopy
     // Before the tables are read: it must not be newer than they are.
     const note = await checkpointCopyAt(options.checkpointFile).read()
     if (note !== undefined) await writeFile(checkpointFile, note)
-    await source.query(`create database ${made.name}`)
+    // The ledger's own, so that an erasure can remove what this program leaves when it is killed.
+    await source.query(`create database ${made.name} owner ${roleOf(SERVICE)}`)
     const url = withDatabase(options.adminUrl, made.name)
     await migrate(url, [{ service: SERVICE, migrationsDir: MIGRATIONS }])
     await copyTables(source, url, options.signal)
@@ -83,20 +88,16 @@ export async function makeScratchCopy(options: CopyOptions): Promise<ScratchCopy
 /** The names of this ledger's copies begin with it. Locked as long as the connection is open. */
 async function lockedPrefix(source: Client): Promise<string> {
   const answer = await source.query<{ is_free: boolean; oid: string }>(
-    `select pg_try_advisory_lock(${LOCK}) as is_free, oid from pg_database
+    `select pg_try_advisory_lock(${DRILL_LOCK}) as is_free, oid from pg_database
       where datname = current_database()`,
   )
   const [row] = answer.rows
   if (row?.is_free !== true) throw new DrillRefused('Another drill is on. Wait until it has ended.')
-  const prefix = `mumega_drill_${row.oid}_`
-  const left = await source.query<{ datname: string }>(
-    'select datname from pg_database where starts_with(datname, $1)',
-    [prefix],
-  )
+  const left = await source.query<{ datname: string }>(LIST_COPIES)
   for (const { datname } of left.rows) {
     await source.query(`drop database if exists ${source.escapeIdentifier(datname)} with (force)`)
   }
-  return prefix
+  return `mumega_drill_${row.oid}_`
 }
 
 async function checkedSize(source: Client, bytesMax: number): Promise<number> {

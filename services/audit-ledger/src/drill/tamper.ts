@@ -11,7 +11,7 @@ import { listAlterations, type Alteration } from './alterations.ts'
 import { DrillRefused } from './refused.ts'
 import { makeScratchCopy, type CopyOptions, type ScratchCopy } from './scratch-copy.ts'
 
-export interface DrillOptions extends CopyOptions {
+export interface DrillOptions extends Omit<CopyOptions, 'onErasure'> {
   /** Verifies what the log signed. */
   readonly vkey: string
   /** How long each alteration may stay undetected; three passes over the log where that is more. */
@@ -46,16 +46,29 @@ export function hasMissed({ trials }: DrillReport): boolean {
  * Copies the log, scrubs the copy, alters one value of it after the other, and measures how long
  * each takes to be found. The log itself is only read; the copy is gone when this ends.
  *
- * @throws DrillRefused where nothing can be tried, or the log was altered already
+ * @throws DrillRefused where nothing can be tried, the log was altered already, or a payload was
+ * erased meanwhile
  */
 export async function drillTamper(options: DrillOptions): Promise<DrillReport> {
-  const copy = await makeScratchCopy(options)
+  const erasure = new AbortController()
+  const signal = AbortSignal.any([options.signal, erasure.signal])
+  const onErasure = () => {
+    erasure.abort(new DrillRefused(ERASED))
+  }
   try {
-    return await drillOn(copy, options)
-  } finally {
-    await copy.remove()
+    const copy = await makeScratchCopy({ ...options, signal, onErasure })
+    try {
+      return await drillOn(copy, { ...options, signal })
+    } finally {
+      await copy.remove()
+    }
+  } catch (error) {
+    erasure.signal.throwIfAborted()
+    throw error
   }
 }
+
+const ERASED = 'A payload was erased meanwhile, so that the copy is removed. Hold the drill again.'
 
 async function drillOn(copy: ScratchCopy, options: DrillOptions): Promise<DrillReport> {
   const db = openDatabase(copy.url)

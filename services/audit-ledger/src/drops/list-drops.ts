@@ -3,7 +3,7 @@ import type { ReplyOf, RequestOf } from '@mumega/contracts/define'
 import { SUBSTRATE, type CallContext } from '@mumega/contracts/scalars'
 import type { Knex } from '@mumega/db'
 import { readAs } from '@mumega/db/act'
-import { nextOf, pageOf } from '../newest-first.ts'
+import { cutTo, pageOf } from '../newest-first.ts'
 import { listDrops as readDrops } from './misfit-repository.ts'
 
 /**
@@ -18,15 +18,18 @@ export async function handleListDrops(
 ): Promise<ReplyOf<typeof listDrops>> {
   if (context.tenantId !== SUBSTRATE) return { drops: [] }
   const page = pageOf(request)
-  const drops = await readAs(db, context, (trx) => readDrops(trx, page))
-  const positions = drops.map(({ occurredAt, dropId }) => ({ at: occurredAt, id: dropId }))
+  const found = await readAs(db, context, (trx) => readDrops(trx, page))
+  const { rows, ...next } = cutTo(found, page.limit, ({ occurredAt, dropId }) => ({
+    at: occurredAt,
+    id: dropId,
+  }))
   return {
-    drops: drops.map(({ occurredAt, payloadHash, resolvedAt, ...drop }) => ({
+    drops: rows.map(({ occurredAt, payloadHash, resolvedAt, ...drop }) => ({
       ...drop,
       occurredAt: occurredAt.toISOString(),
       payloadHash: payloadHash.toString('hex'),
       ...(resolvedAt !== undefined && { resolvedAt: resolvedAt.toISOString() }),
     })),
-    ...nextOf(positions, page.limit),
+    ...next,
   }
 }

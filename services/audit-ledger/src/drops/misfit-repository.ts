@@ -72,15 +72,30 @@ function mergeRepeated(drops: readonly NewDrop[]): NewDrop[] {
   return [...merged.values()]
 }
 
+/**
+ * Which of these events are erased, as `<source> <id>`. Until `trx` ends no other of them is: what
+ * it puts on record of them is there for the erasure to find.
+ */
+export async function findErased(
+  trx: Knex.Transaction,
+  events: readonly { source: string; id: string }[],
+): Promise<Set<string>> {
+  const answer = await trx.raw<{ rows: { source: string; id: string }[] }>(
+    'select source, id from erased_among(?::text[], ?::uuid[])',
+    [events.map(({ source }) => source), events.map(({ id }) => id)],
+  )
+  return new Set(answer.rows.map(({ source, id }) => `${source} ${id}`))
+}
+
 /** Records a conflict. False when it is on record already. */
 export async function insertConflict(
   trx: Knex.Transaction,
-  conflict: Conflict & { occurredAt: Date },
+  { source, id, sealed, refused, salt, occurredAt }: Conflict & { salt: Buffer; occurredAt: Date },
 ): Promise<boolean> {
   const answer = await trx.raw<{ rowCount: number }>(
-    `insert into audit_chain_conflicts (source, id, sealed_hash, refused_hash, occurred_at)
-     values (?, ?, ?, ?, ?) on conflict do nothing`,
-    [conflict.source, conflict.id, conflict.sealed, conflict.refused, conflict.occurredAt],
+    `insert into audit_chain_conflicts (source, id, sealed_hash, refused_hash, salt, occurred_at)
+     values (?, ?, ?, ?, ?, ?) on conflict do nothing`,
+    [source, id, sealed, refused, salt, occurredAt],
   )
   return answer.rowCount === 1
 }
@@ -118,7 +133,7 @@ export async function countConflicts(db: Knex): Promise<number> {
   return Number(answer.rows[0]?.conflicts)
 }
 
-/** Lists drops, newest first. */
+/** Lists drops, newest first: those of the page, and one more. */
 export async function listDrops(trx: Knex.Transaction, page: Page): Promise<RecordedDrop[]> {
   const rows = await trx<DropRow>('audit_chain_drops').modify<DropRow, DropRow[]>(
     newestFirst,

@@ -1,11 +1,15 @@
+import { hash, randomBytes } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import type { Clock } from '@mumega/config/clock'
 import { conflictRecorded, dropRecorded } from '@mumega/contracts/audit-findings'
 import { SUBSTRATE } from '@mumega/contracts/scalars'
 import type { Knex } from '@mumega/db'
 import { act, outgoing, unchanged, type AuditRecord, type OutgoingEvent } from '@mumega/db/act'
+import { SALT_BYTES } from '@mumega/tlog/entry'
+import { ERASED_HASH } from '../sealing/log-repository.ts'
 import {
   countOpenDrops,
+  findErased,
   insertConflict,
   RESOLVED_MAX,
   resolveDrops,
@@ -79,8 +83,8 @@ interface Waiting {
 
 /**
  * LOCK-MON-6: nothing is dropped in silence. The path to the record shares nothing with the chain:
- * its own pool, its own transaction, no lock of the log. Its events and the audit of conflicts go
- * through the outbox like any service's.
+ * its own pool, its own transaction, no lock of the log but of what is being erased. Its events
+ * and the audit of conflicts go through the outbox like any service's.
  *
  * @param db a pool that nothing else uses
  */
@@ -99,14 +103,14 @@ export function openMisfits(db: Knex, clock: Clock): Misfits {
     await act(db, { context, clock }, async (trx) => {
       const audit: AuditRecord[] = []
       const events: OutgoingEvent[] = []
-      const drops = batch.flatMap(({ misfit }) => ('drop' in misfit ? [misfit.drop] : []))
+      const { drops, conflicts } = await withoutErased(trx, batch)
       const named = drops.map((drop) => ({ ...drop, dropId: uuidv7(), occurredAt }))
       for (const drop of await upsertDrops(trx, named)) events.push(dropEvent(drop, drop.dropId))
-      for (const { misfit } of batch) {
-        if ('drop' in misfit) continue
-        if (await insertConflict(trx, { ...misfit.conflict, occurredAt })) {
-          audit.push(conflictAudit(misfit.conflict))
-          events.push(outgoing(conflictRecorded, conflictPayload(misfit.conflict)))
+      for (const conflict of conflicts) {
+        const salted = { ...conflict, salt: randomBytes(SALT_BYTES), occurredAt }
+        if (await insertConflict(trx, salted)) {
+          audit.push(conflictAudit(salted))
+          events.push(outgoing(conflictRecorded, conflictPayload(salted)))
         }
       }
       return { reply: undefined, audit, events }
@@ -154,16 +158,45 @@ export function openMisfits(db: Knex, clock: Clock): Misfits {
   }
 }
 
+const ERASED = Buffer.from(ERASED_HASH, 'latin1')
+
+/**
+ * What is put on record of these: of an event that was erased no hash, and no conflict, as whatever
+ * comes under its id is taken for it.
+ */
+async function withoutErased(
+  trx: Knex.Transaction,
+  batch: readonly Waiting[],
+): Promise<{ drops: Drop[]; conflicts: Conflict[] }> {
+  const misfits = batch.map(({ misfit }) => misfit)
+  const drops = misfits.flatMap((misfit) => ('drop' in misfit ? [misfit.drop] : []))
+  const conflicts = misfits.flatMap((misfit) => ('drop' in misfit ? [] : [misfit.conflict]))
+  const named = [...drops, ...conflicts].flatMap(({ source, id }) =>
+    id === undefined ? [] : [{ source, id }],
+  )
+  const erased = await findErased(trx, named)
+  const isErased = ({ source, id }: Pick<Drop, 'source' | 'id'>) =>
+    erased.has(`${source} ${id ?? ''}`)
+  return {
+    drops: drops.map((drop) => (isErased(drop) ? { ...drop, payloadHash: ERASED } : drop)),
+    conflicts: conflicts.filter((conflict) => !isErased(conflict)),
+  }
+}
+
 function dropEvent(drop: Drop, dropId: string): OutgoingEvent {
   const { source, id, reason } = drop
   return outgoing(dropRecorded, { dropId, source, ...(id !== undefined && { id }), reason })
 }
 
-function conflictPayload({ source, id, sealed, refused }: Conflict) {
-  return { source, id, sealed: sealed.toString('hex'), refused: refused.toString('hex') }
+type Salted = Conflict & { readonly salt: Buffer }
+
+/** Without the salt, which an erasure takes, it tells neither hash. */
+function conflictPayload({ source, id, sealed, refused, salt }: Salted) {
+  const commitment = hash('sha256', Buffer.concat([salt, sealed, refused]), 'hex')
+  return { source, id, commitment }
 }
 
-function conflictAudit(conflict: Conflict): AuditRecord {
+function conflictAudit(conflict: Salted): AuditRecord {
   return {
     chain: SUBSTRATE,
     action: 'audit.conflict-recorded',

@@ -19,6 +19,8 @@ const INTENTS_HELD_MAX = 3 * GROUP_ENTRIES_MAX
 const BYTES_HELD_MAX = 12 * 1_048_576
 const PULL_MESSAGES_MAX = 1_024
 const PULL_BYTES_MAX = 1_048_576
+// So that a message is kept though one word of it comes late.
+const KEPT_PER_WAIT = 3
 const STOP_MS_MAX = 5_000
 const STOP_LOOK_MS = 20
 
@@ -56,6 +58,10 @@ export function startIntake(
     },
   })
   bus.onReconnect(pull.restart)
+  const keepMs = consumer.ackWaitMs / KEPT_PER_WAIT
+  const keeper = setInterval(() => {
+    intake.keepWaiting(keepMs)
+  }, keepMs)
   return {
     ...intake,
     failures: () => intake.failures() + failures,
@@ -63,6 +69,7 @@ export function startIntake(
       await pull.stop()
       const deadline = performance.now() + STOP_MS_MAX
       while (intake.pending().bytes > 0 && performance.now() < deadline) await pause(STOP_LOOK_MS)
+      clearInterval(keeper)
     },
   }
 }

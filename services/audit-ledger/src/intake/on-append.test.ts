@@ -39,6 +39,7 @@ async function handOver(submit: (request: SealRequest) => void) {
         bytes: Buffer.from(JSON.stringify({ intents: [INTENT, INTENT, INTENT] })),
         deliveries: 1,
         ack: end('acknowledged'),
+        working: () => undefined,
         nak: end('handed back'),
       })
     },

@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer'
 import { hash } from 'node:crypto'
 import { domainOf } from '@mumega/contracts/define'
 import { PAYLOAD_BYTES_MAX } from '@mumega/tlog/entry'
@@ -7,9 +6,12 @@ import type { Drop, Misfits } from '../drops/misfits.ts'
 import { isRefusal, prepareIntent, type PreparedIntent, type Refusal } from '../sealing/intent.ts'
 import type { SealOutcome, SealRequest } from '../sealing/seal-request.ts'
 import type { Pulled } from './pull.ts'
+import { hashOf, idOf, intentsOf } from './read-message.ts'
 
 export interface Intake {
   onMessage(message: Pulled): void
+  /** Says of each message that was taken over `ms` milliseconds ago that it is being worked on. */
+  keepWaiting(ms: number): void
   /** What was taken from the stream and is not acknowledged yet. */
   pending(): { intents: number; bytes: number }
   /**
@@ -28,7 +30,6 @@ export interface IntakeOptions {
   readonly onDone: () => void
 }
 
-const INTENTS_MAX = 64
 const RETRY_MS_MIN = 1_000
 const RETRY_MS_MAX = 60_000
 
@@ -50,6 +51,8 @@ interface Course {
 interface Taking extends IntakeOptions {
   readonly log: ReturnType<typeof logger>
   readonly held: { intents: number; bytes: number }
+  /** In the order in which they were taken. */
+  readonly courses: Set<Course>
   failures: number
 }
 
@@ -64,6 +67,7 @@ export function openIntake(options: IntakeOptions): Intake {
     ...options,
     log: logger('audit-ledger'),
     held: { intents: 0, bytes: 0 },
+    courses: new Set(),
     failures: 0,
   }
   return {
@@ -81,12 +85,20 @@ export function openIntake(options: IntakeOptions): Intake {
         isUnrecorded: false,
       }
       taking.held.bytes += message.bytes.length
+      taking.courses.add(course)
       try {
         takeAll(taking, course)
       } catch (error) {
         onUnforeseen(taking, course, error)
       }
       finish(taking, course)
+    },
+    keepWaiting(ms) {
+      const latestMs = performance.now() - ms
+      for (const { takenMs, message } of taking.courses) {
+        if (takenMs > latestMs) return
+        message.working()
+      }
     },
     pending: () => ({ ...taking.held }),
     failures: () => taking.failures,
@@ -139,16 +151,6 @@ function onUnforeseen(taking: Taking, course: Course, error: unknown): void {
 
 function hashOfMessage({ message }: Course): Buffer {
   return hash('sha256', message.bytes, 'buffer')
-}
-
-/** Undefined where the value is nested so deeply that it cannot be written as JSON. */
-function hashOf(candidate: unknown): Buffer | undefined {
-  try {
-    return hash('sha256', JSON.stringify(candidate), 'buffer')
-  } catch (error) {
-    if (error instanceof RangeError) return undefined
-    throw error
-  }
 }
 
 function submit(taking: Taking, course: Course, intent: PreparedIntent): void {
@@ -251,37 +253,10 @@ function finish(taking: Taking, course: Course): void {
   course.open -= 1
   if (course.open > 0) return
   taking.held.bytes -= course.message.bytes.length
+  taking.courses.delete(course)
   if (course.isHandedBack) course.message.nak(retryMs(course.message.deliveries))
   else course.message.ack()
   taking.onDone()
-}
-
-/** The message's intents, unchecked; or why it has none. */
-function intentsOf(bytes: Uint8Array): readonly unknown[] | string {
-  if (!isUtf8(bytes)) return 'the message is not UTF-8'
-  let body: unknown
-  try {
-    body = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString())
-  } catch {
-    return 'the message is not JSON'
-  }
-  const found =
-    typeof body === 'object' && body !== null && 'intents' in body ? body.intents : undefined
-  if (!Array.isArray(found)) return 'the message has no list of intents'
-  const intents: readonly unknown[] = found
-  if (intents.length === 0) return 'the message holds no intent'
-  if (intents.length > INTENTS_MAX) return `the message holds over ${INTENTS_MAX} intents`
-  return intents
-}
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-
-function idOf(candidate: unknown): { id?: string } {
-  const id =
-    typeof candidate === 'object' && candidate !== null && 'id' in candidate
-      ? candidate.id
-      : undefined
-  return typeof id === 'string' && UUID.test(id) ? { id } : {}
 }
 
 function reasonOf(refusal: Refusal): string {

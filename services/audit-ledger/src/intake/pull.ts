@@ -8,6 +8,8 @@ export interface Pulled {
   /** 1 at the first. */
   readonly deliveries: number
   ack(): void
+  /** The server waits anew for the acknowledgement. */
+  working(): void
   /** Hands it back, to be delivered again after `delayMs`. */
   nak(delayMs: number): void
 }
@@ -48,6 +50,7 @@ const SILENCE_MS_MAX = 12_000
 const RETRY_MS = 10_000
 const NANOS_PER_MS = 1_000_000
 const ACK = Buffer.from('+ACK')
+const WORKING = Buffer.from('+WPI')
 
 /**
  * Pulls from a durable consumer, one request at a time (NATS ADR-15, ADR-9 for the heartbeats). By
@@ -141,6 +144,9 @@ function pulledOf(message: Msg, connection: NatsConnection): Pulled {
     deliveries: deliveriesOf(message.reply ?? ''),
     ack: () => {
       respond(connection, message, ACK)
+    },
+    working: () => {
+      respond(connection, message, WORKING)
     },
     nak: (delayMs) => {
       respond(connection, message, notAcknowledged(delayMs))

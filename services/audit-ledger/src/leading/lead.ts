@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { connectBus } from '@mumega/bus'
+import { connectBus, type Bus } from '@mumega/bus'
 import { startRelay } from '@mumega/bus/relay'
 import { checkTopology } from '@mumega/bus/streams'
 import { scaledClock, type Clock } from '@mumega/config/clock'
@@ -12,7 +12,7 @@ import { logger } from '@mumega/telemetry'
 import type { AnchorPlace } from '../anchoring/anchor-place.ts'
 import { startAnchoring, type Anchoring } from '../anchoring/anchoring.ts'
 import { handleAppend } from '../append.ts'
-import { checkpointFileOf, type Config } from '../config.ts'
+import { checkpointFileOf, clockOf, type Config } from '../config.ts'
 import { openConnection } from '../connection.ts'
 import { watchCompleteness } from '../completeness/watching.ts'
 import { handleListDrops } from '../drops/list-drops.ts'
@@ -23,6 +23,8 @@ import { startIntake } from '../intake/intake.ts'
 import { handleGetChainHead } from '../receipts/get-chain-head.ts'
 import { handleGetCheckpoint } from '../receipts/get-checkpoint.ts'
 import { handleGetReceipt } from '../receipts/get-receipt.ts'
+import { getHashes } from '../receipts/proof-repository.ts'
+import { openUpperNodes } from '../receipts/upper-nodes.ts'
 import { handleListFindings } from '../scrubbing/list-findings.ts'
 import { haltOnFindings, scrubLog } from '../scrubbing/scrub-log.ts'
 import { startProjector, type Projector } from '../search/projector.ts'
@@ -31,6 +33,7 @@ import { readAnnounced } from '../sealing/announcement-repository.ts'
 import { startAnnouncer } from '../sealing/announcer.ts'
 import { traceGrowth } from '../sealing/seal-spans.ts'
 import { startSealer } from '../sealing/sealer.ts'
+import { watchSilence } from '../sealing/silence.ts'
 import { startCheckpointer } from '../signing/checkpointer.ts'
 import type { LogKey } from '../signing/log-key.ts'
 import { openThreadedSigner, type SignerSettings } from '../signing/threaded-signer.ts'
@@ -55,12 +58,16 @@ export interface Leadership {
 
 export interface LeadOptions {
   readonly epoch: number
+  /** Whether nobody else may lead yet. Beyond that nothing is answered: it may be of yesterday. */
+  readonly isHeld: () => boolean
   readonly key: LogKey
   readonly pair: Pair
   /** Who is asked to vouch for the checkpoints: only the leader asks. */
   readonly vouchers: Vouchers
   /** Where anchors are copied to: only the leader copies. */
   readonly places: readonly AnchorPlace[]
+  /** Told each time whether the copy of the checkpoint could be kept. */
+  readonly onCopy: (isKept: boolean) => void
 }
 
 const NAME = 'audit-ledger'
@@ -74,9 +81,9 @@ const CLOSE_MS_MAX = 3_000
  */
 export async function lead(
   config: Config,
-  { epoch, key, pair, vouchers, places }: LeadOptions,
+  { key, pair, vouchers, places, ...own }: LeadOptions,
 ): Promise<Leadership> {
-  const ground = await openGround(config, epoch)
+  const ground = await openGround(config, own)
   const { bus, clock, announcing, db, misfits, relay, sealer, signer } = ground
   let vouching: Vouching | undefined
   let anchoring: Anchoring | undefined
@@ -117,10 +124,7 @@ export async function lead(
       retire() {
         sealer.halt(new LeadershipLost())
         besides.giveUp()
-        // Requests go to the new leader at once, though what is under way here may hang.
-        bus.drain().catch((error: unknown) => {
-          logger(NAME).warn({ error }, 'bus-not-drained')
-        })
+        leaveBus(bus)
       },
       async stop() {
         await besides.stop()
@@ -156,15 +160,33 @@ function startWatchers(
   const scrubbing = scrubLog(config, { db, sealer, settings, vkey: key.vkey })
   const watching = watchCompleteness(config, { db, record, clock, sizes })
   const endDrift = recordDrift(pair, record)
+  const endFindings = pair.onBeat(() => {
+    haltOnFindings(db, sealer).catch((error: unknown) => {
+      logger(NAME).warn({ error }, 'findings-not-read')
+    })
+  })
   return {
     scrubbing,
     watching,
     async stop() {
       await scrubbing.stop()
       await watching.stop()
+      endFindings()
       await endDrift()
     },
   }
+}
+
+/**
+ * Requests go to the new leader at once, though what is under way here may hang; on a connection
+ * that is cut in two, for ever.
+ */
+function leaveBus(bus: Bus): void {
+  const tooLate = pause(CLOSE_MS_MAX, undefined, { ref: false })
+  const left = Promise.race([bus.drain(), tooLate.then(() => bus.connection.close())])
+  left.catch((error: unknown) => {
+    logger(NAME).warn({ error }, 'bus-not-drained')
+  })
 }
 
 /** Ends those that work beside the log, as far as they have begun. */
@@ -184,7 +206,10 @@ function stopper(...workers: readonly ({ stop(): Promise<void> } | undefined)[])
 }
 
 /** What a leadership stands on; nothing of it fails once it is open. */
-async function openGround(config: Config, epoch: number) {
+async function openGround(
+  config: Config,
+  { epoch, isHeld: isServing, onCopy }: Pick<LeadOptions, 'epoch' | 'isHeld' | 'onCopy'>,
+) {
   const settings = signerSettings(config)
   const clock = scaledClock(settings.clock)
   const bus = await connectBus({
@@ -192,16 +217,18 @@ async function openGround(config: Config, epoch: number) {
     nkeySeed: config.NATS_NKEY_SEED,
     service: NAME,
     clock,
+    isServing,
   })
   // Sealing, announcing, signing, scrubbing, drops and readers have connections of their own: none
   // can hold up another.
   const sealing = openConnection(config.DATABASE_URL, { isPipelined: true })
   const announcing = openConnection(config.DATABASE_URL)
   const projecting = openConnection(config.DATABASE_URL)
+  const silence = watchSilence(sealing, openConnection(config.DATABASE_URL, { statementMs: 1_000 }))
   const dropsDb = openDatabase(config.DATABASE_URL, { poolMax: 1 })
   const db = openDatabase(config.DATABASE_URL)
   const relay = startRelay(bus, openOutbox(dropsDb, NAME))
-  const signer = openThreadedSigner(settings)
+  const signer = openThreadedSigner(settings, onCopy)
   return {
     bus,
     clock,
@@ -214,6 +241,7 @@ async function openGround(config: Config, epoch: number) {
     misfits: openMisfits(dropsDb, clock),
     sealer: startSealer(sealing, epoch),
     async close() {
+      await silence.stop()
       await relay.stop()
       await bus.drain()
       await signer.close()
@@ -232,7 +260,7 @@ function signerSettings(config: Config): SignerSettings {
     keyFile: config.LEDGER_KEY_FILE,
     origin: config.LEDGER_ORIGIN,
     checkpointFile: checkpointFileOf(config),
-    clock: { scale: config.MUMEGA_TIME_SCALE, originMs: config.MUMEGA_TIME_ORIGIN_MS },
+    clock: clockOf(config),
   }
 }
 
@@ -240,9 +268,10 @@ function serveAll(parts: Parts, { key, clock }: { key: LogKey; clock: Clock }): 
   const { bus, db, sealer, checkpointer, misfits } = parts
   const { witnessing } = parts.vouching
   const submit = sealer.submit
+  const nodes = openUpperNodes((ranges) => getHashes(db, ranges))
   bus.serve(contracts.append, (request, call) => handleAppend({ submit, misfits }, request, call))
   bus.serve(contracts.getReceipt, (request, { context }) =>
-    handleGetReceipt({ db, checkpointer, witnessing }, request, context),
+    handleGetReceipt({ db, nodes, checkpointer, witnessing }, request, context),
   )
   bus.serve(contracts.getCheckpoint, () =>
     Promise.resolve(handleGetCheckpoint({ checkpointer, witnessing }, key)),

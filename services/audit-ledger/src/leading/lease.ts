@@ -22,6 +22,8 @@ export interface LeaseOptions {
 /** The time during which this process leads, all under one epoch. */
 export interface Term {
   readonly epoch: number
+  /** Whether nobody else may lead yet: until the end of the lease by a clock that nobody sets. */
+  isHeld(): boolean
   /** Resolves with the reason once the lease is not held any more. */
   readonly lost: Promise<string>
   /** Gives the lease back; the next leader need not wait for its end. */
@@ -92,7 +94,8 @@ function holdLease(
   const over = new AbortController()
   let lose: (reason: string) => void = () => undefined
   const lost = new Promise<string>((resolve) => (lose = resolve))
-  let deadline = expireAt(sentMs + leaseMs)
+  let heldUntilMs = sentMs + leaseMs
+  let deadline = expireAt(heldUntilMs)
 
   function expireAt(atMs: number): NodeJS.Timeout {
     return setTimeout(() => {
@@ -115,7 +118,8 @@ function holdLease(
       return
     }
     clearTimeout(deadline)
-    deadline = expireAt(renewedMs + leaseMs)
+    heldUntilMs = renewedMs + leaseMs
+    deadline = expireAt(heldUntilMs)
   }
 
   async function keep(): Promise<void> {
@@ -133,6 +137,8 @@ function holdLease(
   void keep()
   return {
     epoch,
+    // A process that stood still reads what came meanwhile before its timers run.
+    isHeld: () => !over.signal.aborted && performance.now() < heldUntilMs,
     lost,
     async release() {
       end('the lease was given back')

@@ -1,7 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { logger } from '@mumega/telemetry'
 import type { Connection } from '../connection.ts'
-import { announceInstance, findDrift, forgetInstance, type Drift } from './instance-repository.ts'
+import { every } from '../every.ts'
+import { announceInstance, findOthers, forgetInstance, type Drift } from './instance-repository.ts'
 import type { Instance } from './instance.ts'
 
 /** The other ledgers on the same database, as this one sees them. */
@@ -10,50 +10,48 @@ export interface Pair {
   drift(): readonly Drift[]
   /** Called after each look, about once a second, until what it returns is called. */
   onBeat(listener: (drift: readonly Drift[]) => void): () => void
+  /** Whether, for two looks, another could lead and this one not: it hands over then. */
+  isOutmatched(): boolean
   /** Says that this one does not run any more, as far as the database can be told. */
   stop(): Promise<void>
 }
 
 const BEAT_MS = 1_000
+// Behind a server that was restarted one is a moment earlier than the other.
+const OUTMATCHED_BEATS = 2
 
 /** Makes itself known every second, and looks in what the others differ. */
-export function startPair(connection: Connection, instance: Instance): Pair {
+export function startPair(connection: Connection, instance: Instance, isFit: () => boolean): Pair {
   const log = logger('audit-ledger')
-  const stopping = new AbortController()
   const listeners = new Set<(drift: readonly Drift[]) => void>()
   let drift: readonly Drift[] = []
+  let outmatched = 0
 
   async function beat(): Promise<void> {
-    await announceInstance(connection, instance)
-    const found = await findDrift(connection, instance)
+    const fit = isFit()
+    await announceInstance(connection, instance, { isFit: fit })
+    const { drift: found, areFit } = await findOthers(connection, instance)
+    outmatched = !fit && areFit ? outmatched + 1 : 0
     if (found.length > 0 && drift.length === 0) log.warn({ drift: found }, 'ha-pair-rollout-drift')
     drift = found
     for (const listener of listeners) listener(found)
   }
 
-  async function run(): Promise<void> {
-    const { signal } = stopping
-    while (!signal.aborted) {
-      await beat().catch((error: unknown) => {
-        log.warn({ error }, 'heartbeat-failed')
-      })
-      await pause(BEAT_MS, undefined, { signal }).catch(() => undefined)
-    }
+  function onFailure(error: unknown): void {
+    log.warn({ error }, 'heartbeat-failed')
   }
 
-  const running = run()
+  const beating = every(BEAT_MS, () => beat().catch(onFailure))
   return {
     drift: () => drift,
     onBeat(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
+    isOutmatched: () => outmatched >= OUTMATCHED_BEATS,
     async stop() {
-      stopping.abort()
-      await running
-      await forgetInstance(connection, instance.instanceId).catch((error: unknown) => {
-        log.warn({ error }, 'heartbeat-failed')
-      })
+      await beating.stop()
+      await forgetInstance(connection, instance.instanceId).catch(onFailure)
     },
   }
 }

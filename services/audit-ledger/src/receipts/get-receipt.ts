@@ -3,17 +3,21 @@ import type { ReplyOf, RequestOf } from '@mumega/contracts/define'
 import type { CallContext } from '@mumega/contracts/scalars'
 import type { Knex } from '@mumega/db'
 import { readAs } from '@mumega/db/act'
-import { decodeEntry, entryHash, type LeafEntry } from '@mumega/tlog/entry'
+import { asUnavailable } from '@mumega/db/unavailable'
+import { entryHash } from '@mumega/tlog/entry'
 import { leafHash, verifyInclusion } from '@mumega/tlog/merkle'
 import { formatProof } from '@mumega/tlog/proof-file'
 import { entryNotFound } from '../errors.ts'
 import type { ServedCheckpoint } from '../witnessing/cosigned.ts'
 import type { CheckpointTools } from './get-checkpoint.ts'
 import { proveInclusion } from './inclusion.ts'
-import { getDisclosure, findEventKey, getEntry, getHashes } from './proof-repository.ts'
+import { placeOf } from './place-of.ts'
+import { findEntry, getDisclosure } from './proof-repository.ts'
+import type { UpperNodes } from './upper-nodes.ts'
 
 export interface ReceiptTools extends CheckpointTools {
   readonly db: Knex
+  readonly nodes: UpperNodes
 }
 
 /**
@@ -21,7 +25,8 @@ export interface ReceiptTools extends CheckpointTools {
  * chain. Waits up to `waitMs` for a checkpoint that covers it. A proof is checked against the
  * signed root before it leaves.
  *
- * @throws audit-ledger.entry-not-found, the same for an absent entry and for another tenant's
+ * @throws audit-ledger.entry-not-found, the same for an absent entry and for another tenant's;
+ * db.unavailable
  */
 export async function handleGetReceipt(
   tools: ReceiptTools,
@@ -31,20 +36,18 @@ export async function handleGetReceipt(
   const { db, checkpointer } = tools
   const { source, id } = request
   // The tenant is checked where the place is looked up; what stands at a place never changes.
-  const key = await readAs(db, context, (trx) => findEventKey(trx, { source, id }))
-  if (key === undefined) throw entryNotFound()
+  const found = await readAs(db, context, (trx) => findEntry(trx, { source, id }))
+  if (found === undefined) throw entryNotFound()
+  const { bytes } = found
+  const key = placeOf(found, { source, id })
   const { index } = key
-  const bytes = await getEntry(db, index)
-  if (!isOf(decodeEntry(bytes), { source, id, ...key })) {
-    throw new Error(`the entry at ${index} is not the one that its key names`)
-  }
   await checkpointer.waitFor(index + 1, request.waitMs)
   const anchored = findCovering(tools, index)
-  const disclosed = request.disclose ? await disclose(db, index) : {}
+  const disclosed = request.disclose ? await asUnavailable(() => disclose(db, index)) : {}
   return {
     entry: { source, id, ...key, hash: entryHash(bytes).toString('hex') },
     anchored: anchored !== undefined,
-    text: await writeProof(db, { bytes, index, anchored }),
+    text: await asUnavailable(() => writeProof(tools.nodes, { bytes, index, anchored })),
     ...disclosed,
   }
 }
@@ -64,34 +67,25 @@ function findCovering(
   return witnessing?.dress(current) ?? current
 }
 
-interface Claimed {
-  source: string
-  id: string
-  chain: string
-  seq: number
-}
-
-function isOf(entry: LeafEntry, claimed: Claimed): boolean {
-  return (
-    entry.source === claimed.source &&
-    entry.id === claimed.id &&
-    entry.chain === claimed.chain &&
-    entry.seq === claimed.seq
-  )
-}
+// With what is kept of the nodes, and with all of them read again.
+const PROOFS_MAX = 2
 
 async function writeProof(
-  db: Knex,
+  nodes: UpperNodes,
   claim: { bytes: Buffer; index: number; anchored: ServedCheckpoint | undefined },
 ): Promise<string> {
   const { bytes: extra, index, anchored } = claim
   if (anchored === undefined) return formatProof({ extra, index, hashes: [] })
   const { size, root, note } = anchored
-  const hashes = await proveInclusion(size, index, (ranges) => getHashes(db, ranges))
-  if (!verifyInclusion({ leafHash: leafHash(extra), index, size, proof: hashes, root })) {
-    throw new Error(`the stored nodes do not prove entry ${index} under the checkpoint of ${size}`)
+  for (let nth = 0; nth < PROOFS_MAX; nth += 1) {
+    const hashes = await proveInclusion(size, index, (wanted) => nodes.read(size, wanted))
+    if (verifyInclusion({ leafHash: leafHash(extra), index, size, proof: hashes, root })) {
+      return formatProof({ extra, index, hashes, checkpoint: note })
+    }
+    // What is kept may have been read while it was altered, and be mended by now.
+    nodes.forget()
   }
-  return formatProof({ extra, index, hashes, checkpoint: note })
+  throw new Error(`the stored nodes do not prove entry ${index} under the checkpoint of ${size}`)
 }
 
 /** What stands behind the commitment, or the id of the entry that says that it was erased. */

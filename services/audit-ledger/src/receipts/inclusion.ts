@@ -6,13 +6,17 @@ import {
   type ProofPlan,
 } from '@mumega/tlog/merkle'
 import type { NodeAt } from '@mumega/tlog/subtrees'
+import { TILE_WIDTH } from '@mumega/tlog/tiles'
 import type { NodeRange } from './proof-repository.ts'
 
-const LEVEL_BITS = 8
-const TILE_WIDTH = 256
+/** A level of tiles is so many of the tree's. */
+export const LEVEL_BITS = 8
 
 /** Reads the hashes of ranges of stored nodes, in their order. */
 export type ReadHashes = (ranges: readonly NodeRange[]) => Promise<Buffer[][]>
+
+/** Reads the roots of full subtrees, in their order. */
+export type ReadNodes = (nodes: readonly NodeAt[]) => Promise<Buffer[]>
 
 /**
  * The inclusion proof of leaf `index` in the tree of `size` leaves. The nodes it needs stand in at
@@ -21,9 +25,9 @@ export type ReadHashes = (ranges: readonly NodeRange[]) => Promise<Buffer[][]>
 export async function proveInclusion(
   size: number,
   index: number,
-  readHashes: ReadHashes,
+  read: ReadNodes,
 ): Promise<Buffer[]> {
-  return proveByTiles(planInclusion(size, index), readHashes)
+  return prove(planInclusion(size, index), read)
 }
 
 /**
@@ -35,14 +39,13 @@ export async function proveInclusion(
 export async function proveConsistency(
   oldSize: number,
   newSize: number,
-  readHashes: ReadHashes,
+  read: ReadNodes,
 ): Promise<Buffer[]> {
-  return proveByTiles(planConsistency(oldSize, newSize), readHashes)
+  return prove(planConsistency(oldSize, newSize), read)
 }
 
-async function proveByTiles(plan: ProofPlan, readHashes: ReadHashes): Promise<Buffer[]> {
-  if (plan.length === 0) return []
-  return assembleProof(plan, await readNodes(plan.flat(), readHashes))
+async function prove(plan: ProofPlan, read: ReadNodes): Promise<Buffer[]> {
+  return assembleProof(plan, await read(plan.flat()))
 }
 
 /** The roots of full subtrees, in their order. Each tile is read once, whatever is wanted of it. */
@@ -50,6 +53,7 @@ export async function readNodes(
   nodes: readonly NodeAt[],
   readHashes: ReadHashes,
 ): Promise<Buffer[]> {
+  if (nodes.length === 0) return []
   const wanted = nodes.map(rangeOf)
   const ranges = tilesOf(wanted)
   const read = await readHashes(ranges)
@@ -64,13 +68,14 @@ export async function readNodes(
 }
 
 /** The stored nodes that make up a node: a power of two of them, all in one tile. */
-function rangeOf({ level, index }: NodeAt): NodeRange {
+export function rangeOf({ level, index }: NodeAt): NodeRange {
   const storedLevel = Math.floor(level / LEVEL_BITS)
   const width = 2 ** (level - storedLevel * LEVEL_BITS)
   return { level: storedLevel, begin: index * width, end: (index + 1) * width }
 }
 
-function tileKey({ level, begin }: NodeRange): string {
+/** Names the tile in which a range stands. */
+export function tileKey({ level, begin }: NodeRange): string {
   return `${level}/${Math.floor(begin / TILE_WIDTH)}`
 }
 

@@ -46,9 +46,21 @@ export async function findRedaction(db: Knex, index: number): Promise<Redaction 
   )
 }
 
+/** The ids of the entries that tell of erasures, by the index of what was erased. */
+export async function findRedactionIds(
+  db: Knex,
+  indexes: readonly number[],
+): Promise<Map<number, string>> {
+  if (indexes.length === 0) return new Map()
+  const rows = await db<RedactionRow>('redactions')
+    .whereIn('log_index', indexes.map(String))
+    .select('log_index', 'redaction_id')
+  return new Map(rows.map((row) => [Number(row.log_index), row.redaction_id]))
+}
+
 /**
- * Puts the redaction on record, and removes payload and salt for good. False when the entry was
- * redacted before; of two at once the second waits for the first.
+ * Puts the redaction of an entry on record, and removes payload, salt and the hashes that no salt
+ * is in for good. False when it was redacted before; of two at once the second waits for the first.
  */
 export async function insertRedaction(
   trx: Knex.Transaction,

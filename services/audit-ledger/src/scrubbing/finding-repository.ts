@@ -110,7 +110,7 @@ export async function readOpenFindings(db: Knex): Promise<OpenFindings> {
   }
 }
 
-/** Lists findings, newest first. */
+/** Lists findings, newest first: those of the page, and one more. */
 export async function listFindings(trx: Knex.Transaction, page: Page): Promise<RecordedFinding[]> {
   const rows = await trx<FindingRow>('audit_findings').modify<FindingRow, FindingRow[]>(
     newestFirst,

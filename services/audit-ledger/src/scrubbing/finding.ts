@@ -67,10 +67,14 @@ export const FINDING_KINDS = {
   'anchor-copy-altered': 'reports',
   /** A copy was removed. It is made again. */
   'anchor-copy-missing': 'reports',
+  /** The database lacks a checkpoint, or has another, than a ledger that follows has kept. */
+  'log-set-back': 'halts',
   /** Two ledgers on one database are made of different things. */
   'ha-pair-rollout-drift': 'reports',
   /** Numbers that a producer gave to intents, of which none came, though later ones did. */
   'intents-missing': 'reports',
+  /** A producer gave numbers twice, so that a lost intent of it need not leave one out. */
+  'numbers-reused': 'reports',
   /** An intent that was announced, and of whose outcome nobody heard in time. */
   'outcome-missing': 'reports',
 } as const satisfies Readonly<Record<string, 'halts' | 'reports'>>
@@ -80,7 +84,11 @@ export type FindingKind = keyof typeof FINDING_KINDS
 /** What the ledgers of a pair find of each other. */
 export const PAIR_KINDS: readonly FindingKind[] = ['ha-pair-rollout-drift']
 /** What never came. */
-export const COMPLETENESS_KINDS: readonly FindingKind[] = ['intents-missing', 'outcome-missing']
+export const COMPLETENESS_KINDS: readonly FindingKind[] = [
+  'intents-missing',
+  'numbers-reused',
+  'outcome-missing',
+]
 /** What is found of the anchors' copies outside the database. */
 export const COPY_KINDS: readonly FindingKind[] = [
   'anchor-forked',
@@ -88,7 +96,9 @@ export const COPY_KINDS: readonly FindingKind[] = [
   'anchor-copy-altered',
   'anchor-copy-missing',
 ]
-const OTHERS_KINDS = [...PAIR_KINDS, ...COMPLETENESS_KINDS, ...COPY_KINDS]
+/** Never cleared: two logs were signed, and which of them stands is not a program's to say. */
+const LASTING_KINDS: readonly FindingKind[] = ['log-set-back']
+const OTHERS_KINDS = [...LASTING_KINDS, ...PAIR_KINDS, ...COMPLETENESS_KINDS, ...COPY_KINDS]
 /** What a scrubber's pass finds, again and again while it is so. */
 export const SCRUBBED_KINDS = (Object.keys(FINDING_KINDS) as FindingKind[]).filter(
   (kind) => !OTHERS_KINDS.includes(kind),

@@ -10,15 +10,19 @@ const CHANGED_SO = { type: 1 + 2 + UPDATE }
 /** LOCK-MON-5: tables of which rows are written once, or never removed, and what refuses it. */
 const GUARDS: readonly { table: string; trigger: string; type: number; calls: string }[] = [
   ...[
-    ...['event_batches', 'event_keys', 'checkpoints', 'subtrees', 'audit_chain_anchors'],
-    ...['audit_chain_conflicts', 'redactions'],
+    ...['event_batches', 'checkpoints', 'subtrees', 'audit_chain_anchors', 'redactions'],
     ...['checkpoint_cosignatures', 'witness_refusals', 'checkpoint_timestamps'],
   ].map((table) => ({ table, ...WRITTEN_ONCE, calls: 'refuse_change' })),
-  { table: 'payload_batches', ...NEVER_REMOVED, calls: 'refuse_change' },
-  {
-    table: 'payload_batches',
-    ...{ ...CHANGED_SO, trigger: 'erased_with_redaction', calls: 'refuse_unredacted' },
-  },
+  ...(
+    [
+      ['payload_batches', 'refuse_unredacted'],
+      ['event_keys', 'refuse_unerased_key'],
+      ['audit_chain_conflicts', 'refuse_unerased_conflict'],
+    ] as const
+  ).flatMap(([table, calls]) => [
+    { table, ...NEVER_REMOVED, calls: 'refuse_change' },
+    { table, ...CHANGED_SO, trigger: 'erased_with_redaction', calls },
+  ]),
   { table: 'audit_chain_drops', ...NEVER_REMOVED, calls: 'refuse_removal' },
   { table: 'audit_findings', ...NEVER_REMOVED, calls: 'refuse_change_of_finding' },
   {
@@ -32,6 +36,8 @@ const BODIES = {
   refuse_change: '13d2ff7f7d5a894c953d170be766247939fe90c987858510d7b169709236e18e',
   refuse_removal: '0bb7af8c91d53d4ed8e5334786186b4755656bf576aa5f24c132cfd1e30b10b5',
   refuse_unredacted: 'aa7c4ae5937097622d2af09dd669f364e92df679f22d78242b5d82c80469eab9',
+  refuse_unerased_key: 'b88be63b420dd8fe1a8edc4270737cd00905ff6ccd20919b17ddbe9ec89bc403',
+  refuse_unerased_conflict: '521f9e70e69010cdaf0c3e51889a15677ed2d8aa3855ed7c1b1128e3214ab3ed',
   refuse_change_of_finding: 'c024c3b61c125c2f35ad4f059c230a4e9d2cd2be519a6161ca54c732c522c086',
   refuse_definition: '73ff2be9912d6bd1391966a5a682f5604f75c59ff566dcce2c3b9fb13ec3b1d7',
 }

@@ -3,7 +3,7 @@ import type { ReplyOf, RequestOf } from '@mumega/contracts/define'
 import { SUBSTRATE, type CallContext } from '@mumega/contracts/scalars'
 import type { Knex } from '@mumega/db'
 import { readAs } from '@mumega/db/act'
-import { nextOf, pageOf } from '../newest-first.ts'
+import { cutTo, pageOf } from '../newest-first.ts'
 import { listFindings as readFindings } from './finding-repository.ts'
 
 /**
@@ -19,14 +19,17 @@ export async function handleListFindings(
 ): Promise<ReplyOf<typeof listFindings>> {
   if (context.tenantId !== SUBSTRATE) return { findings: [] }
   const page = pageOf(request)
-  const findings = await readAs(db, context, (trx) => readFindings(trx, page))
-  const positions = findings.map(({ occurredAt, findingId }) => ({ at: occurredAt, id: findingId }))
+  const found = await readAs(db, context, (trx) => readFindings(trx, page))
+  const { rows, ...next } = cutTo(found, page.limit, ({ occurredAt, findingId }) => ({
+    at: occurredAt,
+    id: findingId,
+  }))
   return {
-    findings: findings.map(({ occurredAt, clearedAt, ...finding }) => ({
+    findings: rows.map(({ occurredAt, clearedAt, ...finding }) => ({
       ...finding,
       occurredAt: occurredAt.toISOString(),
       ...(clearedAt !== undefined && { clearedAt: clearedAt.toISOString() }),
     })),
-    ...nextOf(positions, page.limit),
+    ...next,
   }
 }

@@ -4,8 +4,9 @@ import { SALT_BYTES, type LeafEntry } from '@mumega/tlog/entry'
 import { REDACTED_ACTION, REDACTING_SOURCE, redactionTarget } from '@mumega/tlog/receipt'
 import { numbersOf, type StoredBatch } from './batch-frames.ts'
 import type { PlacedEntry } from './chain-check.ts'
+import { ERASED_HASH } from '../sealing/log-repository.ts'
 import { decodeFound } from './chain-end-check.ts'
-import { digestOf, hexOf, type PassFindings } from './finding.ts'
+import { digestOf, type PassFindings } from './finding.ts'
 import { keyPlace, type StoredKey } from './key-check.ts'
 import type { ReadRedaction } from './key-repository.ts'
 
@@ -81,6 +82,11 @@ export function checkPayload(
   const { salt, payload } = disclosed
   const place = `entry ${index}`
   if (redaction !== undefined && payload.length === 0 && salt.equals(NO_SALT)) {
+    if (key !== undefined && key.intentHash !== ERASED_HASH) {
+      const altered = `${keyPlace(entry)}, intent hash`
+      const expected = 'an erased one'
+      findings.report({ kind: 'key-altered', place: altered, expected, found: ANOTHER })
+    }
     if (isTold(entry, redaction)) return
     const { redactionId } = redaction
     // The redaction is committed first, and sealed as every intent is.
@@ -92,22 +98,30 @@ export function checkPayload(
     }
     return
   }
+  if (redaction !== undefined && key?.intentHash === ERASED_HASH) {
+    // It may have been erased between the reading of the payload and that of the key.
+    if (!isLate(redaction.redactionId)) findings.hide()
+    else findings.report({ kind: 'payload-altered', place, expected: 'none', found: 'one again' })
+    return
+  }
   const found = hash('sha256', Buffer.concat([salt, payload]), 'hex')
   const intent = key && intentHashOf(entry, key.number, payload)
   if (found !== entry.payload) {
     const kind =
       intent === key?.intentHash && key !== undefined ? 'salt-altered' : 'payload-altered'
-    findings.report({ kind, place, expected: entry.payload, found })
+    findings.report({ kind, place, expected: entry.payload, found: ANOTHER })
   } else if (key !== undefined && intent !== key.intentHash) {
     findings.report({
       kind: 'key-altered',
       place: `${keyPlace(entry)}, intent hash or number`,
-      expected: hexOf(intent ?? ''),
-      found: hexOf(key.intentHash),
+      expected: 'what follows from the entry and its payload',
+      found: ANOTHER,
     })
   }
 }
 
+// A hash over a payload is never told: a finding is an entry, too, and would outlive an erasure.
+const ANOTHER = 'another hash'
 const NO_SALT = Buffer.alloc(SALT_BYTES)
 
 /** Whether the log itself says that the payload of this entry was erased. */

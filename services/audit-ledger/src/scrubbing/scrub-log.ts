@@ -17,8 +17,7 @@ import { openThreadedScrubber } from './threaded-scrubber.ts'
 export async function haltOnFindings(db: Knex, sealer: Sealer): Promise<void> {
   const { halting, first } = await readOpenFindings(db)
   if (halting === 0 || first === undefined) return
-  const what = `${first.kind} at ${first.place}`
-  sealer.halt(new Tampered(`the scrubber has found that values were altered: ${what}`))
+  sealer.halt(new Tampered(`what halts the log is on record: ${first.kind} at ${first.place}`))
 }
 
 export interface ScrubbedLog {

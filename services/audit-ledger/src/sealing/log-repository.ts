@@ -1,5 +1,5 @@
 import { decodeEntry, entryHash, type LeafEntry } from '@mumega/tlog/entry'
-import { decodeFrontier, encodeFrontier, type Frontier } from '@mumega/tlog/merkle'
+import { decodeFrontier, encodeFrontier, HASH_BYTES, type Frontier } from '@mumega/tlog/merkle'
 import type { Connection } from '../connection.ts'
 import { bigintArray, byteaArray, textArray, uuidArray } from './pg-array.ts'
 import type { ChainHead, EntryBatch, LogTip } from './entry-batch.ts'
@@ -9,6 +9,9 @@ export interface LogHead {
   readonly frontier: Frontier
   readonly epoch: number
 }
+
+/** The intent hash of an entry whose payload was erased, in latin1. */
+export const ERASED_HASH = '\0'.repeat(HASH_BYTES)
 
 // The entry's bytes stand between two neighbouring offsets, behind their length in two bytes.
 const entryPlaceAt = (join: 'join' | 'left join', index: string) => `

@@ -2,7 +2,7 @@ import type { SealedEntry } from '@mumega/contracts/audit'
 import { brokenUniqueOf, type Connection } from '../connection.ts'
 import { EMPTY_CHAIN, type BuildBatch, type EntryBatch, type LogTip } from './entry-batch.ts'
 import type { PreparedIntent } from './intent.ts'
-import { commitBatch, findKeys, findTakenChains } from './log-repository.ts'
+import { commitBatch, ERASED_HASH, findKeys, findTakenChains } from './log-repository.ts'
 import type { LogState } from './log-state.ts'
 import type { SealOutcome, SealRequest } from './seal-request.ts'
 
@@ -48,7 +48,7 @@ export function groupOf(requests: readonly SealRequest[]): Group {
  * Throws what the database throws, but for unique violations; then everything stays open, and may
  * have been sealed.
  */
-export async function tryGroup(tools: SealingTools, group: Group): Promise<EntryBatch | undefined> {
+async function tryGroup(tools: SealingTools, group: Group): Promise<EntryBatch | undefined> {
   await settleKnown(tools.connection, group)
   if (group.open.length === 0) return undefined
   const tip = await tools.state.load(new Set(group.open.map(({ request }) => request.intent.chain)))
@@ -68,6 +68,20 @@ export async function tryGroup(tools: SealingTools, group: Group): Promise<Entry
   group.open = []
   plan.settle(batch.sealed)
   return plan.chosen.length > 0 ? batch : undefined
+}
+
+/** As `tryGroup()`, with the first `count` of what is open. */
+export async function tryFirst(
+  tools: SealingTools,
+  group: Group,
+  count: number,
+): Promise<EntryBatch | undefined> {
+  const [first, rest] = [{ open: group.open.slice(0, count) }, group.open.slice(count)]
+  try {
+    return await tryGroup(tools, first)
+  } finally {
+    group.open = [...first.open, ...rest]
+  }
 }
 
 /** After a failure whose outcome is unknown: what is open may be in the log already. */
@@ -101,7 +115,9 @@ async function settleKnown(connection: Connection, group: Group): Promise<void> 
     const key = known.get(eventKey(intent))
     if (key === undefined) return undefined
     const { intentHash, ...entry } = key
-    if (intentHash === intent.intentHash) return { kind: 'sealed', entry }
+    // Of what was erased nobody can tell any more whether it is the same.
+    const isSame = intentHash === intent.intentHash || intentHash === ERASED_HASH
+    if (isSame) return { kind: 'sealed', entry }
     return { kind: 'conflict', sealedHash: intentHash }
   }
   const outcomes = new Map(group.open.map((candidate) => [candidate, outcomeOf(candidate)]))

@@ -9,11 +9,12 @@ import { openHalting } from './halting.ts'
 import { isPlain, launch, type Flight } from './flight.ts'
 import type { PreparedIntent } from './intent.ts'
 import { openLogState } from './log-state.ts'
+import { openParts } from './parts.ts'
 import {
   distrust,
   groupOf,
   settleWhere,
-  tryGroup,
+  tryFirst,
   type Group,
   type SealingTools,
 } from './seal-group.ts'
@@ -217,19 +218,19 @@ async function land(sealing: Sealing, flight: Flight, next?: Flight): Promise<vo
   await sealGroup(sealing, group)
 }
 
-/**
- * Tries until everything in the group has its outcome; while the database is away, with growing
- * pauses.
- */
+/** Tries until all of the group has its outcome: after failures in parts, with longer pauses. */
 async function sealGroup(sealing: Sealing, group: Group): Promise<void> {
   const { tools, status } = sealing
+  const parts = openParts(group.open.length)
   for (let failures = 0; group.open.length > 0;) {
     if (isOver(status)) {
       settleWhere(group, () => true, refusal(status))
       return
     }
     try {
-      const batch = await tryGroup(tools, group)
+      const batch = await tryFirst(tools, group, parts.atOnceMax())
+      parts.onPassed()
+      failures = 0
       status.lastFailure = undefined
       if (batch !== undefined) {
         sealing.tell({ frontier: batch.frontier, sealed: batch.sealed, intents: batch.intents })
@@ -238,6 +239,7 @@ async function sealGroup(sealing: Sealing, group: Group): Promise<void> {
       }
     } catch (error) {
       failures += 1
+      parts.onFailure()
       await onFailure(sealing, group, { error, failures })
     }
   }

@@ -3,12 +3,14 @@ import type { ReplyOf, RequestOf } from '@mumega/contracts/define'
 import type { CallContext } from '@mumega/contracts/scalars'
 import type { Knex } from '@mumega/db'
 import { readAs } from '@mumega/db/act'
+import { asUnavailable } from '@mumega/db/unavailable'
 import { decodeEntry } from '@mumega/tlog/entry'
 import { leafHash } from '@mumega/tlog/merkle'
 import { alignedSubtrees } from '@mumega/tlog/subtrees'
 import { checkpointNotReached } from '../errors.ts'
 import { readNodes } from '../receipts/inclusion.ts'
 import { getHashes } from '../receipts/proof-repository.ts'
+import { findRedactionIds } from '../redactions/redaction-repository.ts'
 import type { Checkpointer } from '../signing/checkpointer.ts'
 import { findDisclosures } from './disclosure-repository.ts'
 import { findEntries } from './entry-repository.ts'
@@ -32,7 +34,7 @@ const PART = 16
  * Answers with the next part of an export: entries with their leaf hashes, and the roots of what
  * lies between them. Bounded by `limit` and by bytes, so that the caller's pace is the reader's.
  *
- * @throws audit-ledger.checkpoint-not-reached, audit-ledger.index-behind
+ * @throws audit-ledger.checkpoint-not-reached, audit-ledger.index-behind, db.unavailable
  */
 export async function handleExportEntries(
   { db, checkpointer }: ExportTools,
@@ -46,13 +48,12 @@ export async function handleExportEntries(
     filters === undefined
       ? []
       : await readAs(db, context, (trx) => selectEntries(trx, filters, selection))
-  const entries = await readEntries(db, indexes.slice(0, limit), {
-    disclose,
-    chain: filters?.chain,
-  })
+  const entries = await asUnavailable(() =>
+    readEntries(db, indexes.slice(0, limit), { disclose, chain: filters?.chain }),
+  )
   const isLast = entries.length === indexes.length
   const ends = [...entries.map(({ index }) => index), ...(isLast ? [size] : [])]
-  const gaps = await readGaps(db, begin, ends)
+  const gaps = await asUnavailable(() => readGaps(db, begin, ends))
   return {
     entries: entries.map((entry, nth) => ({ ...entry, before: gaps[nth] ?? [] })),
     ...(isLast ? { after: gaps.at(-1) ?? [] } : { next: (entries.at(-1)?.index ?? begin) + 1 }),
@@ -94,16 +95,32 @@ async function readPart(
   const stray = read.find(({ entry }) => chain !== undefined && entry.chain !== chain)
   if (stray !== undefined) throw new Error(`entry ${stray.index} is of another chain`)
   const commitments = new Map(read.map(({ index, entry }) => [index, entry.payload]))
-  const disclosures = disclose ? await findDisclosures(db, commitments) : undefined
-  return read.map(({ index, bytes }) => {
-    const disclosure = disclosures?.get(index)
+  const behind = disclose ? await readBehind(db, commitments) : undefined
+  return read.map(({ index, bytes }) => ({
+    index,
+    entry: bytes.toString(),
+    leafHash: leafHash(bytes).toString('hex'),
+    ...behind?.(index),
+  }))
+}
+
+/** What stands behind each commitment, or which entry tells that it was erased. */
+async function readBehind(
+  db: Knex,
+  commitments: ReadonlyMap<number, string>,
+): Promise<(index: number) => Pick<Read, 'disclosure' | 'redactionId'>> {
+  const disclosures = await findDisclosures(db, commitments)
+  // After the payloads: what is not there any more has its redaction by now. What was altered, and
+  // not erased, has none.
+  const missing = [...commitments.keys()].filter((index) => !disclosures.has(index))
+  const redactions = await findRedactionIds(db, missing)
+  return (index) => {
+    const [disclosure, redactionId] = [disclosures.get(index), redactions.get(index)]
     return {
-      index,
-      entry: bytes.toString(),
-      leafHash: leafHash(bytes).toString('hex'),
       ...(disclosure !== undefined && { disclosure }),
+      ...(redactionId !== undefined && { redactionId }),
     }
-  })
+  }
 }
 
 /** The roots of what lies before each of `ends`: from `begin`, then from behind the end before. */

@@ -73,12 +73,39 @@ const PUT = `
    where held is distinct from excluded
   returning held.log_index, held.xmax::text <> '0' as stood`
 
-// Which of the producers' numbers are in the log, as the key rows tell them.
+// Which of the producers' numbers are in the log, as the key rows tell them, and which of them an
+// earlier entry had already. What is projected once more was counted the first time. `met` reads
+// what is known of a producer once: asked for each row, it would be unpacked for each, whole.
 const NUMBERED = `
-  insert into source_numbers as held (source, seen)
-  select key.source, range_agg(int8range(key.number, key.number, '[]'))
-    from moved, given join event_keys key using (id, source) group by key.source
-      on conflict (source) do update set seen = held.seen + excluded.seen`
+  arrived as materialized (
+    select key.source, key.number, given.log_index,
+           row_number() over (partition by key.source, key.number
+                                  order by given.log_index) > 1 as is_twice
+      from moved, counted, given join event_keys key using (id, source)
+     where given.log_index >= counted.size),
+  fresh as materialized (
+    select source, range_agg(int8range(number, number, '[]')) as numbers
+      from arrived group by source),
+  met as materialized (
+    select source, known.seen * fresh.numbers as numbers, known.given_up_range
+      from fresh join source_numbers known using (source)),
+  judged as (
+    select arrived.*, is_twice or coalesce(met.numbers @> number
+                                           and not met.given_up_range @> number, false) as again
+      from arrived left join met using (source)),
+  numbered as (
+    insert into source_numbers as held (source, seen, reused, reused_number, reused_index)
+    select source, fresh.numbers, count(*) filter (where again),
+           (array_agg(number order by log_index) filter (where again))[1],
+           min(log_index) filter (where again)
+      from judged join fresh using (source)
+     group by source, fresh.numbers
+        on conflict (source) do update
+       set seen = held.seen + excluded.seen, reused = held.reused + excluded.reused,
+           reused_number = coalesce(held.reused_number, excluded.reused_number),
+           reused_index = coalesce(held.reused_index, excluded.reused_index))`
+
+const COUNTED = 'select counted_size as size from entry_index_progress'
 
 // An intent is closed by its own producer and in its own chain: nobody hides what another left.
 const CLOSED = `
@@ -140,9 +167,10 @@ export async function projectRows(
                              set indexed_size = $14, counted_size = greatest(counted_size, $14)
                             from lazily
                            where indexed_size = $15::bigint and counted_size >= $15 returning 1),
+                counted as (${COUNTED}),
                 given as (${GIVEN}),
                 put as (${PUT}),
-                numbered as (${NUMBERED}),
+                ${NUMBERED},
                 closed as (${CLOSED}),
                 opened as (${OPENED})
            select (select count(*)::int from moved) as moved,
@@ -162,8 +190,9 @@ export async function countSlice(
   await connection.query({
     text: `with moved as (update entry_index_progress set counted_size = $14
                            where counted_size = $15::bigint returning 1),
+                counted as (${COUNTED}),
                 given as (${GIVEN}),
-                numbered as (${NUMBERED}),
+                ${NUMBERED},
                 closed as (${CLOSED}),
                 opened as (${OPENED})
            select count(*) from moved`,

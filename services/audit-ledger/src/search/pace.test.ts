@@ -3,11 +3,11 @@ import { hasTimeToCheck, restMs, SLICE } from './pace.ts'
 
 const QUIET = { workMs: 10, behind: 0, grownPerSecond: 0 }
 
-test('while the log grows fast the projector works a fiftieth of the time at most', () => {
-  for (const workMs of [1, 10, 40]) {
+test('while the log grows fast the projector works a twentieth of the time at most', () => {
+  for (const workMs of [1, 10, 50, 100]) {
     for (const behind of [0, 1_000, 1_000_000]) {
       const rest = restMs({ workMs, behind, grownPerSecond: 40_000 })
-      expect(workMs / (workMs + rest)).toBeLessThanOrEqual(0.0201)
+      expect(workMs / (workMs + rest)).toBeLessThanOrEqual(0.0501)
     }
   }
 })
@@ -22,7 +22,7 @@ test('what it missed is caught up at once when the log rests, and the slower the
     restMs({ workMs: 10, behind: 10 * SLICE, grownPerSecond }),
   )
   expect(rests).toEqual([...rests].sort((one, other) => one - other))
-  expect(rests[2]).toBeLessThan(100)
+  expect(rests[2]).toBeLessThan(50)
 })
 
 test('a few entries are gathered, so that each commit does not cost a slice', () => {

@@ -15,8 +15,8 @@ export const SLICE = 512
 // A slice for every commit would cost a busy ledger more than it gives a reader.
 const GATHER_MS = 100
 // The faster the log grows, the longer each rest: from 5,000 a second on the projection has a
-// fiftieth of one connection's time, at 1,000 a tenth.
-const BUSY_REST_FACTOR = 49
+// twentieth of one connection's time, at 1,000 a fifth.
+const BUSY_REST_FACTOR = 19
 const REST_MS_MAX = 2_000
 
 /** How long the projector rests before its next slice, so that it never slows sealing. Pure. */

@@ -11,6 +11,7 @@ import {
   readRows,
   type Fault,
 } from './index-repository.ts'
+import { boundNumbers } from './number-repository.ts'
 import { hasTimeToCheck, restMs, SLICE, type Load } from './pace.ts'
 
 /** Fills the search index from the committed log, and holds it to the log. */
@@ -122,6 +123,7 @@ function openIndexing(connection: Connection) {
       if (counted >= indexed) return indexed
       const slice = { begin: counted, end: Math.min(counted + SLICE, indexed) }
       await countSlice(connection, slice, await readRows(connection, slice))
+      await boundNumbers(connection)
     }
   }
 
@@ -142,6 +144,7 @@ function openIndexing(connection: Connection) {
       if (stood === undefined) isResumed = false
       else at = slice.end
       if (stood !== undefined && stood.length > 0) await reportStood(stood)
+      await boundNumbers(connection)
     },
   }
 }

@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { scaledClock } from '@mumega/config/clock'
 import { decodeFrontier, encodeFrontier } from '@mumega/tlog/merkle'
 import { openConnection } from '../connection.ts'
-import { checkpointCopyAt } from './checkpoint-copy.ts'
+import { checkpointCopyAt, CopyFailed } from './checkpoint-copy.ts'
 import { readLogKey } from './log-key.ts'
 import { openSigner } from './signer.ts'
 import type { SignAnswer, SignerSettings, SignOrder } from './threaded-signer.ts'
@@ -27,6 +27,7 @@ async function answer({ target, epoch }: SignOrder): Promise<SignAnswer> {
     const { size, root, frontier, note } = checkpoint
     return { kind: 'signed', checkpoint: { size, root, frontier: encodeFrontier(frontier), note } }
   } catch (error) {
+    if (error instanceof CopyFailed) return { kind: 'not-copied', reason: error.message }
     if (error instanceof Tampered) return { kind: 'tampered', reason: error.message }
     return { kind: 'failed', reason: error instanceof Error ? String(error.stack) : String(error) }
   }

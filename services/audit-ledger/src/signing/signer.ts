@@ -1,7 +1,7 @@
 import type { Clock } from '@mumega/config/clock'
 import type { Frontier } from '@mumega/tlog/merkle'
 import type { Connection } from '../connection.ts'
-import type { CheckpointCopy } from './checkpoint-copy.ts'
+import { copyForward, type CheckpointCopy } from './checkpoint-copy.ts'
 import { insertSigning, type Anchor, type StoredCheckpoint } from './checkpoint-repository.ts'
 import { anchorHash, type LogKey } from './log-key.ts'
 import { readSignedState, type SignedState } from './signed-state.ts'
@@ -49,13 +49,6 @@ export function openSigner({ connection, key, copy, clock }: SignerOptions): Sig
     return nextState(from, signed)
   }
 
-  /** A ledger that stood still may find a newer copy, of the one that leads now. */
-  async function copyForward({ note, size }: StoredCheckpoint): Promise<void> {
-    const kept = await copy.read()
-    const keptSize = kept === undefined ? 0 : (key.open(kept)?.size ?? 0)
-    if (keptSize <= size) await copy.write(note)
-  }
-
   return {
     signedSize: () => state?.frontier.size,
     async sign(target, epoch) {
@@ -65,7 +58,7 @@ export function openSigner({ connection, key, copy, clock }: SignerOptions): Sig
       let reached = from ?? (await readSignedState(connection, key, copy))
       if (reached.frontier.size < target.size) reached = await advance(reached, { target, epoch })
       if (reached.checkpoint !== undefined && reached !== from) {
-        await copyForward(reached.checkpoint)
+        await copyForward(copy, key, reached.checkpoint)
       }
       state = reached
       return reached.checkpoint

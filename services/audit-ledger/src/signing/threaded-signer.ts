@@ -1,6 +1,7 @@
 import type { ScaledClockOptions } from '@mumega/config/clock'
 import { decodeFrontier, encodeFrontier } from '@mumega/tlog/merkle'
 import { openThread } from '../thread.ts'
+import { CopyFailed } from './checkpoint-copy.ts'
 import type { StoredCheckpoint } from './checkpoint-repository.ts'
 import type { Signer } from './signer.ts'
 import { Tampered } from './tampered.ts'
@@ -31,6 +32,7 @@ export type SignAnswer =
       }
     }
   | { readonly kind: 'tampered'; readonly reason: string }
+  | { readonly kind: 'not-copied'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string }
 
 export interface ThreadedSigner extends Signer {
@@ -41,8 +43,13 @@ export interface ThreadedSigner extends Signer {
  * Signs in a thread of its own, with a connection of its own: reading everything back and hashing
  * it anew would take a fifth of the one thread that seals. A thread that dies is replaced at the
  * next order.
+ *
+ * @param onCopy told with each answer whether the copy of the checkpoint could be kept
  */
-export function openThreadedSigner(settings: SignerSettings): ThreadedSigner {
+export function openThreadedSigner(
+  settings: SignerSettings,
+  onCopy: (isKept: boolean) => void,
+): ThreadedSigner {
   const thread = openThread<SignOrder, SignAnswer>({
     program: new URL('./signer-thread.js', import.meta.url),
     settings,
@@ -55,7 +62,9 @@ export function openThreadedSigner(settings: SignerSettings): ThreadedSigner {
     async sign(target, epoch) {
       signedSize = undefined
       const answer = await thread.ask({ target: encodeFrontier(target), epoch })
+      onCopy(answer.kind !== 'not-copied')
       if (answer.kind === 'tampered') throw new Tampered(answer.reason)
+      if (answer.kind === 'not-copied') throw new CopyFailed(answer.reason)
       if (answer.kind === 'failed') throw new Error(`the signing thread failed: ${answer.reason}`)
       const checkpoint = checkpointOf(answer)
       signedSize = checkpoint?.size ?? 0

@@ -2,7 +2,7 @@ import type { Knex } from '@mumega/db'
 import { verifyConsistency } from '@mumega/tlog/merkle'
 import { NoteError } from '@mumega/tlog/note'
 import { findCosignature, formatAddCheckpoint, type Cosignature } from '@mumega/tlog/witness'
-import { proveConsistency } from '../receipts/inclusion.ts'
+import { proveConsistency, readNodes } from '../receipts/inclusion.ts'
 import { getHashes } from '../receipts/proof-repository.ts'
 import { findSigned, type Refusal, type RefusalFault } from './cosignature-repository.ts'
 import type { Target } from './targets.ts'
@@ -59,7 +59,9 @@ async function submitFrom(offer: Offer, oldSize: number): Promise<WitnessAnswer>
 }
 
 async function prove({ db, target }: Offer, oldSize: number): Promise<Buffer[]> {
-  const proof = await proveConsistency(oldSize, target.size, (ranges) => getHashes(db, ranges))
+  const proof = await proveConsistency(oldSize, target.size, (nodes) =>
+    readNodes(nodes, (ranges) => getHashes(db, ranges)),
+  )
   const old = oldSize === 0 ? undefined : await findSigned(db, oldSize)
   // Without a checkpoint of that size there is no root to compare with; the witness has one.
   if (old === undefined) return proof

@@ -38,12 +38,13 @@ export async function findTimestamp(
   return row && { reply: row.reply, note: row.note, generatedAt: row.generated_at }
 }
 
-/** The sizes of the newest `limit` stamped checkpoints and when, newest first. */
+/** The sizes of stamped checkpoints, those below `before` alone, and when, newest first. */
 export async function listTimestamps(
   db: Knex,
-  limit: number,
+  { limit, before = Number.MAX_SAFE_INTEGER }: { limit: number; before?: number | undefined },
 ): Promise<{ size: number; generatedAt: Date }[]> {
   const rows = await db<{ size: string; generated_at: Date }>('checkpoint_timestamps')
+    .where('size', '<', before)
     .orderBy('size', 'desc')
     .limit(limit)
     .select('size', 'generated_at')

@@ -59,7 +59,7 @@ export async function startTimestamping(options: TimestampingOptions): Promise<T
   const log = logger('audit-ledger')
   const stopping = new AbortController()
   const { signal } = stopping
-  const [kept] = await listTimestamps(db, 1)
+  const [kept] = await listTimestamps(db, { limit: 1 })
   let last = kept && { size: kept.size, atMs: kept.generatedAt.getTime() }
   let [failures, failuresInRow] = [0, 0]
   let trouble: string | undefined
