@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import type { App, Gateway } from './app.ts'
 import { authenticate, readLiveToken } from './authentication.ts'
-import { checkQuery } from './strict-query.ts'
-import { noBodyExpected, scopeMissing } from './errors.ts'
+import { noBodyExpected } from './errors.ts'
 import { problemResponses } from './problem-responses.ts'
 import { closed } from './schemas.ts'
-import { sessionOf } from './session.ts'
+import { checkScope, sessionOf } from './session.ts'
+import { checkParameters } from './strict-parameters.ts'
 
 const DOCS = '/docs'
 // What a route does not name is refused, also where it names nothing.
@@ -32,9 +32,11 @@ export function checkAccess(app: App, gateway: Gateway): void {
     route.schema = { ...route.schema, querystring, response: problemResponses(route) }
   })
 
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
     const { access } = request.routeOptions.config
     if (access === undefined || access === 'public') return
+    // What one caller may read is for nobody else. Routes whose answer may be kept say so.
+    void reply.header('Cache-Control', 'no-store')
     request.isWholeAtFirst = await isWhole(request.raw)
     try {
       request.session = await authenticate(gateway, request.headers.authorization)
@@ -47,8 +49,7 @@ export function checkAccess(app: App, gateway: Gateway): void {
     const { access } = request.routeOptions.config
     if (access === undefined || access === 'public') return
     if (request.authenticationFailure !== undefined) throw request.authenticationFailure
-    const { token } = sessionOf(request)
-    if (access !== 'any-token' && !token.scopes.includes(access)) throw scopeMissing(access)
+    checkScope(sessionOf(request), access)
   })
 
   app.addHook('preValidation', async (request) => {
@@ -57,7 +58,7 @@ export function checkAccess(app: App, gateway: Gateway): void {
     if (request.session !== undefined && !request.isWholeAtFirst) {
       await readLiveToken(gateway, request.session.tokenHash)
     }
-    checkQuery(request)
+    checkParameters(request)
     if (request.body !== undefined && request.routeOptions.schema?.body === undefined) {
       throw noBodyExpected()
     }

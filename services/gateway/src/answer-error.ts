@@ -22,16 +22,25 @@ export interface KnownRoute {
 /**
  * Answers what a request threw. A bug is logged with its whole cause and shown without any of it.
  */
-export function answerError({ log, metrics }: Pick<Gateway, 'log'> & Partial<Gateway>) {
+export function answerError(gateway: Telling) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const failed = failureOf(isLateBody(error, request) ? bodyTooLate() : error)
-    const route = request.routeOptions.url
-    const isFault = failed.status >= 500 && failed.code !== 'gateway.stopping'
-    if (isFault) log.error({ error, code: failed.code, route }, 'request-failed')
+    tellFailure(gateway, failed, { error, route: request.routeOptions.url })
     if (failed.status === 408) void reply.header('Connection', 'close')
-    metrics?.problems.inc({ code: failed.code })
     return sendFailure(reply, request, failed)
   }
+}
+
+type Telling = Pick<Gateway, 'log'> & Partial<Gateway>
+
+/** Counts what failed, and logs what is a fault of ours with its whole cause. */
+export function tellFailure(
+  { log, metrics }: Telling,
+  { code, status }: Failure,
+  of: object,
+): void {
+  if (status >= 500 && code !== 'gateway.stopping') log.error({ ...of, code }, 'request-failed')
+  metrics?.problems.inc({ code })
 }
 
 /** The time was up before the body was there: the handler did not even begin. */

@@ -4,11 +4,10 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { Bus } from '@mumega/bus'
 import type { Clock } from '@mumega/config/clock'
 import type { RequestContract } from '@mumega/contracts/define'
-import type { Scope } from '@mumega/contracts/gateway'
 import type { Knex } from '@mumega/db'
 import type { logger } from '@mumega/telemetry'
 import type { Config } from './config.ts'
-import type { Session } from './session.ts'
+import type { Access, Session } from './session.ts'
 import type { StreamHub } from './stream-hub.ts'
 import type { Metrics } from './telemetry.ts'
 import type { RequestTrace } from './trace-request.ts'
@@ -47,7 +46,7 @@ declare module 'fastify' {
      * Who may call the route: whoever holds this scope, any token, or anybody. Every route must
      * say.
      */
-    access?: Scope | 'any-token' | 'public'
+    access?: Access | 'public'
     /** What the route asks of other services; their errors are its own. */
     calls?: readonly RequestContract[]
     /**

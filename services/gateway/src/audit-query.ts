@@ -1,7 +1,10 @@
 import { Type, type Static } from 'typebox'
 import { auditFilters, type AuditFilters } from '@mumega/contracts/audit-search'
-import { TenantId, Timestamp } from '@mumega/contracts/scalars'
+import { SUBSTRATE, TenantId, Timestamp, type CallContext } from '@mumega/contracts/scalars'
+import type { Authentication } from './authentication.ts'
 import { invalidField } from './errors.ts'
+import { getTenant } from './get-tenant.ts'
+import { contextOf, type Session } from './session.ts'
 
 const { chain: _chain, from: _from, until: _until, ...others } = auditFilters
 const UTC = 'UTC with milliseconds, for instance 2026-11-21T08:00:00.000Z. '
@@ -19,6 +22,22 @@ export const auditQuery = {
 }
 
 type AuditQuery = Omit<AuditFilters, 'chain'> & { tenantId?: Static<typeof TenantId> }
+
+/**
+ * As `contextOf`, for what would find nothing in a tenant that is not there, and say nothing of it.
+ *
+ * @throws gateway.tenant-not-found
+ */
+export async function auditContextOf(
+  authentication: Authentication,
+  session: Session,
+  tenantId: string | undefined,
+): Promise<CallContext> {
+  const context = contextOf(session, tenantId)
+  const isNamed = tenantId !== undefined && tenantId !== SUBSTRATE
+  if (isNamed) await getTenant(authentication, context)
+  return context
+}
 
 /**
  * The filters of a query. Without a tenant an operator asks for every chain.

@@ -17,8 +17,13 @@ export const configSchema = Type.Object({
   MUMEGA_PORT: Type.Integer({ minimum: 0, maximum: 65_535, default: 0 }),
   /** Connections to PostgreSQL at most. */
   MUMEGA_DATABASE_POOL_MAX: Type.Integer({ minimum: 1, maximum: 100, default: 10 }),
-  /** Requests a minute that one token may make of this process. */
-  MUMEGA_RATE_LIMIT_PER_MINUTE: Type.Integer({ minimum: 1, default: 600 }),
+  /**
+   * Requests a minute that one token, with all that are delegated from it, may make of this
+   * process.
+   */
+  MUMEGA_RATE_LIMIT_PER_MINUTE: Type.Integer({ minimum: 1, default: 60 }),
+  /** The same for tokens of the rate class elevated, which is never less than the standard one. */
+  MUMEGA_ELEVATED_RATE_LIMIT_PER_MINUTE: Type.Integer({ minimum: 1, default: 600 }),
   /** Requests a minute without a valid token, from one address. */
   MUMEGA_ANONYMOUS_RATE_LIMIT_PER_MINUTE: Type.Integer({ minimum: 1, default: 120 }),
   /**
@@ -26,7 +31,13 @@ export const configSchema = Type.Object({
    * default.
    */
   MUMEGA_TRUSTED_PROXIES: Type.Optional(Type.String()),
-  /** Open event streams of this process, and of one token. */
+  /**
+   * Names, comma-separated, under which clients reach /mcp: others are refused, so that no page in
+   * an agent's browser can speak to it. By default those of this machine where MUMEGA_HOST is one
+   * of its own addresses, else any.
+   */
+  MUMEGA_ALLOWED_HOSTS: Type.Optional(Type.String()),
+  /** Open event streams of this process, and of one token with all delegated from it. */
   MUMEGA_STREAMS_MAX: Type.Integer({ minimum: 1, default: 1_000 }),
   MUMEGA_STREAMS_PER_TOKEN_MAX: Type.Integer({ minimum: 1, default: 10 }),
   MUMEGA_STREAM_KEEP_ALIVE_MS: Type.Integer({ minimum: 100, maximum: 60_000, default: 15_000 }),

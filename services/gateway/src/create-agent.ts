@@ -1,5 +1,5 @@
 import { registerAgent, type Agent } from '@mumega/contracts/bridge'
-import type { Scope } from '@mumega/contracts/gateway'
+import type { RateClass, Scope } from '@mumega/contracts/gateway'
 import type { CallContext } from '@mumega/contracts/scalars'
 import type { Gateway } from './app.ts'
 import { claimRequest } from './claim-request.ts'
@@ -7,17 +7,18 @@ import { createToken, type CreatedToken } from './create-token.ts'
 import { agentExists } from './errors.ts'
 import { getTenant } from './get-tenant.ts'
 import { stepId } from './request-id.ts'
-import { agentScopes } from './token.ts'
+import { agentScopes, grantedRateClass, RATE_CLASS_DEFAULT, type Token } from './token.ts'
 
 export interface CreateAgent {
   context: CallContext
   requestId: string
   /** Whether the caller chose the id by an `Idempotency-Key`: another request may have it too. */
   isKeyed: boolean
-  /** The scopes of whoever asks. */
-  held: readonly Scope[]
+  /** Of the token of whoever asks. */
+  held: Pick<Token, 'scopes' | 'rateClass'>
   name: string
   scopes: Scope[] | undefined
+  rateClass: RateClass | undefined
   expiresInDays: number
 }
 
@@ -26,15 +27,18 @@ export interface CreateAgent {
  * request may be made again: the first one is done once per `requestId`.
  *
  * @throws gateway.tenant-not-found, gateway.agent-exists, gateway.token-already-shown,
- * db.request-id-reused, and those of the scopes
+ * db.request-id-reused, and those of the scopes and the rate class
  */
 export async function createAgent(
   gateway: Gateway,
-  { context, requestId, isKeyed, held, name, scopes, expiresInDays }: CreateAgent,
+  order: CreateAgent,
 ): Promise<{ agent: Agent; created: CreatedToken }> {
-  const granted = agentScopes(held, scopes)
+  const { context, requestId, isKeyed, held, name, expiresInDays } = order
+  const scopes = agentScopes(held.scopes, order.scopes)
+  const rateClass = grantedRateClass(held.rateClass, 'agent', order.rateClass)
   await getTenant(gateway, context)
-  const content = { name, scopes: granted, expiresInDays }
+  const unusual = rateClass === RATE_CLASS_DEFAULT.agent ? {} : { rateClass }
+  const content = { name, scopes, expiresInDays, ...unusual }
   if (isKeyed) await claimRequest(gateway, context, { requestId, command: 'create-agent', content })
   const registration = { requestId: stepId(requestId, 'register-agent'), name }
   const registered = await gateway.bus.request(registerAgent, registration, { context })
@@ -45,7 +49,8 @@ export async function createAgent(
     requestId: stepId(requestId, 'create-token'),
     kind: 'agent',
     agent: name,
-    scopes: granted,
+    scopes,
+    rateClass,
     expiresInDays,
   })
   return { agent: registered.agent, created }

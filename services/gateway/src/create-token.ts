@@ -1,12 +1,20 @@
 import { v7 as uuidv7 } from 'uuid'
 import { act, outgoing } from '@mumega/db/act'
-import { tokenCreated, type Scope } from '@mumega/contracts/gateway'
+import { tokenCreated, type RateClass, type Scope } from '@mumega/contracts/gateway'
 import type { CallContext } from '@mumega/contracts/scalars'
 import { checkActingToken } from './acting-token.ts'
 import type { Authentication } from './authentication.ts'
 import { tokenAlreadyShown } from './errors.ts'
 import { insertToken } from './token-repository.ts'
-import { expiryOf, hashOf, newSecret, type Token, type TokenKind } from './token.ts'
+import {
+  expiryOf,
+  hashOf,
+  newSecret,
+  RATE_CLASS_DEFAULT,
+  rootToken,
+  type Token,
+  type TokenKind,
+} from './token.ts'
 
 export interface CreateToken {
   /** Its tenant is the token's, and its chain the one that records it. */
@@ -15,6 +23,7 @@ export interface CreateToken {
   kind: TokenKind
   agent: string | undefined
   scopes: Scope[]
+  rateClass: RateClass
   expiresInDays: number
 }
 
@@ -34,27 +43,29 @@ export async function createToken(
   { db, clock }: Authentication,
   order: CreateToken,
 ): Promise<CreatedToken> {
-  const { context, requestId, kind, agent, scopes, expiresInDays } = order
+  const { context, requestId, kind, agent, scopes, rateClass, expiresInDays } = order
   const secret = newSecret(kind)
   const createdAt = clock.now()
-  const token: Token = {
+  const token = rootToken({
     tokenId: uuidv7(),
     kind,
     tenantId: context.tenantId,
     agent,
     scopes,
+    rateClass,
     createdAt,
     expiresAt: expiryOf(createdAt, expiresInDays),
-    revokedAt: undefined,
-  }
-  const content = { kind, agent: agent ?? null, scopes, expiresInDays }
+  })
+  // The usual class is left out: requests of before there were classes are still the same.
+  const unusual = rateClass === RATE_CLASS_DEFAULT[kind] ? {} : { rateClass }
+  const content = { kind, agent: agent ?? null, scopes, expiresInDays, ...unusual }
   const request = { requestId, command: 'create-token', content }
   const made = await act(db, { context, clock, request }, async (trx) => {
     await checkActingToken(trx, context, clock)
     await insertToken(trx, token, hashOf(secret))
     return {
       reply: { tokenId: token.tokenId },
-      audit: [creationOf(token)],
+      audit: [recordOf('token.created', token)],
       events: [outgoing(tokenCreated, { tokenId: token.tokenId, tenantId: token.tenantId, kind })],
     }
   })
@@ -63,9 +74,9 @@ export async function createToken(
 }
 
 /** What the ledger is told of a new token: never its secret, nor the hash. */
-export function creationOf(token: Token) {
+export function recordOf(action: 'token.created' | 'token.delegated', token: Token) {
   return {
-    action: 'token.created',
+    action,
     target: `token:${token.tokenId}`,
     payload: {
       tokenId: token.tokenId,
@@ -73,6 +84,9 @@ export function creationOf(token: Token) {
       tenantId: token.tenantId,
       ...(token.agent === undefined ? {} : { agent: token.agent }),
       scopes: token.scopes,
+      rateClass: token.rateClass,
+      ...(token.parentTokenId === undefined ? {} : { parentTokenId: token.parentTokenId }),
+      depth: token.depth,
       expiresAt: token.expiresAt.toISOString(),
     },
   }

@@ -39,6 +39,16 @@ export const scopeMissing = (scope: string) =>
     details: { scope },
   })
 
+/** A browser was led here under another name, or by another page. */
+export const hostNotAllowed = (header: 'Host' | 'Origin', name: string) =>
+  new AppError(
+    'gateway.host-not-allowed',
+    'forbidden',
+    `${header} names ${name || 'nothing'}, and MCP is not served under it. Name it in ` +
+      'MUMEGA_ALLOWED_HOSTS where it is right.',
+    { details: { field: header } },
+  )
+
 /** Nobody hands on what they do not hold. */
 export const scopeNotHeld = (scope: string) =>
   new AppError(
@@ -52,6 +62,48 @@ export const scopeNotForAgents = (scope: string) =>
   new AppError('gateway.scope-not-for-agents', 'invalid', `An agent cannot hold ${scope}.`, {
     details: { field: 'scopes', scope },
   })
+
+/** To hand on all of it would be to lend the token itself. */
+export const scopesNotFewer = () =>
+  new AppError(
+    'gateway.scopes-not-fewer',
+    'invalid',
+    'A delegated token has fewer scopes than the token that makes it: leave at least one out.',
+    { details: { field: 'scopes' } },
+  )
+
+export const rateClassNotHeld = () =>
+  new AppError(
+    'gateway.rate-class-not-held',
+    'forbidden',
+    'A token of the rate class standard cannot make an elevated one.',
+    { details: { field: 'rateClass' } },
+  )
+
+export const delegationTooDeep = (depthMax: number) =>
+  new AppError(
+    'gateway.delegation-too-deep',
+    'forbidden',
+    `This token has depth ${depthMax}, the deepest there is: it cannot delegate.`,
+    { details: { depthMax } },
+  )
+
+export const tooManyDelegated = (limit: number) =>
+  new AppError(
+    'gateway.too-many-delegated',
+    'conflict',
+    `${limit} delegated tokens of this tree are live, and no more can be. Revoke one, or wait ` +
+      'until one has expired.',
+    { details: { limit } },
+  )
+
+/** It would outlive the tree that its maker dies with. */
+export const rootRequired = () =>
+  new AppError(
+    'gateway.root-required',
+    'forbidden',
+    'A delegated token makes no operator’s token but by POST /v1/tokens/delegate.',
+  )
 
 /** The same for a tenant that is absent and for one that is another's. */
 export const tenantNotFound = (tenantId: string) =>
@@ -97,6 +149,14 @@ export const bodyTooLate = () =>
 
 export const textNotUtf8 = () =>
   new AppError('gateway.malformed-json', 'invalid', 'The body is not valid UTF-8.')
+
+/** `why` is of `parseExactJson`: it quotes the key that stands there twice, or the number. */
+export const bodyAmbiguous = (why: string) => {
+  const field = /^the key "([^"\\]+)"/.exec(why)?.[1]
+  return new AppError('gateway.malformed-json', 'invalid', `The body is ambiguous: ${why}.`, {
+    details: field === undefined ? {} : { field },
+  })
+}
 
 /** A request that fits its schema and breaks a rule across fields. */
 export const invalidField = (field: string, problem: string) =>
@@ -149,11 +209,31 @@ export const tooManyStreams = () =>
     'Too many event streams are open. Close one, or read GET /v1/inbox instead.',
   )
 
-export const tooManyExports = () =>
+/** `whose` ends a sentence about exports: `of this tenant`. */
+export const tooManyExports = (whose: string, limit: number) =>
   new AppError(
     'gateway.too-many-exports',
     'limited',
-    'As many exports as this gateway makes at once are under way. Wait until one has ended.',
+    `${limit} exports ${whose} are under way, and no more are made at once. ` +
+      'Wait until one has ended: the faster they are read, the sooner.',
+    { details: { limit } },
+  )
+
+export const erasurePending = () =>
+  new AppError(
+    'gateway.erasure-pending',
+    'unavailable',
+    'A payload of this export was erased, and the entry that records it is not sealed yet. ' +
+      'Export again in a moment.',
+  )
+
+export const payloadMissing = (index: number) =>
+  new AppError(
+    'gateway.payload-missing',
+    'unprocessable',
+    `The payload of entry ${index} is not the one that it commits to, or is gone, and no erasure ` +
+      'of it is on record. Nothing is exported in its place.',
+    { details: { index } },
   )
 
 export const slowReader = (stallMs: number) =>
@@ -175,7 +255,7 @@ export const askStopped = () =>
   new AppError(
     'gateway.stopping',
     'unavailable',
-    'The gateway is stopping. Ask again with the same Idempotency-Key to go on waiting.',
+    'The gateway is stopping. Ask again, with the same Idempotency-Key where there was one.',
   )
 
 export const rateLimited = (max: number) =>

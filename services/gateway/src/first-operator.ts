@@ -4,9 +4,9 @@ import { Scope, tokenCreated } from '@mumega/contracts/gateway'
 import { SUBSTRATE } from '@mumega/contracts/scalars'
 import type { Knex } from '@mumega/db'
 import { act, outgoing, unchanged } from '@mumega/db/act'
-import { creationOf } from './create-token.ts'
+import { recordOf } from './create-token.ts'
 import { hasLiveOperator, insertToken } from './token-repository.ts'
-import { EXPIRY_DAYS_MAX, expiryOf, hashOf, newSecret, type Token } from './token.ts'
+import { EXPIRY_DAYS_MAX, expiryOf, hashOf, newSecret, rootToken } from './token.ts'
 
 export type FirstOperator = { created: true; token: string; tokenId: string } | { created: false }
 
@@ -27,21 +27,21 @@ export async function createFirstOperator(db: Knex, clock: Clock): Promise<First
     await trx.raw(`select pg_advisory_xact_lock(hashtext('gateway.first-operator'))`)
     const createdAt = clock.now()
     if (await hasLiveOperator(trx, createdAt)) return unchanged({ created: false })
-    const token: Token = {
+    const token = rootToken({
       tokenId: uuidv7(),
       kind: 'operator',
       tenantId: SUBSTRATE,
       agent: undefined,
       scopes: ALL_SCOPES,
+      rateClass: 'elevated',
       createdAt,
       expiresAt: expiryOf(createdAt, EXPIRY_DAYS_MAX),
-      revokedAt: undefined,
-    }
+    })
     await insertToken(trx, token, hashOf(secret))
     const event = { tokenId: token.tokenId, tenantId: SUBSTRATE, kind: token.kind }
     return {
       reply: { created: true, token: secret, tokenId: token.tokenId },
-      audit: [creationOf(token)],
+      audit: [recordOf('token.created', token)],
       events: [outgoing(tokenCreated, event)],
     }
   })

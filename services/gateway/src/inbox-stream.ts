@@ -68,6 +68,7 @@ export async function streamInbox(
     tenantId: order.session.token.tenantId,
     agent: order.agent,
     tokenId: order.session.token.tokenId,
+    rootTokenId: order.session.token.rootTokenId,
     wake: waker.wake,
     doubt() {
       stream.isDoubtful = true

@@ -29,6 +29,7 @@ export async function documentApi(app: App, gateway: Gateway): Promise<void> {
         { name: 'tokens', description: 'What callers prove themselves with.' },
         { name: 'messages', description: 'From agent to agent.' },
         { name: 'inbox', description: 'What an agent received.' },
+        { name: 'mcp', description: 'The same for models, as tools.' },
         { name: 'audit', description: 'Receipts, and what verifies them.' },
         { name: 'operations', description: 'For those who keep it running.' },
       ],

@@ -1,11 +1,17 @@
 import { getAgent } from '@mumega/contracts/bridge'
-import type { Scope } from '@mumega/contracts/gateway'
+import type { RateClass, Scope } from '@mumega/contracts/gateway'
 import type { Gateway } from './app.ts'
 import { createToken, type CreatedToken } from './create-token.ts'
-import { invalidField } from './errors.ts'
+import { invalidField, rootRequired } from './errors.ts'
 import { getTenant } from './get-tenant.ts'
 import { contextOf, type Session } from './session.ts'
-import { agentScopes, EXPIRY_DAYS_DEFAULT, grantedScopes, type TokenKind } from './token.ts'
+import {
+  agentScopes,
+  EXPIRY_DAYS_DEFAULT,
+  grantedRateClass,
+  grantedScopes,
+  type TokenKind,
+} from './token.ts'
 
 export interface OrderToken {
   session: Session
@@ -14,6 +20,7 @@ export interface OrderToken {
   tenantId?: string
   agent?: string
   scopes?: Scope[]
+  rateClass?: RateClass
   expiresInDays?: number
 }
 
@@ -22,7 +29,7 @@ export interface OrderToken {
  *
  * @throws gateway.invalid-request where the fields do not fit the kind; gateway.tenant-not-found,
  * bridge.agent-not-found, gateway.scope-not-held, gateway.scope-not-for-agents,
- * gateway.token-already-shown
+ * gateway.rate-class-not-held, gateway.root-required, gateway.token-already-shown
  */
 export async function orderToken(gateway: Gateway, order: OrderToken): Promise<CreatedToken> {
   return order.kind === 'agent' ? forAgent(gateway, order) : forOperator(gateway, order)
@@ -33,10 +40,12 @@ async function forAgent(gateway: Gateway, order: OrderToken): Promise<CreatedTok
   if (tenantId === undefined) throw invalidField('tenantId', 'is missing for an agent’s token')
   if (agent === undefined) throw invalidField('agent', 'is missing for an agent’s token')
   const scopes = agentScopes(session.token.scopes, order.scopes)
+  const rateClass = grantedRateClass(session.token.rateClass, 'agent', order.rateClass)
   const context = contextOf(session, tenantId)
   await getTenant(gateway, context)
   await gateway.bus.request(getAgent, { name: agent }, { context })
-  return createToken(gateway, { context, requestId, kind: 'agent', agent, scopes, expiresInDays })
+  const details = { requestId, kind: 'agent' as const, agent, scopes, rateClass, expiresInDays }
+  return createToken(gateway, { context, ...details })
 }
 
 async function forOperator(gateway: Gateway, order: OrderToken): Promise<CreatedToken> {
@@ -45,8 +54,10 @@ async function forOperator(gateway: Gateway, order: OrderToken): Promise<Created
     throw invalidField('tenantId', 'does not go with an operator’s token')
   if (order.agent !== undefined) throw invalidField('agent', 'does not go with an operator’s token')
   if (order.scopes === undefined) throw invalidField('scopes', 'is missing for an operator’s token')
+  if (session.token.depth > 1) throw rootRequired()
   const scopes = grantedScopes(session.token.scopes, order.scopes)
+  const rateClass = grantedRateClass(session.token.rateClass, 'operator', order.rateClass)
   const context = contextOf(session)
-  const details = { requestId, kind: 'operator' as const, agent: undefined, scopes, expiresInDays }
-  return createToken(gateway, { context, ...details })
+  const details = { requestId, kind: 'operator' as const, agent: undefined, expiresInDays }
+  return createToken(gateway, { context, ...details, scopes, rateClass })
 }

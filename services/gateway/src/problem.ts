@@ -1,5 +1,5 @@
-import { auditFilters } from '@mumega/contracts/audit-search'
-import { AgentName, TenantId, TraceId, Uuid } from '@mumega/contracts/scalars'
+import { auditFilters, searchEntries } from '@mumega/contracts/audit-search'
+import { AgentName, TenantId, Timestamp, TraceId, Uuid } from '@mumega/contracts/scalars'
 import { isAppError, type AppError } from '@mumega/errors'
 import { PROBLEM_STATUS, statusOf, type ProblemCode } from './problem-codes.ts'
 import { IDEMPOTENCY_KEY } from './schemas.ts'
@@ -63,6 +63,8 @@ const PATTERNS: ReadonlyMap<string, string> = new Map([
     'must be a lower-case letter, then at most 62 letters, digits and hyphens',
   ],
   [patternOf(TraceId), 'must be a trace id: 32 lower-case hex digits'],
+  [patternOf(Timestamp), 'must be a time in UTC with milliseconds, as 2026-11-21T08:00:00.000Z'],
+  [patternOf(searchEntries.request.properties.cursor), 'must be `next` of the page before'],
   [patternOf(auditFilters.action), 'must be a dotted action, or a prefix that ends in `.*`'],
   [patternOf(auditFilters.target), 'must be <kind>:<id>, for instance deal:17'],
   [IDEMPOTENCY_KEY, 'must be 1–255 visible ASCII characters'],
@@ -88,6 +90,14 @@ export function failureOf(error: unknown): Failure {
     return failure('gateway.malformed-json', 'The body is not valid JSON.')
   }
   return BUG
+}
+
+/** The error of a value that breaks its schema; `part` names it where no field can be named. */
+export function invalidValue(complaints: readonly SchemaComplaint[], part: string): Error {
+  return Object.assign(new Error(`${part} break their schema`), {
+    validation: complaints,
+    validationContext: part,
+  })
 }
 
 /** The body of the response to a failed request. */
@@ -164,7 +174,7 @@ function patternOf(schema: object): string {
 
 function patternReason(params: object | undefined): string {
   const pattern = params && 'pattern' in params ? String(params.pattern) : ''
-  return PATTERNS.get(pattern) ?? `must match ${pattern}`
+  return PATTERNS.get(pattern) ?? 'is not written as /openapi.json describes it'
 }
 
 /** The properties that a complaint about an object names: the first is enough to mend it. */

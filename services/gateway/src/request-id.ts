@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { v7 as uuidv7 } from 'uuid'
-import { principalOf, sessionOf } from './session.ts'
+import { principalOf, sessionOf, type Session } from './session.ts'
 
 /**
  * The id under which a service makes this request once: the same for the same `Idempotency-Key` of
@@ -10,8 +10,12 @@ import { principalOf, sessionOf } from './session.ts'
  */
 export function requestIdOf(request: FastifyRequest): string {
   const key = request.headers['idempotency-key']
-  if (typeof key !== 'string') return uuidv7()
-  return uuidOf(`${principalOf(sessionOf(request))}\n${key}`)
+  return requestIdBy(sessionOf(request), typeof key === 'string' ? key : undefined)
+}
+
+/** As `requestIdOf`, for a key that came another way: it is the same request whichever way. */
+export function requestIdBy(session: Session, key: string | undefined): string {
+  return key === undefined ? uuidv7() : uuidOf(`${principalOf(session)}\n${key}`)
 }
 
 /** Whether the caller chose the id, so that another request of theirs may have it too. */

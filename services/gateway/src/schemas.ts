@@ -12,6 +12,14 @@ export function answer<Schema extends TSchema>(description: string, schema: Sche
   return { ...schema, description }
 }
 
+/** A response that is one page of a list. */
+export function page<Schema extends TSchema>(
+  schema: Schema,
+  parameter: 'after' | 'before',
+): Schema {
+  return answer(`A page. \`next\`, when present, is the \`${parameter}\` of the next one.`, schema)
+}
+
 /** A response that is no JSON. */
 export function textAnswer(description: string, contentType = 'text/plain') {
   return { description, content: { [contentType]: { schema: Type.String() } } }

@@ -1,5 +1,4 @@
 import helmet from '@fastify/helmet'
-import rateLimit from '@fastify/rate-limit'
 import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { Server } from 'node:http'
 import Fastify, {
@@ -19,7 +18,8 @@ import {
 } from './answer-error.ts'
 import { readJsonBodies } from './json-body.ts'
 import { documentApi } from './open-api.ts'
-import { authorizedTwice, hostMissing, rateLimited } from './errors.ts'
+import { authorizedTwice, hostMissing } from './errors.ts'
+import { limitRates } from './rate-limits.ts'
 import { addRoutes } from './routes/routes.ts'
 import { measureRequests } from './telemetry.ts'
 import { traceRequests } from './trace-request.ts'
@@ -28,8 +28,6 @@ const BODY_BYTES_MAX = 65_536
 const HEADER_BYTES_MAX = 8_192
 const CONNECTIONS_MAX = 4_096
 const HANDLER_MS_MAX = 20_000
-// As many callers as this process tells apart; past it the least recent one starts afresh.
-const LIMITED_CALLERS_MAX = 20_000
 
 /** The HTTP server with every route, ready to listen. */
 export async function buildServer(gateway: Gateway): Promise<App> {
@@ -106,24 +104,4 @@ const helmetOptions = {
   },
   referrerPolicy: { policy: 'no-referrer' as const },
   strictTransportSecurity: { maxAge: 31_536_000, includeSubDomains: true },
-}
-
-/**
- * Valid tokens are counted one by one, whatever address they come from; everybody else by address.
- */
-async function limitRates(app: App, { config }: Gateway): Promise<void> {
-  await app.register(rateLimit, {
-    timeWindow: 60_000,
-    cache: LIMITED_CALLERS_MAX,
-    enableDraftSpec: true,
-    keyGenerator: (request) =>
-      request.session === undefined
-        ? `address:${request.ip}`
-        : `token:${request.session.token.tokenId}`,
-    max: (request) =>
-      request.session === undefined
-        ? config.MUMEGA_ANONYMOUS_RATE_LIMIT_PER_MINUTE
-        : config.MUMEGA_RATE_LIMIT_PER_MINUTE,
-    errorResponseBuilder: (_request, { max }) => rateLimited(max),
-  })
 }

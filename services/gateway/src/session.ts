@@ -1,6 +1,7 @@
+import type { Scope } from '@mumega/contracts/gateway'
 import { SUBSTRATE, type CallContext } from '@mumega/contracts/scalars'
 import type { FastifyRequest } from 'fastify'
-import { invalidField, tenantNotFound, tokenMissing } from './errors.ts'
+import { invalidField, scopeMissing, tenantNotFound, tokenMissing } from './errors.ts'
 import type { Token } from './token.ts'
 
 /** Who made a request, as its token proves. */
@@ -14,6 +15,18 @@ export interface Session {
 export const GATEWAY_CONTEXT: CallContext = {
   tenantId: SUBSTRATE,
   actor: { id: 'service:gateway', kind: 'service' },
+}
+
+/** What a caller's token must have: a scope, or nothing but its being live. */
+export type Access = Scope | 'any-token'
+
+/** @throws gateway.scope-missing */
+export function checkScope({ token }: Session, access: Access): void {
+  if (!isGranted(token, access)) throw scopeMissing(access)
+}
+
+export function isGranted({ scopes }: Token, access: Access): boolean {
+  return access === 'any-token' || scopes.includes(access)
 }
 
 /** The session of an authenticated route. @throws gateway.token-missing */
@@ -36,7 +49,7 @@ export function contextOf(session: Session, tenantId?: string): CallContext {
     tenantId: acting,
     actor:
       token.agent === undefined
-        ? { id: `operator:${token.tokenId}`, kind: 'human' }
+        ? { id: operatorId(token), kind: 'human' }
         : { id: `agent:${token.agent}`, kind: 'agent' },
     tokenId: token.tokenId,
   }
@@ -55,7 +68,10 @@ export function tenantContextOf(session: Session, tenantId?: string): CallContex
 
 /** Who a request id belongs to: an agent keeps its own when its token is renewed. */
 export function principalOf({ token }: Session): string {
-  return token.agent === undefined
-    ? `operator:${token.tokenId}`
-    : `${token.tenantId}/agent:${token.agent}`
+  return token.agent === undefined ? operatorId(token) : `${token.tenantId}/agent:${token.agent}`
+}
+
+/** An operator is nobody else when it acts by a token that it delegated. */
+function operatorId({ rootTokenId }: Token): string {
+  return `operator:${rootTokenId}`
 }

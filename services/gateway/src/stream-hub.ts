@@ -9,6 +9,8 @@ export interface OpenStream {
   readonly tenantId: string
   readonly agent: string
   readonly tokenId: string
+  /** Of the tree of tokens that has so many streams at most. */
+  readonly rootTokenId: string
   /** Says that its inbox may have grown. Cheap, and may come too often. */
   wake(): void
   /** Says that its token may be gone: nothing more is written before it was looked up. */
@@ -62,6 +64,7 @@ export interface HubLimits {
 export function openStreamHub(bus: Bus, limits: HubLimits): StreamHub {
   const byInbox = new Map<string, Set<OpenStream>>()
   const byToken = new Map<string, Set<OpenStream>>()
+  const byRoot = new Map<string, Set<OpenStream>>()
   const waits = new Map<string, Set<OpenWait>>()
   let open = 0
   let isClosed = false
@@ -69,15 +72,18 @@ export function openStreamHub(bus: Bus, limits: HubLimits): StreamHub {
   const hub: StreamHub = {
     attach(stream) {
       if (isClosed) throw stopping()
-      const ofToken = byToken.get(stream.tokenId)?.size ?? 0
-      if (open >= limits.streamsMax || ofToken >= limits.streamsPerTokenMax) throw tooManyStreams()
+      // A token that delegates gets no more of them.
+      const ofTree = byRoot.get(stream.rootTokenId)?.size ?? 0
+      if (open >= limits.streamsMax || ofTree >= limits.streamsPerTokenMax) throw tooManyStreams()
       const inbox = inboxOf(stream.tenantId, stream.agent)
       add(byInbox, inbox, stream)
       add(byToken, stream.tokenId, stream)
+      add(byRoot, stream.rootTokenId, stream)
       open += 1
       return () => {
         if (!remove(byInbox, inbox, stream)) return
         remove(byToken, stream.tokenId, stream)
+        remove(byRoot, stream.rootTokenId, stream)
         open -= 1
       }
     },

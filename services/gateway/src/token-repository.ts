@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import type { Scope } from '@mumega/contracts/gateway'
+import type { RateClass, Scope } from '@mumega/contracts/gateway'
 import type { Token, TokenKind } from './token.ts'
 
 interface TokenRow {
@@ -8,10 +8,21 @@ interface TokenRow {
   tenant_id: string
   agent: string | null
   scopes: Scope[]
+  rate_class: RateClass
   created_at: Date
   expires_at: Date
+  /** As it is selected here: the first revocation of any of the token's lineage. */
   revoked_at: Date | null
+  parent_token_id: string | null
+  root_token_id: string | null
+  depth: number
 }
+
+// A token ends with its ancestors, marked or not, so nothing tells the column `revoked_at` alone.
+// Named last, this is what `revoked_at` of a row then is.
+const EFFECTIVE = `tokens.*, (select min(one.revoked_at) from tokens one
+  where one.token_id in (tokens.token_id, tokens.parent_token_id, tokens.root_token_id))
+  as revoked_at`
 
 /**
  * The token whose secret has this hash, of whichever tenant, in one round trip: the query of
@@ -24,8 +35,8 @@ export async function findTokenByHash(db: Knex, hash: Buffer): Promise<Token | u
 }
 
 /**
- * Locks the row of a token of whichever tenant until `trx` ends, against its revocation; others may
- * hold it so at the same time.
+ * Locks the rows of a token of whichever tenant and of its ancestors until `trx` ends, against the
+ * revocation of any of them; others may hold them so at the same time.
  */
 export async function lockToken(
   trx: Knex.Transaction,
@@ -48,27 +59,51 @@ export async function lockRevocations(trx: Knex.Transaction): Promise<void> {
   await trx.raw(`select pg_advisory_xact_lock(hashtext('gateway.revoke-token'))`)
 }
 
+/** Waits until no other delegation in this tree is under way: they count before they add. */
+export async function lockTree(trx: Knex.Transaction, rootTokenId: string): Promise<void> {
+  const key = `gateway.delegate-token ${rootTokenId}`
+  await trx.raw(`select pg_advisory_xact_lock(hashtextextended(?, 0))`, [key])
+}
+
 /** Locks the token's row until `trx` ends. */
 export async function findTokenForUpdate(
   trx: Knex.Transaction,
   tokenId: string,
 ): Promise<Token | undefined> {
-  const row = await trx<TokenRow>('tokens').where({ token_id: tokenId }).forUpdate().first()
-  return row === undefined ? undefined : tokenOf(row)
+  await trx('tokens').where({ token_id: tokenId }).forUpdate().first('token_id')
+  // Of its own: what the lock waited for is not in the statement that waited.
+  return findToken(trx, tokenId)
 }
 
 export async function findToken(
   trx: Knex.Transaction,
   tokenId: string,
 ): Promise<Token | undefined> {
-  const row = await trx<TokenRow>('tokens').where({ token_id: tokenId }).first()
+  const row = await trx<TokenRow>('tokens')
+    .where({ token_id: tokenId })
+    .first<TokenRow | undefined>(trx.raw(EFFECTIVE))
   return row === undefined ? undefined : tokenOf(row)
 }
 
-/** Whether an operator's token could be used at `now`. */
+/** The descendants of a live token that could be used at `now`. */
+export async function listLiveDescendants(
+  trx: Knex.Transaction,
+  ancestorId: string,
+  now: Date,
+): Promise<Token[]> {
+  const rows = await trx('tokens')
+    .whereRaw('? in (parent_token_id, root_token_id)', [ancestorId])
+    .whereNull('revoked_at')
+    .where('expires_at', '>', now)
+    .orderBy('token_id')
+    .select<TokenRow[]>(trx.raw(EFFECTIVE))
+  return rows.map(tokenOf).filter(({ revokedAt }) => revokedAt === undefined)
+}
+
+/** Whether an operator's own token could be used at `now`; no delegated one is live without. */
 export async function hasLiveOperator(trx: Knex.Transaction, now: Date): Promise<boolean> {
   const row = await trx<TokenRow>('tokens')
-    .where({ kind: 'operator' })
+    .where({ kind: 'operator', depth: 1 })
     .whereNull('revoked_at')
     .where('expires_at', '>', now)
     .first('token_id')
@@ -83,7 +118,10 @@ export async function listTokens(
   const query = trx<TokenRow>('tokens').where({ tenant_id: page.tenantId })
   // Ids are UUIDv7: their order is the order of creation.
   if (page.after !== undefined) void query.where('token_id', '<', page.after)
-  const rows = await query.orderBy('token_id', 'desc').limit(page.limit)
+  const rows = await query
+    .orderBy('token_id', 'desc')
+    .limit(page.limit)
+    .select<TokenRow[]>(trx.raw(EFFECTIVE))
   return rows.map(tokenOf)
 }
 
@@ -99,6 +137,10 @@ export async function insertToken(
     tenant_id: token.tenantId,
     agent: token.agent ?? null,
     scopes: token.scopes,
+    rate_class: token.rateClass,
+    parent_token_id: token.parentTokenId ?? null,
+    root_token_id: token.depth === 1 ? null : token.rootTokenId,
+    depth: token.depth,
     created_at: token.createdAt,
     expires_at: token.expiresAt,
   })
@@ -106,9 +148,9 @@ export async function insertToken(
 
 export async function updateRevokedAt(
   trx: Knex.Transaction,
-  token: { tokenId: string; revokedAt: Date },
+  { tokenIds, revokedAt }: { tokenIds: string[]; revokedAt: Date },
 ): Promise<void> {
-  await trx('tokens').where({ token_id: token.tokenId }).update({ revoked_at: token.revokedAt })
+  await trx('tokens').whereIn('token_id', tokenIds).update({ revoked_at: revokedAt })
 }
 
 function tokenOf(row: TokenRow): Token {
@@ -118,8 +160,12 @@ function tokenOf(row: TokenRow): Token {
     tenantId: row.tenant_id,
     agent: row.agent ?? undefined,
     scopes: row.scopes,
+    rateClass: row.rate_class,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
     revokedAt: row.revoked_at ?? undefined,
+    parentTokenId: row.parent_token_id ?? undefined,
+    rootTokenId: row.root_token_id ?? row.token_id,
+    depth: row.depth,
   }
 }

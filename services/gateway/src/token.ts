@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { AGENT_SCOPES, type Scope } from '@mumega/contracts/gateway'
-import { scopeNotForAgents, scopeNotHeld } from './errors.ts'
+import { AGENT_SCOPES, type RateClass, type Scope } from '@mumega/contracts/gateway'
+import { rateClassNotHeld, scopeNotForAgents, scopeNotHeld } from './errors.ts'
 
 export type TokenKind = 'operator' | 'agent'
 
@@ -11,9 +11,17 @@ export interface Token {
   /** Present exactly for agents' tokens. */
   agent: string | undefined
   scopes: Scope[]
+  rateClass: RateClass
   createdAt: Date
   expiresAt: Date
+  /** Its own revocation or an ancestor's, whichever came first. */
   revokedAt: Date | undefined
+  /** Of the token that made this one of itself. */
+  parentTokenId: string | undefined
+  /** Of the first token of its tree, which may be itself. */
+  rootTokenId: string
+  /** 1 for a root, at most TOKEN_DEPTH_MAX. */
+  depth: number
 }
 
 // Kinds are lower-case words; 32 bytes are 43 characters of base64url.
@@ -21,6 +29,10 @@ const SECRET = /^mmg_(operator|agent)_[A-Za-z0-9_-]{43}$/
 const DAY_MS = 86_400_000
 export const EXPIRY_DAYS_DEFAULT = 90
 export const EXPIRY_DAYS_MAX = 365
+export const RATE_CLASS_DEFAULT: Readonly<Record<TokenKind, RateClass>> = {
+  operator: 'elevated',
+  agent: 'standard',
+}
 
 /** A new secret: shown once, never stored. */
 export function newSecret(kind: TokenKind): string {
@@ -40,6 +52,14 @@ export function hashOf(secret: string): Buffer {
   return createHash('sha256').update(secret).digest()
 }
 
+type Root = Omit<Token, 'revokedAt' | 'parentTokenId' | 'rootTokenId' | 'depth'>
+
+/** A token that is made without another. */
+export function rootToken(token: Root): Token {
+  const lineage = { parentTokenId: undefined, rootTokenId: token.tokenId, depth: 1 }
+  return { ...token, revokedAt: undefined, ...lineage }
+}
+
 export function expiryOf(createdAt: Date, expiresInDays: number): Date {
   return new Date(createdAt.getTime() + expiresInDays * DAY_MS)
 }
@@ -53,6 +73,22 @@ export function agentScopes(held: readonly Scope[], asked: readonly Scope[] | un
   const forbidden = asked.find((scope) => !AGENT_SCOPES.includes(scope))
   if (forbidden !== undefined) throw scopeNotForAgents(forbidden)
   return grantedScopes(held, asked)
+}
+
+/**
+ * The rate class of a new token: the one asked for, or the usual one of its
+ * kind as far as its maker has it.
+ *
+ * @throws gateway.rate-class-not-held
+ */
+export function grantedRateClass(
+  held: RateClass,
+  kind: TokenKind,
+  asked: RateClass | undefined,
+): RateClass {
+  if (asked === undefined) return held === 'standard' ? held : RATE_CLASS_DEFAULT[kind]
+  if (asked === 'elevated' && held === 'standard') throw rateClassNotHeld()
+  return asked
 }
 
 /**

@@ -199,6 +199,20 @@ test('another tenant’s chain cannot be exported', async () => {
   expect([status, code]).toEqual([404, 'gateway.tenant-not-found'])
 })
 
+test.each([
+  ['export', '/v1/audit/export?format=jsonl&tenantId='],
+  ['search', '/v1/audit/entries?tenantId='],
+])(
+  'an operator’s %s of a tenant that is not there is refused, and not empty',
+  async (_what, path) => {
+    const unknown = await api.call({ path: `${path}never-was`, token: api.operator })
+    const own = await api.call({ path: `${path}substrate`, token: api.operator })
+
+    expect([unknown.status, unknown.code]).toEqual([404, 'gateway.tenant-not-found'])
+    expect(own.status).toBe(200)
+  },
+)
+
 test('a token without the right to read the ledger exports nothing', async () => {
   const { secret } = await givenAgentToken(api, {
     tenantId,

@@ -5,6 +5,18 @@ export const BODIES: Case[] = [
   { why: 'no JSON at all', call: send('to=bob'), ...MALFORMED },
   { why: 'an empty body', call: send(''), ...MALFORMED },
   { why: 'a poisoned prototype', call: send('{"__proto__":{"a":1},"to":"bob"}'), ...MALFORMED },
+  {
+    why: 'a field twice',
+    call: send('{"to":"bob","text":"x","to":"ada"}'),
+    ...MALFORMED,
+    field: 'to',
+  },
+  {
+    why: 'a field twice, once with an escape',
+    call: send('{"to":"bob","text":"x","t\\u006f":"ada"}'),
+    ...MALFORMED,
+  },
+  { why: 'an inexact number', call: send('{"to":"bob","text":1e999}'), ...MALFORMED },
   { why: 'an array', call: send([]), ...INVALID, field: 'body' },
   { why: 'null', call: send('null'), ...INVALID, field: 'body' },
   { why: 'a number for a text', call: send({ to: 'bob', text: 7 }), ...INVALID, field: 'text' },
@@ -157,6 +169,26 @@ export const QUERIES: Case[] = [
     ...INVALID,
     field: 'unreadOnly',
   },
+  ...['actor=%zz', 'actor=%ff', 'actor=%C3', 'actor=%', 'actor=a&target=deal:%c0%80'].map(
+    (query) => ({
+      why: `a filter that cannot be decoded: ${query}`,
+      call: read(() => `/v1/audit/entries?${query}`),
+      ...INVALID,
+      field: query.includes('target') ? 'target' : 'actor',
+    }),
+  ),
+  {
+    why: 'a parameter whose name cannot be decoded',
+    call: read(() => '/v1/audit/export?format=csv&%e0=1'),
+    ...INVALID,
+    field: 'query',
+  },
+  ...['1.5', '1e3', '0x10', '%2B1', '1%20'].map((size) => ({
+    why: `a size that is none: ${size}`,
+    call: read(() => `/v1/audit/timestamps/${size}`),
+    ...INVALID,
+    field: 'size',
+  })),
   { why: 'too long a page', call: read(() => '/v1/inbox?limit=101'), ...INVALID, field: 'limit' },
   {
     why: 'an id that is none',

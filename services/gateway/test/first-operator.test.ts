@@ -4,7 +4,6 @@ import { startTestDatabase, type TestDatabase } from '@mumega/testkit'
 import { authenticate } from '../src/authentication.ts'
 import { createFirstOperator } from '../src/first-operator.ts'
 import { revokeToken } from '../src/revoke-token.ts'
-import { contextOf } from '../src/session.ts'
 
 let database: TestDatabase
 
@@ -47,7 +46,7 @@ test('who has no operator’s token that can be used any more gets a new one', a
   expect(afterExpiry.created).toBe(true)
   if (!afterExpiry.created) return
   const session = await authenticate({ db, clock }, `Bearer ${afterExpiry.token}`)
-  await revokeToken({ db, clock }, contextOf(session), afterExpiry.tokenId)
+  await revokeToken({ db, clock }, session, afterExpiry.tokenId)
 
   expect((await createFirstOperator(db, clock)).created).toBe(true)
 })

@@ -41,7 +41,6 @@ export async function startApi(env: Record<string, string> = {}): Promise<Api> {
     services: ALL_SERVICES,
     env: {
       gateway: {
-        MUMEGA_RATE_LIMIT_PER_MINUTE: '100000',
         MUMEGA_ANONYMOUS_RATE_LIMIT_PER_MINUTE: '100000',
         ...env,
       },
@@ -158,8 +157,19 @@ export async function givenExpiredToken(
   const clock = { now: () => new Date(Date.now() - 2 * 86_400_000), realMs: (ms: number) => ms }
   const context = { tenantId, actor: { id: 'service:gateway', kind: 'service' as const } }
   const scopes = [...AGENT_SCOPES]
+  const rateClass = 'standard' as const
   const order = { context, requestId: randomUUID(), kind: 'agent' as const, agent, scopes }
-  return (await createToken({ db, clock }, { ...order, expiresInDays: 1 })).secret
+  return (await createToken({ db, clock }, { ...order, rateClass, expiresInDays: 1 })).secret
+}
+
+/** Whether anything of the gateway's, or of another role's, waits for a lock. */
+export async function isWaiting(admin: Knex, role = 'mumega_gateway'): Promise<boolean> {
+  const { rows: waiting } = await admin.raw<{ rows: unknown[] }>(
+    `select from pg_stat_activity
+      where usename = ? and wait_event_type = 'Lock' and datname = current_database()`,
+    [role],
+  )
+  return waiting.length > 0
 }
 
 const WRITTEN = [

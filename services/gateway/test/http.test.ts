@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { Validator } from '@seriousme/openapi-schema-validator'
+import { failureOf } from '../src/problem.ts'
 import { startApi, type Api, type OpenApi } from './given.ts'
 
 let api: Api
@@ -107,6 +108,24 @@ test('every response has a trace of its own and the security headers', async () 
   }
 })
 
+test('no answer that needs a token may be kept by a cache, but the log’s own', async () => {
+  const { json } = await api.call({ path: '/openapi.json' })
+  const reads = Object.entries((json as unknown as OpenApi).paths).flatMap(([path, { get }]) =>
+    get === undefined || /\{|stream$/.test(path) || PUBLIC.includes(`GET ${path} 200`)
+      ? []
+      : [path],
+  )
+  const kept: string[] = []
+  for (const path of reads) {
+    const query = path === '/v1/audit/export' ? '?format=jsonl' : ''
+    const { status, headers } = await api.call({ path: `${path}${query}`, token: api.operator })
+    if (status === 200 && headers.get('cache-control') !== 'no-store') kept.push(path)
+  }
+
+  expect(reads.length).toBeGreaterThan(8)
+  expect(kept).toEqual(['/log/checkpoint'])
+})
+
 test('a wrong method is answered with those that work', async () => {
   const answer = await api.call({ method: 'DELETE', path: '/v1/messages', token: api.operator })
 
@@ -121,6 +140,28 @@ test('the OpenAPI document is valid', async () => {
 
   expect([valid, errors]).toEqual([true, undefined])
   expect((json as unknown as OpenApi).openapi).toBe('3.1.0')
+})
+
+test('what each pattern of a request asks for is said in words', async () => {
+  const { json } = await api.call({ path: '/openapi.json' })
+  const operations = Object.values((json as unknown as OpenApi).paths).flatMap(Object.values)
+  const requests = operations.map(({ parameters, requestBody }: Record<string, unknown>) =>
+    JSON.stringify([parameters, requestBody]),
+  )
+  const patterns = new Set(
+    requests
+      .flatMap((text) => [...text.matchAll(/"pattern":("(?:[^"\\]|\\.)*")/g)])
+      .map(([, quoted = '""']) => quoted),
+  )
+  expect(patterns.size).toBeGreaterThan(6)
+
+  for (const each of patterns) {
+    const pattern = JSON.parse(each) as string
+    const complaint = { keyword: 'pattern', instancePath: '/x', params: { pattern } }
+    const { detail } = failureOf(Object.assign(new Error(), { validation: [complaint] }))
+    expect([pattern, detail]).toEqual([pattern, expect.stringMatching(/^x must be /)])
+    expect(detail).not.toContain(pattern)
+  }
 })
 
 test('every route that is listed answers, and none but the public ones without a token', async () => {

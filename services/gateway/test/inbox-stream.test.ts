@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { connect } from 'node:net'
 import { eventually } from '@mumega/testkit'
+import { givenChild } from './delegating.ts'
 import { openEventStream, type EventStream } from './event-stream.ts'
 import {
   givenAgent,
@@ -142,6 +143,18 @@ test('a token has a bounded number of streams, and a closed one makes room', asy
   )
   reopened.close()
   streams[1]?.close()
+})
+
+test('a token gets no more streams by delegating', async () => {
+  const jon = await givenAgent(api, tenantId, 'jon')
+  const child = await givenChild(api, jon, { scopes: ['messages:read', 'messages:send'] })
+  const grandchild = await givenChild(api, child.secret, { scopes: ['messages:read'] })
+  const streams = [await open(child.secret), await open(grandchild.secret)]
+
+  const more = await api.call({ path: '/v1/inbox/stream', token: jon })
+
+  expect([more.status, more.code]).toEqual([429, 'gateway.too-many-streams'])
+  for (const stream of streams) stream.close()
 })
 
 test('a reader that takes nothing is cut off, and told why when it reads on', async () => {

@@ -64,11 +64,31 @@ test('an agent erases nothing, its own words either', async () => {
   expect([refused.status, refused.code]).toEqual([403, 'gateway.scope-missing'])
   const still = await api.call({ path: disclosure, token: ada })
   expect(still.json).toMatchObject({ payload: { from: 'ada' } })
+  expect(still.headers.get('cache-control')).toBe('no-store')
+})
+
+test('an erasure that names two entries erases neither', async () => {
+  const { tenantId, ada, messageId, disclosure } = await givenSealed()
+  const other = await givenMessage(api, { token: ada, to: 'bob', text: 'another' })
+  const path = `/v1/audit/redactions?tenantId=${tenantId}`
+  const ids = `"id":"${other}","id":"${messageId}"`
+  const body = `{"source":"bridge",${ids},"reason":"asked","legalBasis":"GDPR 17"}`
+
+  const refused = await api.call({ method: 'POST', path, token: api.operator, body })
+
+  expect([refused.status, refused.code]).toEqual([400, 'gateway.malformed-json'])
+  expect(refused.json).toMatchObject({
+    field: 'id',
+    detail: 'The body is ambiguous: the key "id" stands there twice.',
+  })
+  const still = await api.call({ path: disclosure, token: ada })
+  expect(still.json).toMatchObject({ payload: { from: 'ada' } })
 })
 
 test.each([
   ['reason', { reason: undefined }, 'gateway.invalid-request'],
   ['reason', { reason: 'x'.repeat(501) }, 'audit-ledger.redaction-invalid'],
+  ['reason', { reason: '\u200b \u2060\u3164' }, 'audit-ledger.redaction-invalid'],
   ['legalBasis', { legalBasis: '' }, 'gateway.invalid-request'],
   ['because', { because: 'x' }, 'gateway.invalid-request'],
 ])('an erasure with a wrong %s is refused, which it names', async (field, fields, code) => {

@@ -7,6 +7,7 @@ import {
   givenAgentToken,
   givenMessage,
   givenTenant,
+  isWaiting,
   openRows,
   startApi,
   type Api,
@@ -112,16 +113,6 @@ test.each([
   },
 )
 
-/** Whether anything of the gateway's waits for a lock. */
-async function isWaiting(admin: ReturnType<typeof openDatabase>): Promise<boolean> {
-  const { rows: waiting } = await admin.raw<{ rows: unknown[] }>(
-    `select from pg_stat_activity
-      where usename = 'mumega_gateway' and wait_event_type = 'Lock'
-        and datname = current_database()`,
-  )
-  return waiting.length > 0
-}
-
 test('two operators who revoke each other at once end with one of them revoked', async () => {
   const [one, two] = [await givenOperator(), await givenOperator()]
   const revokeBy = (by: GivenToken, whom: GivenToken) =>
@@ -143,6 +134,32 @@ test('an asker whose token is revoked is told so at once, and gets no answer', a
   const answer = await asking
 
   // Nobody has answered, and the deadline is a minute off: only the revocation can have ended it.
+  expect([answer.status, answer.code]).toEqual([401, 'gateway.token-revoked'])
+})
+
+test.each([
+  ['receipt of a message', '/v1/messages/$id/receipt'],
+  ['receipt', '/v1/audit/receipts/bridge/$id'],
+  ['disclosure', '/v1/audit/receipts/bridge/$id/disclosure'],
+])('a %s that is read when its token is revoked is not answered', async (_what, path) => {
+  const { tokenId, secret } = await givenAgentToken(api, {
+    tenantId,
+    name: `reader-${path.length}`,
+  })
+  const id = await givenMessage(api, { token: secret, to: 'ada', text: 'mine' })
+  const asked = { path: path.replace('$id', id), token: secret }
+  await eventually(async () => (await api.call(asked)).status === 200, { what: 'the entry' })
+  const admin = openDatabase(api.suite.database.adminUrl, { poolMax: 2 })
+  const reading = await admin.transaction()
+  await reading.raw('lock table audit_ledger.event_keys in access exclusive mode')
+
+  const answering = api.call(asked)
+  await eventually(() => isWaiting(admin, 'mumega_audit_ledger'), { what: 'it to wait' })
+  await revoke(tokenId)
+  await reading.commit()
+  const answer = await answering
+  await admin.destroy()
+
   expect([answer.status, answer.code]).toEqual([401, 'gateway.token-revoked'])
 })
 

@@ -94,6 +94,8 @@ test('a token tells who the caller is, and nothing secret', async () => {
     tenantId,
     agent: 'ada',
     scopes: ['agents:read', 'messages:send', 'messages:read', 'heartbeats:write', 'audit:read'],
+    rateClass: 'standard',
+    depth: 1,
     createdAt: expect.any(String),
     expiresAt: expect.any(String),
   })

@@ -104,6 +104,7 @@ test.each([
   ['/v1/audit/timestamps/0', 400, 'gateway.invalid-request'],
   ['/v1/audit/timestamps/x', 400, 'gateway.invalid-request'],
   ['/v1/audit/timestamps?limit=0', 400, 'gateway.invalid-request'],
+  ['/v1/audit/timestamps?before=x', 400, 'gateway.invalid-request'],
 ])('%s is %d %s', async (path, status, code) => {
   const answer = await read(path)
   expect(answer.status).toBe(status)

@@ -19,15 +19,21 @@ const COLUMNS = [
   'payload_hash',
 ]
 
-// What a spreadsheet takes for the beginning of a formula (OWASP, CSV Injection), the full-width
-// forms that some take for the same included.
-const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/
+// What a spreadsheet takes for the beginning of a formula, once it has dropped what is not seen
+// before it (OWASP, CSV Injection); the forms that Unicode holds for the same, such as the
+// full-width ones, included.
+const SIGN = '[=+\\-@\u2212\u207a\u207b\u207c\u208a\u208b\u208c\ufe62\ufe63\ufe66\ufe6b＋－＝＠]'
+const UNSEEN = '[\\s\\p{Cc}\\p{Cf}\\p{Z}\\p{Default_Ignorable_Code_Point}]'
+// A reader that splits at another separator than ours begins a cell in the middle of a field, and
+// takes a quote there for the beginning of a quoted one.
+const FORMULA = new RegExp(`(^|[;|\\t\\r\\n])(?=(?:"|${UNSEEN})*${SIGN})|^(?=[\\t\\r\\n])`, 'gu')
+const QUOTED = /[",;\r\n]|^\s|\s$/u
 
-/** One field: harmless to a spreadsheet, then quoted as RFC 4180 asks. */
+/** One field: harmless to a spreadsheet, then quoted as RFC 4180 asks, and where others split. */
 export function csvField(value: string): string {
   // The apostrophe says "this is text"; it is shown by nobody but a program that reads the file.
-  const harmless = FORMULA.test(value) ? `'${value}` : value
-  return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless
+  const harmless = value.replaceAll(FORMULA, "$1'")
+  return QUOTED.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless
 }
 
 function record(fields: readonly string[]): string {

@@ -5,10 +5,10 @@ import type { LeafEntry } from '@mumega/tlog/entry'
 type Part = ReplyOf<typeof exportEntries>
 
 /** One exported entry: its bytes as text, what they say, and its place. */
-export interface ExportedEntry extends Omit<Part['entries'][number], 'entry'> {
+export interface ExportedEntry extends Omit<Part['entries'][number], 'entry' | 'redactionId'> {
   readonly text: string
   readonly entry: LeafEntry
-  /** Whether its payload was asked for and is not there any more. */
+  /** Whether its payload was asked for and was erased, as an entry records or will record. */
   readonly isRedacted: boolean
 }
 

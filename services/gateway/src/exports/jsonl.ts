@@ -20,5 +20,10 @@ export const jsonl: ExportFormat = {
     const place = `"index":${index},"leafHash":"${leafHash}"`
     return `{${place},"entry":${text}${gap}${disclosed}${redacted}}\n`
   },
-  end: (trailer) => `${JSON.stringify({ trailer: 1, ...trailer })}\n`,
+  end({ exportedAt, filter, disclosed, count, firstIndex, lastIndex, size, after, checkpoint }) {
+    // The audit takes the keys in this order only.
+    const asked = { trailer: 1, exportedAt, filter, disclosed, count }
+    const proof = { firstIndex, lastIndex, size, after, checkpoint }
+    return `${JSON.stringify({ ...asked, ...proof })}\n`
+  },
 }

@@ -1,19 +1,19 @@
 import { Type } from 'typebox'
 import { Agent, listAgents, registerAgent } from '@mumega/contracts/bridge'
-import { Scope } from '@mumega/contracts/gateway'
+import { RateClass, Scope } from '@mumega/contracts/gateway'
 import { AgentName, TenantId } from '@mumega/contracts/scalars'
 import type { App, Gateway } from '../app.ts'
+import { baseUrlOf, Connection, connectionOf } from '../connect-agent.ts'
 import { createAgent } from '../create-agent.ts'
 import { getTenant } from '../get-tenant.ts'
 import { isKeyed, requestIdOf } from '../request-id.ts'
-import { answer, closed, IdempotencyHeaders, Limit, PAGE_DEFAULT } from '../schemas.ts'
+import { answer, closed, IdempotencyHeaders, Limit, page, PAGE_DEFAULT } from '../schemas.ts'
 import { contextOf, sessionOf, tenantContextOf } from '../session.ts'
 import { EXPIRY_DAYS_DEFAULT } from '../token.ts'
 import { ExpiresInDays, NEW_TOKEN_PROBLEMS, NewToken, shownNewToken } from '../token-schemas.ts'
 
 const tags = ['agents']
 const Page = Type.Object({ agents: Type.Array(Agent), next: Type.Optional(AgentName) })
-const PAGE_EXPLAINED = 'A page. `next`, when present, is the `after` of the next one.'
 const pageQuery = { limit: Limit, after: Type.Optional(AgentName) }
 
 export function addAgentRoutes(app: App, gateway: Gateway): void {
@@ -33,7 +33,7 @@ export function addAgentRoutes(app: App, gateway: Gateway): void {
         summary: 'The agents of a tenant, sorted by name',
         params: closed({ tenantId: TenantId }),
         querystring: closed(pageQuery),
-        response: { 200: answer(PAGE_EXPLAINED, Page) },
+        response: { 200: page(Page, 'after') },
       },
     },
     async (request) => {
@@ -57,7 +57,7 @@ export function addAgentRoutes(app: App, gateway: Gateway): void {
         summary: 'The agents of the caller’s own tenant, and when each was last seen',
         description: 'An operator names the tenant.',
         querystring: closed({ ...pageQuery, tenantId: Type.Optional(TenantId) }),
-        response: { 200: answer(PAGE_EXPLAINED, Page) },
+        response: { 200: page(Page, 'after') },
       },
     },
     async (request) => {
@@ -81,29 +81,41 @@ function addCreateAgent(app: App, gateway: Gateway): void {
         tags,
         operationId: 'createAgent',
         summary: 'Create an agent with its inbox and its first token',
-        description: 'The secret is in this reply and nowhere else.',
+        description:
+          'The secret is in this reply and nowhere else. `connection` has it in what the agent’s ' +
+          'client needs: an MCP server for Claude Code and for Codex, and a curl that proves it.',
         headers: IdempotencyHeaders,
         params: closed({ tenantId: TenantId }),
         body: closed({
           name: AgentName,
           scopes: Type.Optional(Type.Array(Scope, { minItems: 1, maxItems: 20 })),
+          rateClass: Type.Optional(RateClass),
           expiresInDays: ExpiresInDays,
         }),
-        response: { 201: answer('Created.', Type.Object({ agent: Agent, token: NewToken })) },
+        response: {
+          201: answer(
+            'Created.',
+            Type.Object({ agent: Agent, token: NewToken, connection: Connection }),
+          ),
+        },
       },
     },
     async (request, reply) => {
       const { token } = sessionOf(request)
+      const baseUrl = baseUrlOf(request)
       const { agent, created } = await createAgent(gateway, {
         context: contextOf(sessionOf(request), request.params.tenantId),
         requestId: requestIdOf(request),
         isKeyed: isKeyed(request),
-        held: token.scopes,
+        held: token,
         name: request.body.name,
         scopes: request.body.scopes,
+        rateClass: request.body.rateClass,
         expiresInDays: request.body.expiresInDays ?? EXPIRY_DAYS_DEFAULT,
       })
-      return reply.code(201).send({ agent, token: shownNewToken(created) })
+      const { scopes } = created.token
+      const connection = connectionOf(baseUrl, { ...agent, secret: created.secret, scopes })
+      return reply.code(201).send({ agent, token: shownNewToken(created), connection })
     },
   )
 }

@@ -5,11 +5,10 @@ import { getCheckpoint, getTimestamp, listTimestamps } from '@mumega/contracts/a
 import { Cursor } from '@mumega/contracts/scalars'
 import type { App, Gateway } from '../app.ts'
 import { noCheckpoint, noWitnessedCheckpoint } from '../errors.ts'
-import { answer, closed, Limit, PAGE_DEFAULT, textAnswer } from '../schemas.ts'
+import { closed, Limit, page, PAGE_DEFAULT, textAnswer } from '../schemas.ts'
 import { GATEWAY_CONTEXT, contextOf, sessionOf } from '../session.ts'
 
 const tags = ['audit']
-const A_PAGE = 'A page. `next`, when present, is the `before` of the next one.'
 
 export function addAuditRoutes(app: App, gateway: Gateway): void {
   app.get(
@@ -64,13 +63,13 @@ export function addAuditRoutes(app: App, gateway: Gateway): void {
         operationId: 'listDrops',
         summary: 'What could not be chained, newest first, and what has since resolved it',
         querystring: closed({ limit: Limit, before: Type.Optional(Cursor) }),
-        response: { 200: answer(A_PAGE, Type.Object(listDrops.reply.properties)) },
+        response: { 200: page(Type.Object(listDrops.reply.properties), 'before') },
       },
     },
     async (request) => {
       const context = contextOf(sessionOf(request))
-      const page = { ...request.query, limit: request.query.limit ?? PAGE_DEFAULT }
-      return gateway.bus.request(listDrops, page, { context })
+      const asked = { ...request.query, limit: request.query.limit ?? PAGE_DEFAULT }
+      return gateway.bus.request(listDrops, asked, { context })
     },
   )
 
@@ -87,13 +86,13 @@ function addFindingsRoute(app: App, gateway: Gateway): void {
         operationId: 'listFindings',
         summary: 'Stored values of the log that were found altered, newest first',
         querystring: closed({ limit: Limit, before: Type.Optional(Cursor) }),
-        response: { 200: answer(A_PAGE, Type.Object(listFindings.reply.properties)) },
+        response: { 200: page(Type.Object(listFindings.reply.properties), 'before') },
       },
     },
     async (request) => {
       const context = contextOf(sessionOf(request))
-      const page = { ...request.query, limit: request.query.limit ?? PAGE_DEFAULT }
-      return gateway.bus.request(listFindings, page, { context })
+      const asked = { ...request.query, limit: request.query.limit ?? PAGE_DEFAULT }
+      return gateway.bus.request(listFindings, asked, { context })
     },
   )
 }
@@ -137,14 +136,14 @@ function addTimestamps(app: App, gateway: Gateway): void {
         tags,
         operationId: 'listTimestamps',
         summary: 'The checkpoints that an authority has time-stamped, newest first',
-        querystring: closed({ limit: Limit, before: Type.Optional(Cursor) }),
-        response: { 200: answer('Sizes.', Type.Object(listTimestamps.reply.properties)) },
+        querystring: closed({ limit: Limit, before: Type.Optional(Size) }),
+        response: { 200: page(Type.Object(listTimestamps.reply.properties), 'before') },
       },
     },
     async (request) => {
       const context = contextOf(sessionOf(request))
-      const limit = request.query.limit ?? PAGE_DEFAULT
-      return gateway.bus.request(listTimestamps, { limit }, { context })
+      const asked = { ...request.query, limit: request.query.limit ?? PAGE_DEFAULT }
+      return gateway.bus.request(listTimestamps, asked, { context })
     },
   )
 

@@ -4,7 +4,7 @@ import { Cursor, Uuid } from '@mumega/contracts/scalars'
 import type { App, Gateway } from '../app.ts'
 import { claimRequest } from '../claim-request.ts'
 import { isKeyed, requestIdOf } from '../request-id.ts'
-import { answer, closed, IdempotencyHeaders, Limit, PAGE_DEFAULT } from '../schemas.ts'
+import { answer, closed, IdempotencyHeaders, Limit, page, PAGE_DEFAULT } from '../schemas.ts'
 import { contextOf, sessionOf } from '../session.ts'
 
 const tags = ['operations']
@@ -20,10 +20,7 @@ export function addDeadLetterRoutes(app: App, gateway: Gateway): void {
         summary: 'What consumers gave up, newest first',
         querystring: closed({ limit: Limit, before: Type.Optional(Cursor) }),
         response: {
-          200: answer(
-            'A page. `next`, when present, is the `before` of the next one.',
-            listDeadLetters.reply,
-          ),
+          200: page(listDeadLetters.reply, 'before'),
         },
       },
     },

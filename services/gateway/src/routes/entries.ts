@@ -1,9 +1,9 @@
 import { Type } from 'typebox'
 import { FoundEntry, searchEntries } from '@mumega/contracts/audit-search'
 import type { App, Gateway } from '../app.ts'
-import { auditQuery, filtersOf } from '../audit-query.ts'
+import { auditContextOf, auditQuery, filtersOf } from '../audit-query.ts'
 import { answer, closed, Limit, PAGE_DEFAULT } from '../schemas.ts'
-import { contextOf, sessionOf } from '../session.ts'
+import { sessionOf } from '../session.ts'
 
 const Order = Type.Union([Type.Literal('newest'), Type.Literal('oldest')], {
   description: 'In the order of the log. Default `newest`.',
@@ -49,7 +49,7 @@ export function addEntryRoutes(app: App, gateway: Gateway): void {
     },
     async (request) => {
       const { order = 'newest', limit = PAGE_DEFAULT, cursor: after, ...query } = request.query
-      const context = contextOf(sessionOf(request), query.tenantId)
+      const context = await auditContextOf(gateway, sessionOf(request), query.tenantId)
       const page = { order, limit, ...(after !== undefined && { cursor: after }) }
       const found = await gateway.bus.request(
         searchEntries,

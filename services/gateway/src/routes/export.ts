@@ -3,20 +3,21 @@ import type { FastifyReply } from 'fastify'
 import { getCheckpoint } from '@mumega/contracts/audit-ledger'
 import { exportEntries } from '@mumega/contracts/audit-search'
 import type { App, Gateway } from '../app.ts'
-import { auditQuery, filtersOf } from '../audit-query.ts'
-import { invalidField, tooManyExports } from '../errors.ts'
+import { auditContextOf, auditQuery, filtersOf } from '../audit-query.ts'
+import { invalidField } from '../errors.ts'
 import { csv } from '../exports/csv.ts'
-import { openExport, type ExportOrder } from '../exports/export-log.ts'
+import { openExport } from '../exports/export-log.ts'
+import { openExportSlots } from '../exports/export-slots.ts'
 import type { ExportFormat } from '../exports/format.ts'
 import { jsonl } from '../exports/jsonl.ts'
 import { ocsf } from '../exports/ocsf.ts'
+import type { ExportOrder } from '../exports/read-parts.ts'
 import { writeAll } from '../exports/write-all.ts'
 import { closed } from '../schemas.ts'
-import { contextOf, sessionOf } from '../session.ts'
+import { sessionOf } from '../session.ts'
 import { closeTrace } from '../trace-request.ts'
 
 const FORMATS = { jsonl, ocsf, csv }
-const EXPORTS_MAX = 8
 
 const Format = Type.Union([Type.Literal('jsonl'), Type.Literal('ocsf'), Type.Literal('csv')])
 const lines = { schema: { type: 'string' } }
@@ -27,7 +28,7 @@ const exportAnswer = {
 }
 
 export function addExportRoute(app: App, gateway: Gateway): void {
-  let underWay = 0
+  const slots = openExportSlots()
   app.get(
     '/v1/audit/export',
     {
@@ -35,7 +36,13 @@ export function addExportRoute(app: App, gateway: Gateway): void {
       config: {
         access: 'audit:read',
         calls: [getCheckpoint, exportEntries],
-        problems: ['gateway.too-many-exports', 'gateway.stopping', 'gateway.tenant-not-found'],
+        problems: [
+          'gateway.erasure-pending',
+          'gateway.payload-missing',
+          'gateway.too-many-exports',
+          'gateway.stopping',
+          'gateway.tenant-not-found',
+        ],
       },
       schema: {
         tags: ['audit'],
@@ -44,7 +51,8 @@ export function addExportRoute(app: App, gateway: Gateway): void {
         description:
           'The filters of `GET /v1/audit/entries`. An operator exports the whole log, or the ' +
           'chain of the tenant it names. `jsonl` is verified offline by `mumega audit`; `ocsf` ' +
-          'is OCSF 1.8.0 API Activity; `csv` is safe to open in a spreadsheet.',
+          'is OCSF 1.8.0 API Activity; `csv` is safe to open in a spreadsheet. Two exports of an ' +
+          'agent’s tenant, and four of an operator’s token, are made at once.',
         querystring: closed({
           ...auditQuery,
           format: Format,
@@ -58,7 +66,7 @@ export function addExportRoute(app: App, gateway: Gateway): void {
     async (request, reply) => {
       const session = sessionOf(request)
       const { format: name, disclose = false, ...query } = request.query
-      const context = contextOf(session, query.tenantId)
+      const context = await auditContextOf(gateway, session, query.tenantId)
       if (disclose && session.token.kind !== 'operator') {
         throw invalidField('disclose', 'is for operators; ask for a disclosure by its receipt')
       }
@@ -66,21 +74,21 @@ export function addExportRoute(app: App, gateway: Gateway): void {
       // An agent's export is its tenant's chain, and says so in its trailer.
       const own = session.token.kind === 'operator' ? {} : { tenantId: session.token.tenantId }
       const filters = filtersOf({ ...query, ...own })
-      if (underWay >= EXPORTS_MAX) throw tooManyExports()
-      underWay += 1
       const detach = gateway.hub.attachWait({
         tokenId: session.token.tokenId,
         doubt: () => undefined,
         stop: () => reply.raw.destroy(),
       })
+      let release = (): void => undefined
       try {
+        release = slots.take(session.token)
         const { note: checkpoint } = await gateway.bus.request(getCheckpoint, {}, { context })
         const format = FORMATS[name]
         const order = { session, context, filters, disclose, format, checkpoint }
         await send(gateway, reply, order)
       } finally {
+        release()
         detach()
-        underWay -= 1
       }
     },
   )
@@ -108,6 +116,5 @@ function openResponse(reply: FastifyReply, format: ExportFormat, tenantId: strin
   reply.raw.writeHead(200, {
     'Content-Type': format.contentType,
     'Content-Disposition': `attachment; filename="audit-${tenantId}.${format.extension}"`,
-    'Cache-Control': 'no-store',
   })
 }

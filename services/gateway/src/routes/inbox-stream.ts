@@ -61,7 +61,6 @@ function openResponse(reply: FastifyReply): void {
   }
   reply.raw.writeHead(200, {
     'Content-Type': 'text/event-stream',
-    'Cache-Control': 'no-store',
     // Asks nginx, and what imitates it, not to hold events back.
     'X-Accel-Buffering': 'no',
   })

@@ -3,7 +3,7 @@ import { acknowledgeMessage, listInbox, recordHeartbeat } from '@mumega/contract
 import { Uuid } from '@mumega/contracts/scalars'
 import type { App, Gateway } from '../app.ts'
 import { requestIdOf } from '../request-id.ts'
-import { answer, closed, IdempotencyHeaders, positionAfter } from '../schemas.ts'
+import { answer, closed, IdempotencyHeaders, page, positionAfter } from '../schemas.ts'
 import { contextOf, sessionOf } from '../session.ts'
 
 const tags = ['inbox']
@@ -74,10 +74,7 @@ function addListInbox(app: App, gateway: Gateway): void {
           ),
         }),
         response: {
-          200: answer(
-            'A page. `next`, when present, is the `after` of the next one.',
-            listInbox.reply,
-          ),
+          200: page(listInbox.reply, 'after'),
         },
       },
     },

@@ -2,16 +2,13 @@ import { Type } from 'typebox'
 import { askAgent, broadcastMessage, getMessage, sendMessage } from '@mumega/contracts/bridge'
 import { TenantId, Uuid } from '@mumega/contracts/scalars'
 import type { App, Gateway } from '../app.ts'
+import { ASK_HANDLER_MS_MAX, askAndWait, Asked } from '../ask-and-wait.ts'
 import { ASK_EXPLAINED } from '../errors.ts'
 import { requestIdOf } from '../request-id.ts'
 import { answer, closed, IdempotencyHeaders } from '../schemas.ts'
 import { contextOf, sessionOf, tenantContextOf } from '../session.ts'
-import { waitForAnswer } from '../wait-for-answer.ts'
 
 const tags = ['messages']
-// What the bridge needs to answer an asker after its deadline, and the way back.
-const ASK_MARGIN_MS = 5_000
-const ASK_HANDLER_MS_MAX = 130_000
 
 export function addMessageRoutes(app: App, gateway: Gateway): void {
   addSendMessage(app, gateway)
@@ -90,10 +87,6 @@ function addBroadcast(app: App, gateway: Gateway): void {
 }
 
 function addAsk(app: App, gateway: Gateway): void {
-  const reply = Type.Object({
-    answered: Type.Boolean(),
-    ...askAgent.reply.properties,
-  })
   app.post(
     '/v1/asks',
     {
@@ -106,17 +99,13 @@ function addAsk(app: App, gateway: Gateway): void {
         description: ASK_EXPLAINED,
         headers: IdempotencyHeaders,
         body: closed(Type.Omit(askAgent.request, ['requestId']).properties),
-        response: { 200: answer('The answer, or `answered: false`.', reply) },
+        response: { 200: answer('The answer, or `answered: false`.', Asked) },
       },
     },
     async (request) => {
-      const context = contextOf(sessionOf(request))
+      const session = sessionOf(request)
       const question = { ...request.body, requestId: requestIdOf(request) }
-      const waitMs = gateway.clock.realMs(question.timeoutSeconds * 1_000)
-      const timeoutMs = waitMs + ASK_MARGIN_MS
-      const asking = gateway.bus.request(askAgent, question, { context, timeoutMs })
-      const asked = await waitForAnswer(gateway, sessionOf(request), asking)
-      return { answered: asked.answer !== undefined, ...asked }
+      return askAndWait({ gateway, session, context: contextOf(session) }, question)
     },
   )
 }

@@ -6,6 +6,7 @@ import type { App, Gateway } from '../app.ts'
 import { readDisclosure, readMessageReceipt, readReceipt, type Receipt } from '../read-receipt.ts'
 import { answer, closed, textAnswer } from '../schemas.ts'
 import { contextOf, sessionOf, tenantContextOf } from '../session.ts'
+import { waitForAnswer } from '../wait-for-answer.ts'
 import type { FastifyReply } from 'fastify'
 
 const tags = ['audit']
@@ -24,7 +25,7 @@ export function addReceiptRoutes(app: App, gateway: Gateway): void {
       config: {
         access: 'audit:read',
         calls: [getReceipt, getMessage],
-        problems: ['gateway.receipt-pending'],
+        problems: ['gateway.receipt-pending', 'gateway.stopping'],
       },
       schema: {
         tags,
@@ -36,16 +37,17 @@ export function addReceiptRoutes(app: App, gateway: Gateway): void {
       },
     },
     async (request, reply) => {
-      const context = tenantContextOf(sessionOf(request), request.query.tenantId)
-      const receipt = await readMessageReceipt(gateway, context, request.params.messageId)
-      return sendReceipt(reply, receipt)
+      const session = sessionOf(request)
+      const context = tenantContextOf(session, request.query.tenantId)
+      const reading = readMessageReceipt(gateway, context, request.params.messageId)
+      return sendReceipt(reply, await waitForAnswer(gateway, session, reading))
     },
   )
 
   app.get(
     '/v1/audit/receipts/:source/:id',
     {
-      config: { access: 'audit:read', calls: [getReceipt] },
+      config: { access: 'audit:read', calls: [getReceipt], problems: ['gateway.stopping'] },
       schema: {
         tags,
         operationId: 'getReceipt',
@@ -57,8 +59,10 @@ export function addReceiptRoutes(app: App, gateway: Gateway): void {
       },
     },
     async (request, reply) => {
-      const context = contextOf(sessionOf(request), request.query.tenantId)
-      return sendReceipt(reply, await readReceipt(gateway, context, request.params))
+      const session = sessionOf(request)
+      const context = contextOf(session, request.query.tenantId)
+      const reading = readReceipt(gateway, context, request.params)
+      return sendReceipt(reply, await waitForAnswer(gateway, session, reading))
     },
   )
   addDisclosure(app, gateway)
@@ -75,7 +79,7 @@ function addDisclosure(app: App, gateway: Gateway): void {
       config: {
         access: 'audit:read',
         calls: [getReceipt, getMessage],
-        problems: ['gateway.receipt-pending'],
+        problems: ['gateway.receipt-pending', 'gateway.stopping'],
       },
       schema: {
         tags,
@@ -92,7 +96,7 @@ function addDisclosure(app: App, gateway: Gateway): void {
     async (request) => {
       const session = sessionOf(request)
       const context = contextOf(session, request.query.tenantId)
-      return readDisclosure(gateway, context, request.params)
+      return waitForAnswer(gateway, session, readDisclosure(gateway, context, request.params))
     },
   )
 }

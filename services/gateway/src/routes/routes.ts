@@ -4,9 +4,11 @@ import { addAuditRoutes } from './audit.ts'
 import { addEntryRoutes } from './entries.ts'
 import { addExportRoute } from './export.ts'
 import { addDeadLetterRoutes } from './dead-letters.ts'
+import { addDelegationRoute } from './delegation.ts'
 import { addInboxRoutes } from './inbox.ts'
 import { addInboxStreamRoute } from './inbox-stream.ts'
 import { addLogRoutes } from './log.ts'
+import { addMcpRoute } from './mcp.ts'
 import { addMessageRoutes } from './messages.ts'
 import { addOperationRoutes } from './operations.ts'
 import { addReceiptRoutes } from './receipts.ts'
@@ -20,10 +22,12 @@ export function addRoutes(app: App, gateway: Gateway): void {
   addTenantRoutes(app, gateway)
   addAgentRoutes(app, gateway)
   addTokenRoutes(app, gateway)
+  addDelegationRoute(app, gateway)
   addWhoamiRoute(app)
   addMessageRoutes(app, gateway)
   addInboxRoutes(app, gateway)
   addInboxStreamRoute(app, gateway)
+  addMcpRoute(app, gateway)
   addReceiptRoutes(app, gateway)
   addAuditRoutes(app, gateway)
   addRedactionRoutes(app, gateway)

@@ -6,7 +6,7 @@ import type { App, Gateway } from '../app.ts'
 import { createTenant } from '../create-tenant.ts'
 import { getTenant } from '../get-tenant.ts'
 import { requestIdOf } from '../request-id.ts'
-import { answer, closed, IdempotencyHeaders, Limit, PAGE_DEFAULT } from '../schemas.ts'
+import { answer, closed, IdempotencyHeaders, Limit, page, PAGE_DEFAULT } from '../schemas.ts'
 import { contextOf, sessionOf } from '../session.ts'
 import { listTenants, type Tenant as TenantRecord } from '../tenant-repository.ts'
 
@@ -25,9 +25,9 @@ export function addTenantRoutes(app: App, gateway: Gateway): void {
         summary: 'Tenants, sorted by id',
         querystring: closed({ limit: Limit, after: Type.Optional(TenantId) }),
         response: {
-          200: answer(
-            'A page. `next`, when present, is the `after` of the next one.',
+          200: page(
             Type.Object({ tenants: Type.Array(Tenant), next: Type.Optional(TenantId) }),
+            'after',
           ),
         },
       },

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { getAgent } from '@mumega/contracts/bridge'
-import { Scope, Token, TokenKind } from '@mumega/contracts/gateway'
+import { RateClass, Scope, Token, TokenKind } from '@mumega/contracts/gateway'
 import { AgentName, TenantId, Timestamp, Uuid } from '@mumega/contracts/scalars'
 import { readAs } from '@mumega/db/act'
 import type { App, Gateway } from '../app.ts'
@@ -8,7 +8,7 @@ import { getTenant } from '../get-tenant.ts'
 import { orderToken } from '../order-token.ts'
 import { requestIdOf } from '../request-id.ts'
 import { revokeToken } from '../revoke-token.ts'
-import { answer, closed, IdempotencyHeaders, Limit, PAGE_DEFAULT } from '../schemas.ts'
+import { answer, closed, IdempotencyHeaders, Limit, page, PAGE_DEFAULT } from '../schemas.ts'
 import { contextOf, sessionOf } from '../session.ts'
 import { listTokens } from '../token-repository.ts'
 import {
@@ -28,12 +28,14 @@ export function addTokenRoutes(app: App, gateway: Gateway): void {
   app.delete(
     '/v1/tokens/:tokenId',
     {
-      config: { access: 'tokens:write', problems: ['gateway.token-not-found', 'db.unavailable'] },
+      config: { access: 'any-token', problems: ['gateway.token-not-found', 'db.unavailable'] },
       schema: {
         tags,
         operationId: 'revokeToken',
-        summary: 'Revoke a token, at once and for ever',
-        description: 'Holds from the next request on, everywhere; open event streams end.',
+        summary: 'Revoke a token and all that were delegated from it, at once and for ever',
+        description:
+          'Holds from the next request on, everywhere; open event streams end. Without the scope ' +
+          '`tokens:write` a token revokes only what was delegated from it.',
         params: closed({ tokenId: Uuid }),
         response: {
           200: answer(
@@ -45,10 +47,10 @@ export function addTokenRoutes(app: App, gateway: Gateway): void {
     },
     async (request) => {
       const { tokenId } = request.params
-      const revoked = await revokeToken(gateway, contextOf(sessionOf(request)), tokenId)
-      // The others hear of it by the event; this process need not wait for that.
-      gateway.hub.doubtToken(tokenId)
-      return revoked
+      const { revokedAt, ended } = await revokeToken(gateway, sessionOf(request), tokenId)
+      // The others hear of it by the events; this process need not wait for that.
+      for (const each of ended) gateway.hub.doubtToken(each)
+      return { tokenId, revokedAt }
     },
   )
 }
@@ -60,7 +62,7 @@ function addCreateToken(app: App, gateway: Gateway): void {
       config: {
         access: 'tokens:write',
         calls: [getAgent],
-        problems: [...NEW_TOKEN_PROBLEMS, 'gateway.tenant-not-found'],
+        problems: [...NEW_TOKEN_PROBLEMS, 'gateway.tenant-not-found', 'gateway.root-required'],
       },
       schema: {
         tags,
@@ -68,13 +70,15 @@ function addCreateToken(app: App, gateway: Gateway): void {
         summary: 'Make another token for an agent, or one for an operator',
         description:
           'An agent’s token names `tenantId` and `agent`; an operator’s names neither, and its ' +
-          '`scopes`. Nobody can grant a scope they do not hold.',
+          '`scopes`. Nobody can grant a scope they do not hold. `rateClass` is `standard` for an ' +
+          'agent and `elevated` for an operator, unless named; it is never above the maker’s.',
         headers: IdempotencyHeaders,
         body: closed({
           kind: TokenKind,
           tenantId: Type.Optional(TenantId),
           agent: Type.Optional(AgentName),
           scopes: Type.Optional(Type.Array(Scope, { minItems: 1, maxItems: 20 })),
+          rateClass: Type.Optional(RateClass),
           expiresInDays: ExpiresInDays,
         }),
         response: { 201: answer('Made. The secret is in this reply and nowhere else.', NewToken) },
@@ -108,10 +112,7 @@ function addListTokens(app: App, gateway: Gateway): void {
           after: Type.Optional(Uuid),
         }),
         response: {
-          200: answer(
-            'A page. `next`, when present, is the `after` of the next one.',
-            Type.Object({ tokens: Type.Array(Token), next: Type.Optional(Uuid) }),
-          ),
+          200: page(Type.Object({ tokens: Type.Array(Token), next: Type.Optional(Uuid) }), 'after'),
         },
       },
     },

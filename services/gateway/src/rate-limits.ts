@@ -1,0 +1,31 @@
+import rateLimit from '@fastify/rate-limit'
+import type { FastifyRequest } from 'fastify'
+import type { App, Gateway } from './app.ts'
+import type { Config } from './config.ts'
+import { rateLimited } from './errors.ts'
+
+// As many callers as this process tells apart; past it the least recent one starts afresh.
+const LIMITED_CALLERS_MAX = 20_000
+
+/**
+ * Valid tokens are counted whatever address they come from, each together with all that were
+ * delegated from it, so that delegating multiplies nothing; everybody else by address.
+ */
+export async function limitRates(app: App, { config }: Gateway): Promise<void> {
+  await app.register(rateLimit, {
+    timeWindow: 60_000,
+    cache: LIMITED_CALLERS_MAX,
+    enableDraftSpec: true,
+    keyGenerator: ({ session, ip }) =>
+      session === undefined ? `address:${ip}` : `token:${session.token.rootTokenId}`,
+    max: (request) => limitOf(request, config),
+    errorResponseBuilder: (_request, { max }) => rateLimited(max),
+  })
+}
+
+function limitOf({ session }: FastifyRequest, config: Config): number {
+  if (session === undefined) return config.MUMEGA_ANONYMOUS_RATE_LIMIT_PER_MINUTE
+  const standard = config.MUMEGA_RATE_LIMIT_PER_MINUTE
+  if (session.token.rateClass === 'standard') return standard
+  return Math.max(standard, config.MUMEGA_ELEVATED_RATE_LIMIT_PER_MINUTE)
+}
