@@ -21,8 +21,9 @@ const WAYS = [
 ] as const
 
 /**
- * Milliseconds from the end of a leading ledger until what was published after it is sealed by the
- * other, beside the length of the lease. 200 messages a second are published all the while.
+ * Milliseconds from the end of a leading ledger until something that was published after it is
+ * sealed by the other, and until all is that had been published by then, beside the length of the
+ * lease. 200 messages a second are published all the while.
  */
 export const bench: Bench = {
   async run(log) {
@@ -37,13 +38,16 @@ export const bench: Bench = {
       let leader: { pid: number } = { pid: suite.pid('audit-ledger') }
       for (const { variant, signal } of WAYS) {
         const failovers: number[] = []
+        const wholes: number[] = []
         for (let round = 0; round < ROUNDS; round += 1) {
           const standby = await suite.another('audit-ledger')
           await pause(STEADY_MS)
           const sentMs = performance.now()
           process.kill(leader.pid, signal)
           failovers.push((await load.sealedAfter(sentMs)) - sentMs)
-          log(`${variant}: ${Math.round(failovers.at(-1) ?? 0)} ms`)
+          wholes.push((await load.allSealedBefore(sentMs)) - sentMs)
+          const [next, all] = [failovers.at(-1) ?? 0, wholes.at(-1) ?? 0]
+          log(`${variant}: ${Math.round(next)} ms, all before it ${Math.round(all)} ms`)
           if (signal === 'SIGSTOP') process.kill(leader.pid, 'SIGKILL')
           leader = standby
         }
@@ -51,6 +55,8 @@ export const bench: Bench = {
         const named = { bench: 'failover', unit: 'ms', variant, ...against }
         figures.push({ ...named, figure: 'failover_p50', value: percentile(failovers, 0.5) })
         figures.push({ ...named, figure: 'failover_max', value: Math.max(...failovers) })
+        figures.push({ ...named, figure: 'all_sealed_p50', value: percentile(wholes, 0.5) })
+        figures.push({ ...named, figure: 'all_sealed_max', value: Math.max(...wholes) })
       }
       return figures
     } finally {
@@ -100,6 +106,16 @@ async function startLoad(suite: TestSuite) {
         () => Promise.resolve(sealed.find(({ publishedMs }) => publishedMs > ms)?.sealedMs),
         { what: 'an entry of the next leader', timeoutMs: 30_000 },
       ),
+    /** When the last of those was sealed that were published by then; no earlier than then. */
+    async allSealedBefore(ms: number): Promise<number> {
+      const isOpen = () => [...publishedAt.values()].some((atMs) => atMs <= ms)
+      await eventually(() => Promise.resolve(!isOpen()), {
+        what: 'what the former leader held',
+        timeoutMs: 30_000,
+      })
+      const before = sealed.filter(({ publishedMs }) => publishedMs <= ms)
+      return Math.max(ms, ...before.map(({ sealedMs }) => sealedMs))
+    },
     async stop() {
       stopping.abort()
       await running

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { jetstream } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
 import type { SealedEntry } from '@mumega/contracts/audit'
-import { connectAs } from '../interop/connect-as.ts'
+import { connectAs } from './connect-as.ts'
 
 /** What this process is told, as its one message. */
 export interface ProducerOrder {

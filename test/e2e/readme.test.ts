@@ -88,7 +88,7 @@ testWithShell(
   async () => {
     const [tenant = '', kasra = '', athena = '', send = '', inbox = '', stream = '', ...rest] =
       commands()
-    const [ack = '', fetchReceipt = '', verify = '', ...audits] = rest
+    const [ack = '', joinAgent = '', fetchReceipt = '', verify = '', ...audits] = rest
     const [search = '', exportLog = '', audit = '', trace = '', drill = '', ...more] = audits
     expect(more).toEqual([])
 
@@ -105,6 +105,9 @@ testWithShell(
     expect(shell.type(inbox)).toContain(messageId)
     expect(await listen(stream, messageId)).toContain(`"from":"kasra"`)
     expect(shell.type(ack)).toContain('acknowledgedAt')
+    const joined = shell.type(joinAgent)
+    expect(joined).toMatch(/"type": "http"[^]*\n\[mcp_servers\.mumega\]\n/)
+    expect(shell.type(joined.trimEnd().split('\n').at(-1) ?? '')).toContain('There and back.')
     shell.type(fetchReceipt)
     expect(shell.type(verify)).toMatch(/valid/i)
     expect(shell.type(search)).toContain('"action":"message.accepted"')

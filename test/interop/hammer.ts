@@ -1,9 +1,8 @@
-import { fork, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import type { TestSuite } from '@mumega/testkit'
-import type { ShimOrder } from './add-shim.ts'
 import { buildGo } from './go-module.ts'
 import { runCommand, type Ended } from './run-command.ts'
 
@@ -107,18 +106,26 @@ export interface Started {
   stop(): Promise<void>
 }
 
-/** Our log behind a gateway, with `POST /add` in front of the bus: add-shim.ts has the details. */
+/**
+ * Our log behind a gateway, with `POST /add` in front of the bus: add-shim/main.go has the details.
+ *
+ * @throws NotHere
+ */
 export async function startShim(suite: TestSuite, firstNumber: number): Promise<Started> {
   const { nats } = suite
-  const order: ShimOrder = {
-    natsUrl: nats.url,
-    bridgeSeed: nats.seedOf('bridge'),
-    adminSeed: nats.adminSeed,
-    firstNumber,
-  }
-  const shim = fork(fileURLToPath(new URL('./add-shim.js', import.meta.url)))
-  shim.send(order)
-  const [writeUrl] = (await Promise.race([once(shim, 'message'), failed(shim)])) as [string]
+  const program = await buildGo('add-shim', '.')
+  const shim = spawn(program, { stdio: ['pipe', 'pipe', 'inherit'] })
+  // It ends with its input, so also with this process.
+  shim.stdin.write(
+    `${JSON.stringify({
+      natsUrl: nats.url,
+      bridgeSeed: nats.seedOf('bridge'),
+      adminSeed: nats.adminSeed,
+      firstNumber,
+    })}\n`,
+  )
+  const lines = createInterface({ input: shim.stdout })
+  const [writeUrl] = (await Promise.race([once(lines, 'line'), failed(shim)])) as [string]
   return { log: { ...(await givenPublished(suite)), writeUrl }, stop: () => ended(shim) }
 }
 

@@ -38,6 +38,17 @@ export async function sendOneMessage(suite: TestSuite): Promise<Journey> {
   return { messageId, traceId, receipt, vkey }
 }
 
+/** The token of a new agent of a new tenant. */
+export async function givenAgentToken(suite: TestSuite): Promise<string> {
+  const operator = await suite.operatorToken()
+  const tenantId = `interop-${randomUUID().slice(0, 8)}`
+  await call(`${suite.gatewayUrl}/v1/tenants`, {
+    token: operator,
+    body: { tenantId, name: 'Interop' },
+  })
+  return agentToken(suite, { operator, tenantId, name: 'ada' })
+}
+
 async function agentToken(
   suite: TestSuite,
   { operator, tenantId, name }: { operator: string; tenantId: string; name: string },
