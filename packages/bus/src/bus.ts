@@ -10,7 +10,7 @@ import type {
 import type { CallContext } from '@mumega/contracts/scalars'
 import { openConsumers } from './consuming.ts'
 import { hearLive } from './hearing.ts'
-import { openLink, rememberLink, roundTrip } from './link.ts'
+import { openLink, orClosed, rememberLink, roundTrip, type LinkOptions } from './link.ts'
 import { publishEvent } from './publishing.ts'
 import { openReplies } from './replies.ts'
 import { sendRequest, type RequestOptions } from './requesting.ts'
@@ -118,11 +118,7 @@ export interface PublishOptions {
   readonly headers?: Record<string, string>
 }
 
-export interface BusOptions {
-  /** One or more server URLs, separated by commas. */
-  readonly natsUrl: string
-  readonly nkeySeed?: string | undefined
-  readonly service: string
+export interface BusOptions extends LinkOptions {
   readonly clock: Clock
 }
 
@@ -137,7 +133,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
   async function drainOnce(): Promise<void> {
     await Promise.all([server.stop(), consumers.stop()])
     // Replies and acknowledgements that are still in the client's buffer.
-    if (link.isUp()) await link.connection.flush().catch(() => undefined)
+    if (link.isUp()) await orClosed(link, link.connection.flush())
     await link.connection.close()
   }
 

@@ -5,10 +5,16 @@ import { nkeyAuthenticator } from './nkeys.ts'
 import { INBOX_PREFIX } from './wire.ts'
 
 export interface LinkOptions {
+  /** One or more server URLs, separated by commas. */
   readonly natsUrl: string
   /** Seed of this service's user. Absent only where the server asks for none. */
   readonly nkeySeed?: string | undefined
   readonly service: string
+  /**
+   * While it says no, a request is answered as if nobody had heard it (bus.no-responders). Absent
+   * where the service answers as long as it is connected.
+   */
+  readonly isServing?: (() => boolean) | undefined
 }
 
 /** The connection to NATS, and whether it is up. */
@@ -17,6 +23,7 @@ export interface Link {
   readonly connection: NatsConnection
   readonly log: ReturnType<typeof logger>
   isUp(): boolean
+  isServing(): boolean
   onReconnect(listener: () => void): void
   /** Called with the subject of a publication that the server refused. */
   onRefused(listener: (subject: string) => void): void
@@ -82,6 +89,7 @@ export async function openLink(options: LinkOptions): Promise<Link> {
     connection,
     log,
     isUp: () => isUp,
+    isServing: () => options.isServing?.() ?? true,
     onReconnect(listener) {
       listeners.push(listener)
     },
@@ -134,6 +142,14 @@ function reconnectDelayMs(): number {
 function isRefused(error: unknown): boolean {
   const texts = [error, error instanceof Error ? error.cause : undefined].map(String)
   return texts.some((text) => /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ECONNRESET|[Tt]imeout/.test(text))
+}
+
+/**
+ * Waits for the end of something that may fail: on a connection that is closed meanwhile it may
+ * never be told.
+ */
+export async function orClosed(link: Link, ended: Promise<unknown>): Promise<void> {
+  await Promise.race([ended.catch(() => undefined), link.connection.closed()])
 }
 
 const ROUND_TRIP_MS_MAX = 2_000

@@ -1,6 +1,6 @@
 import { createInbox, nanos, type Msg } from '@nats-io/transport-node'
 import type { ConsumerRights } from '@mumega/contracts/topology'
-import type { Link } from './link.ts'
+import { orClosed, type Link } from './link.ts'
 import { pullSubjectOf } from './topology-names.ts'
 import { INBOX_PREFIX } from './wire.ts'
 
@@ -99,7 +99,7 @@ export function openPuller({ link, consumer, room, onMessage }: PullerOptions): 
       stopped = true
       clearInterval(watch)
       clearTimeout(retry)
-      if (!subscription.isClosed()) await subscription.drain().catch(() => undefined)
+      if (!subscription.isClosed()) await orClosed(link, subscription.drain())
     },
   }
 }

@@ -5,9 +5,9 @@ import { CallContext } from '@mumega/contracts/scalars'
 import { startSpan } from '@mumega/telemetry'
 import type { Call } from './bus.ts'
 import { openCall, type OpenCall } from './call.ts'
-import { hiddenBug, overloaded, timedOut, tooLarge } from './errors.ts'
+import { hiddenBug, noResponders, overloaded, timedOut, tooLarge } from './errors.ts'
 import { openInFlight } from './in-flight.ts'
-import type { Link } from './link.ts'
+import { orClosed, type Link } from './link.ts'
 import { checkRequest, invalidRequest, validatorOf } from './validation.ts'
 import {
   CONTEXT_HEADER,
@@ -83,7 +83,7 @@ export function openServer(link: Link): Server {
     async stop() {
       const open = subscriptions.filter((subscription) => !subscription.isClosed())
       // Unsubscribes and waits until what the server had already sent has been handed over.
-      await Promise.all(open.map((subscription) => subscription.drain().catch(() => undefined)))
+      await Promise.all(open.map((subscription) => orClosed(link, subscription.drain())))
       const left = await inFlight.settled(DRAIN_MS_MAX)
       if (left > 0) link.log.warn({ requests: left }, 'drain-incomplete')
     },
@@ -122,6 +122,7 @@ function answer(link: Link, job: { route: Route; msg: Msg; onDone: () => void })
   try {
     const opened = openCall({ context: contextOf(msg), deadlineMs: deadlineOf(msg) })
     call = opened
+    if (!link.isServing()) throw noResponders(subject)
     if (opened.isPast()) throw timedOut(subject)
     const request = checkRequest(route.contract.request, bodyOf(msg))
     void span

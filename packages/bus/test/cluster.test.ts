@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { nkeys } from '@nats-io/transport-node'
@@ -11,6 +10,7 @@ import { checkTopology, natsConfig, provisionTopology } from '@mumega/bus/stream
 import { systemClock } from '@mumega/config/clock'
 import { deadLettered } from '@mumega/contracts/dead-letters'
 import { RIGHTS } from '@mumega/contracts/topology'
+import { freePort } from '@mumega/local/ports'
 import { eventually } from '@mumega/testkit'
 import { natsProgram, runFolder } from '@mumega/testkit/config'
 import { givenLetter, LETTERS } from './consumers.ts'
@@ -31,18 +31,9 @@ function publicKeyOf(name: string): string {
   return SEEDS.get(name)?.getPublicKey() ?? ''
 }
 
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map((server) => once(server, 'listening')))
-  // A server that listens on TCP has such an address.
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map((server) => once(server.close(), 'close')))
-  return ports
-}
-
 beforeAll(async () => {
   folder = mkdtempSync(join(runFolder(), 'cluster-'))
-  const ports = await freePorts(6)
+  const ports = await Promise.all(Array.from({ length: 6 }, freePort))
   const routes = ports.slice(3).map((port) => `127.0.0.1:${port}`)
   nodes = ports.slice(0, 3).map((port, index) => {
     const name = `node-${index}`

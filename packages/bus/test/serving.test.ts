@@ -1,7 +1,8 @@
 import { headers } from '@nats-io/transport-node'
 import { Type } from 'typebox'
 import { afterAll, expect, test } from '@jest/globals'
-import type { Call } from '@mumega/bus'
+import { connectBus, type Call } from '@mumega/bus'
+import { systemClock } from '@mumega/config/clock'
 import { defineRequest } from '@mumega/contracts/define'
 import { AppError } from '@mumega/errors'
 import { eventually } from '@mumega/testkit'
@@ -257,4 +258,25 @@ test('a drain waits for the handlers in flight, and takes nothing new', async ()
   await drained
   expect(leaving.connection.isClosed()).toBe(true)
   expect(handled).toBe(1)
+})
+
+test('while a service does not serve, what is asked of it is as good as unheard', async () => {
+  let isServing = true
+  const own = await connectBus({
+    natsUrl: ground.nats.url,
+    nkeySeed: ground.nats.seedOf('bridge'),
+    service: 'bridge',
+    clock: systemClock,
+    isServing: () => isServing,
+  })
+  const contract = contractNamed('test-sometimes')
+  own.serve(contract, ({ name }) => Promise.resolve({ greeting: `Hello ${name}` }))
+  await own.connection.flush()
+  const ask = () => gateway.request(contract, { name: 'loom' }, { context: CONTEXT })
+  await expect(ask()).resolves.toEqual({ greeting: 'Hello loom' })
+
+  isServing = false
+
+  await expect(ask()).rejects.toMatchObject({ code: 'bus.no-responders', kind: 'unavailable' })
+  await own.drain()
 })
