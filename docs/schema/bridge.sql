@@ -15,6 +15,23 @@ alter table agents force row level security;
 create policy by_tenant on agents as permissive for all to public using ((tenant_id = current_setting('mumega.tenant_id'::text, true)));
 grant insert, select on agents to mumega_bridge;
 
+create table bodies (
+  tenant_id text not null,
+  agent text not null,
+  body text not null,
+  cursor bigint not null,
+  created_at timestamp with time zone not null,
+  last_received_at timestamp with time zone not null
+);  -- owned by mumega_bridge_owner
+alter table bodies add constraint bodies_pkey PRIMARY KEY (tenant_id, agent, body);
+alter table bodies add constraint bodies_body_check CHECK ((body ~ '^[a-z][a-z0-9-]{0,62}$'::text));
+alter table bodies add constraint bodies_cursor_check CHECK ((cursor >= 0));
+alter table bodies add constraint bodies_tenant_id_agent_fkey FOREIGN KEY (tenant_id, agent) REFERENCES agents(tenant_id, name);
+alter table bodies force row level security;
+create policy by_tenant on bodies as permissive for all to public using ((tenant_id = current_setting('mumega.tenant_id'::text, true)));
+grant delete, insert, select on bodies to mumega_bridge;
+grant update (cursor, last_received_at) on bodies to mumega_bridge;
+
 create table dead_letter_replays (
   replay_id uuid not null,
   dead_letter_id uuid not null,
@@ -57,20 +74,40 @@ create table deliveries (
   recipient text not null,
   position bigint not null,
   message_id uuid not null,
-  acknowledged_at timestamp with time zone
+  acknowledged_at timestamp with time zone,
+  expired_at timestamp with time zone,
+  dead_lettered_at timestamp with time zone,
+  dead_letter_reason text,
+  attempts smallint not null default 0
 );  -- owned by mumega_bridge_owner
 alter table deliveries add constraint deliveries_pkey PRIMARY KEY (tenant_id, recipient, "position");
+alter table deliveries add constraint deliveries_check CHECK (((dead_lettered_at IS NULL) = (dead_letter_reason IS NULL)));
+alter table deliveries add constraint deliveries_dead_letter_reason_check CHECK (((octet_length(dead_letter_reason) >= 1) AND (octet_length(dead_letter_reason) <= 4000)));
 alter table deliveries add constraint deliveries_position_check CHECK (("position" > 0));
 alter table deliveries add constraint deliveries_tenant_id_message_id_fkey FOREIGN KEY (tenant_id, message_id) REFERENCES messages(tenant_id, message_id);
 alter table deliveries add constraint deliveries_tenant_id_message_id_recipient_key UNIQUE (tenant_id, message_id, recipient);
 alter table deliveries add constraint deliveries_tenant_id_recipient_fkey FOREIGN KEY (tenant_id, recipient) REFERENCES agents(tenant_id, name);
-CREATE INDEX deliveries_unread ON bridge.deliveries USING btree (tenant_id, recipient, "position") WHERE (acknowledged_at IS NULL);
+CREATE INDEX deliveries_dead ON bridge.deliveries USING btree (tenant_id, dead_lettered_at, recipient, "position") WHERE ((dead_lettered_at IS NOT NULL) AND (acknowledged_at IS NULL));
+CREATE INDEX deliveries_unsettled ON bridge.deliveries USING btree (tenant_id, recipient, "position") WHERE ((acknowledged_at IS NULL) AND (dead_lettered_at IS NULL) AND (expired_at IS NULL));
 CREATE TRIGGER mark_change AFTER INSERT OR DELETE OR UPDATE ON bridge.deliveries FOR EACH ROW EXECUTE FUNCTION mumega_mark_change();
 CREATE CONSTRAINT TRIGGER require_audit AFTER INSERT OR DELETE OR UPDATE ON bridge.deliveries DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mumega_require_audit();
 alter table deliveries force row level security;
 create policy by_tenant on deliveries as permissive for all to public using ((tenant_id = current_setting('mumega.tenant_id'::text, true)));
 grant insert, select on deliveries to mumega_bridge;
-grant update (acknowledged_at) on deliveries to mumega_bridge;
+grant update (acknowledged_at, attempts, dead_letter_reason, dead_lettered_at, expired_at) on deliveries to mumega_bridge;
+
+create table expiries (
+  tenant_id text not null,
+  message_id uuid not null,
+  expires_at timestamp with time zone not null
+);  -- owned by mumega_bridge_owner
+alter table expiries add constraint expiries_pkey PRIMARY KEY (tenant_id, message_id);
+alter table expiries add constraint expiries_tenant_id_message_id_fkey FOREIGN KEY (tenant_id, message_id) REFERENCES messages(tenant_id, message_id);
+CREATE INDEX expiries_due ON bridge.expiries USING btree (expires_at);
+alter table expiries force row level security;
+create policy by_tenant on expiries as permissive for all to public using ((tenant_id = current_setting('mumega.tenant_id'::text, true)));
+create policy what_is_due on expiries as permissive for select to public using ((current_setting('mumega.tenant_id'::text, true) = 'substrate'::text));
+grant delete, insert, select on expiries to mumega_bridge;
 
 create table fetches (
   tenant_id text not null,
@@ -88,15 +125,35 @@ create table inboxes (
   tenant_id text not null,
   agent text not null,
   last_position bigint not null default 0,
-  acknowledged bigint not null default 0
+  settled bigint not null default 0
 );  -- owned by mumega_bridge_owner
 alter table inboxes add constraint inboxes_pkey PRIMARY KEY (tenant_id, agent);
-alter table inboxes add constraint inboxes_check CHECK (((acknowledged >= 0) AND (acknowledged <= last_position)));
+alter table inboxes add constraint inboxes_check CHECK (((settled >= 0) AND (settled <= last_position)));
 alter table inboxes add constraint inboxes_tenant_id_agent_fkey FOREIGN KEY (tenant_id, agent) REFERENCES agents(tenant_id, name);
 alter table inboxes force row level security;
 create policy by_tenant on inboxes as permissive for all to public using ((tenant_id = current_setting('mumega.tenant_id'::text, true)));
 grant insert, select on inboxes to mumega_bridge;
-grant update (acknowledged, last_position) on inboxes to mumega_bridge;
+grant update (last_position, settled) on inboxes to mumega_bridge;
+
+create table leases (
+  tenant_id text not null,
+  recipient text not null,
+  body text not null,
+  position bigint not null,
+  attempts smallint not null,
+  ends_at timestamp with time zone not null
+);  -- owned by mumega_bridge_owner
+alter table leases add constraint leases_pkey PRIMARY KEY (tenant_id, recipient, "position", body);
+alter table leases add constraint leases_attempts_check CHECK (((attempts >= 0) AND (attempts <= 4)));
+alter table leases add constraint leases_tenant_id_recipient_body_fkey FOREIGN KEY (tenant_id, recipient, body) REFERENCES bodies(tenant_id, agent, body) ON DELETE CASCADE;
+alter table leases add constraint leases_tenant_id_recipient_position_fkey FOREIGN KEY (tenant_id, recipient, "position") REFERENCES deliveries(tenant_id, recipient, "position");
+CREATE INDEX leases_of_body ON bridge.leases USING btree (tenant_id, recipient, body, ends_at);
+CREATE INDEX leases_used_up ON bridge.leases USING btree (ends_at) WHERE (attempts = 4);
+alter table leases force row level security;
+create policy by_tenant on leases as permissive for all to public using ((tenant_id = current_setting('mumega.tenant_id'::text, true)));
+create policy what_is_due on leases as permissive for select to public using ((current_setting('mumega.tenant_id'::text, true) = 'substrate'::text));
+grant delete, insert, select on leases to mumega_bridge;
+grant update (attempts, ends_at) on leases to mumega_bridge;
 
 create table messages (
   tenant_id text not null,
@@ -108,7 +165,8 @@ create table messages (
   reply_to uuid,
   correlation_id text,
   deadline timestamp with time zone,
-  sent_at timestamp with time zone not null
+  sent_at timestamp with time zone not null,
+  expires_at timestamp with time zone
 );  -- owned by mumega_bridge_owner
 alter table messages add constraint messages_pkey PRIMARY KEY (tenant_id, message_id);
 alter table messages add constraint messages_check CHECK (((kind = 'ask'::text) = (deadline IS NOT NULL)));

@@ -15,6 +15,9 @@ export interface Finding {
 /** Whether a tool cannot be had on this machine: reported as skipped, never as passed. */
 export class NotHere extends Error {}
 
+/** Of what has not begun when the run's time is over. */
+export const NO_TIME_LEFT = { result: 'skipped', reason: 'no time was left for it' } as const
+
 const COLUMNS = ['tool', 'version', 'checked', 'result', 'reason'] as const
 
 /** The findings as a table for people. */

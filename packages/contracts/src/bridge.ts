@@ -29,6 +29,9 @@ const MessageFields = {
   correlationId: Type.Optional(Type.String({ minLength: 1 })),
 }
 
+/** Of a message that is worth nothing after a time. Without it a message waits for ever. */
+const ExpiresAt = Type.Optional(Timestamp)
+
 /** What may be wrong with any message, beside its addressee. */
 const MESSAGE_ERRORS = [
   'bridge.text-too-large',
@@ -44,6 +47,7 @@ export const Agent = Type.Object({
   registeredAt: Timestamp,
   /** Absent until its first heartbeat. */
   lastSeenAt: Type.Optional(Timestamp),
+  /** Messages in its inbox that are not settled. */
   unread: Type.Integer({ minimum: 0 }),
 })
 export type Agent = Static<typeof Agent>
@@ -87,9 +91,9 @@ export const listAgents = defineRequest({
  */
 export const sendMessage = defineRequest({
   subject: 'rpc.bridge.v1.send-message',
-  request: Type.Object({ requestId: Uuid, to: AgentName, ...MessageFields }),
+  request: Type.Object({ requestId: Uuid, to: AgentName, ...MessageFields, expiresAt: ExpiresAt }),
   reply: Type.Object({ messageId: Uuid, status: Type.Literal('queued') }),
-  errors: [...MESSAGE_ERRORS, 'bridge.message-not-found'],
+  errors: [...MESSAGE_ERRORS, 'bridge.message-not-found', 'bridge.expired-already'],
   timeoutMs: 5_000,
 })
 
@@ -102,13 +106,18 @@ export const BROADCAST_RECIPIENTS_MAX = 1_000
  */
 export const broadcastMessage = defineRequest({
   subject: 'rpc.bridge.v1.broadcast-message',
-  request: Type.Object({ requestId: Uuid, ...MessageFields }),
+  request: Type.Object({ requestId: Uuid, ...MessageFields, expiresAt: ExpiresAt }),
   reply: Type.Object({
     messageId: Uuid,
     status: Type.Literal('queued'),
     recipients: Type.Integer({ minimum: 0 }),
   }),
-  errors: [...MESSAGE_ERRORS, 'bridge.message-not-found', 'bridge.too-many-recipients'],
+  errors: [
+    ...MESSAGE_ERRORS,
+    'bridge.message-not-found',
+    'bridge.expired-already',
+    'bridge.too-many-recipients',
+  ],
   timeoutMs: 10_000,
 })
 
@@ -154,7 +163,10 @@ export const InboxMessage = Type.Object({
   /** An asker waits until then. */
   deadline: Type.Optional(Timestamp),
   sentAt: Timestamp,
+  /** From then on it is delivered no more, unless it is acknowledged before. */
+  expiresAt: ExpiresAt,
   acknowledgedAt: Type.Optional(Timestamp),
+  deadLetteredAt: Type.Optional(Timestamp),
 })
 export type InboxMessage = Static<typeof InboxMessage>
 
@@ -168,46 +180,12 @@ export const listInbox = defineRequest({
   request: Type.Object({
     after: Type.Integer({ minimum: 0 }),
     limit: Type.Integer({ minimum: 1, maximum: 100 }),
-    /** Leaves out what is acknowledged. */
+    /** Leaves out what is settled: acknowledged, expired, or a dead letter. */
     unreadOnly: Type.Boolean(),
   }),
   reply: Type.Object({ messages: Type.Array(InboxMessage), next: Type.Optional(Cursor) }),
   errors: ['bridge.sender-not-an-agent', 'bridge.agent-not-found'],
   timeoutMs: 5_000,
-})
-
-/** Marks a message of the caller's own inbox as dealt with. A second time changes nothing. */
-export const acknowledgeMessage = defineRequest({
-  subject: 'rpc.bridge.v1.acknowledge-message',
-  request: Type.Object({ requestId: Uuid, messageId: Uuid }),
-  reply: Type.Object({ messageId: Uuid, acknowledgedAt: Timestamp }),
-  errors: ['bridge.message-not-found', 'bridge.sender-not-an-agent', 'bridge.agent-not-found'],
-  timeoutMs: 5_000,
-})
-
-/** A message as its sender, or an operator of its tenant, sees it. */
-export const getMessage = defineRequest({
-  subject: 'rpc.bridge.v1.get-message',
-  request: Type.Object({ messageId: Uuid }),
-  reply: Type.Object({
-    messageId: Uuid,
-    from: AgentName,
-    sentAt: Timestamp,
-    deliveries: Type.Array(
-      Type.Object({
-        to: AgentName,
-        status: Type.Union([
-          Type.Literal('queued'),
-          Type.Literal('fetched'),
-          Type.Literal('acknowledged'),
-        ]),
-        acknowledgedAt: Type.Optional(Timestamp),
-      }),
-      { maxItems: BROADCAST_RECIPIENTS_MAX },
-    ),
-  }),
-  errors: ['bridge.message-not-found'],
-  timeoutMs: 2_000,
 })
 
 export const HeartbeatStatus = Type.Union([
@@ -258,11 +236,6 @@ export const messageAccepted = defineEvent({
 export const agentRegistered = defineEvent({
   subject: 'evt.bridge.v1.agent-registered',
   payload: Type.Object({ tenantId: TenantId, name: AgentName }),
-})
-
-export const messageAcknowledged = defineEvent({
-  subject: 'evt.bridge.v1.message-acknowledged',
-  payload: Type.Object({ tenantId: TenantId, agent: AgentName, messageId: Uuid }),
 })
 
 /** An agent, or the bridge itself (`service`), is alive. */

@@ -58,7 +58,11 @@ export const STREAMS: Readonly<Record<StreamName, StreamRights>> = {
 export const RIGHTS: Readonly<Record<string, ServiceRights>> = {
   gateway: {
     calls: ['gateway', 'bridge', 'audit-ledger'],
-    hears: ['bus.bridge.v1.message', 'evt.gateway.v1.token-revoked'],
+    hears: [
+      'bus.bridge.v1.message',
+      'evt.bridge.v1.message-redelivered',
+      'evt.gateway.v1.token-revoked',
+    ],
     consumers: [],
   },
   bridge: {

@@ -1,3 +1,4 @@
+import { BODIES_MAX } from '@mumega/contracts/deliveries'
 import { AppError } from '@mumega/errors'
 
 /** The same for a name that nobody has and for one that only another tenant has. */
@@ -103,11 +104,7 @@ export function askInterrupted(messageId: string, cause?: unknown): AppError {
 }
 
 export function operatorsOnly(): AppError {
-  return new AppError(
-    'bridge.operators-only',
-    'forbidden',
-    'Dead letters are for the operators of the whole system.',
-  )
+  return new AppError('bridge.operators-only', 'forbidden', 'Dead letters are for operators.')
 }
 
 export function invalidCursor(): AppError {
@@ -135,5 +132,52 @@ export function replayFailed(deadLetterId: string, failure: string): AppError {
     `The dead letter was not taken (${failure}) and is kept. Mend the cause, then replay it ` +
       'with a new request id.',
     { details: { deadLetterId, failure } },
+  )
+}
+
+export function expiredAlready(expiresAt: Date, now: Date): AppError {
+  return new AppError(
+    'bridge.expired-already',
+    'invalid',
+    `expiresAt is ${expiresAt.toISOString()}, which is over: it is ${now.toISOString()}. Name a ` +
+      'later time, or none: then the message waits for ever.',
+    { details: { field: 'expiresAt', expiresAt: expiresAt.toISOString() } },
+  )
+}
+
+export function tooManyBodies(agent: string): AppError {
+  return new AppError(
+    'bridge.too-many-bodies',
+    'conflict',
+    `The agent "${agent}" has ${BODIES_MAX} bodies and gets no more. Forget one that is gone.`,
+    { details: { agent, limit: BODIES_MAX } },
+  )
+}
+
+export function leaseLost({ messageId, body }: { messageId: string; body: string }): AppError {
+  return new AppError(
+    'bridge.lease-lost',
+    'conflict',
+    `The body "${body}" does not hold message ${messageId}: its lease has ended, or the message ` +
+      'is settled. Receive again to see what is to be done.',
+    { details: { messageId, body } },
+  )
+}
+
+export function messageSettled({ messageId, was }: { messageId: string; was: string }): AppError {
+  return new AppError(
+    'bridge.message-settled',
+    'conflict',
+    `Message ${messageId} is ${was} already. Nothing was changed.`,
+    { details: { messageId, was } },
+  )
+}
+
+export function notADeadLetter(messageId: string): AppError {
+  return new AppError(
+    'bridge.not-a-dead-letter',
+    'conflict',
+    `Message ${messageId} is no dead letter of this agent. Nothing was changed.`,
+    { details: { messageId } },
   )
 }

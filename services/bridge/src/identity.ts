@@ -29,6 +29,11 @@ export function checkOperator({ tenantId, actor }: CallContext): void {
   if (tenantId !== SUBSTRATE || actor.kind === 'agent') throw operatorsOnly()
 }
 
+/** An operator, acting on a tenant. @throws bridge.operators-only */
+export function checkTenantOperator({ actor }: CallContext): void {
+  if (actor.kind === 'agent') throw operatorsOnly()
+}
+
 /** As whom the bridge acts on its own account. */
 export const BRIDGE_CONTEXT: CallContext = {
   tenantId: SUBSTRATE,

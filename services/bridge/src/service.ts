@@ -3,6 +3,7 @@ import { startRelay } from '@mumega/bus/relay'
 import { checkTopology } from '@mumega/bus/streams'
 import { scaledClock } from '@mumega/config/clock'
 import * as contracts from '@mumega/contracts/bridge'
+import * as deliveries from '@mumega/contracts/deliveries'
 import { deadLettered, listDeadLetters, replayDeadLetter } from '@mumega/contracts/dead-letters'
 import { healthOf } from '@mumega/contracts/health'
 import { openDatabase } from '@mumega/db'
@@ -15,9 +16,16 @@ import type { Config } from './config.ts'
 import { handleListDeadLetters } from './dead-letters/list-dead-letters.ts'
 import { onDeadLettered } from './dead-letters/on-dead-lettered.ts'
 import { handleReplayDeadLetter } from './dead-letters/replay-dead-letter.ts'
+import { handleAcknowledgeMessage } from './deliveries/acknowledge-message.ts'
+import { handleForgetBody, handleListBodies } from './deliveries/bodies.ts'
+import { handleHoldMessage } from './deliveries/hold-message.ts'
+import { handleReceiveMessages } from './deliveries/receive-messages.ts'
+import { handleRejectMessage } from './deliveries/reject-message.ts'
+import { startSweep } from './deliveries/sweep.ts'
+import { handleListUndelivered, handleRedeliverMessage } from './deliveries/undelivered.ts'
 import { readHealth } from './health.ts'
-import { handleAcknowledgeMessage } from './messages/acknowledge-message.ts'
 import { handleAskAgent } from './messages/ask-agent.ts'
+import { handleGetInboxMessage } from './messages/get-inbox-message.ts'
 import { handleGetMessage } from './messages/get-message.ts'
 import { handleListInbox } from './messages/list-inbox.ts'
 import { handleBroadcastMessage, handleSendMessage } from './messages/send-message.ts'
@@ -50,14 +58,16 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
   const bridge = { db, clock, inboxUnreadMax: config.BRIDGE_INBOX_UNREAD_MAX }
   serveAgents(bridge, bus)
   serveMessages(bridge, bus, asks)
+  serveDeliveries(bridge, bus)
   await serveDeadLetters(bridge, bus)
   const heartbeat = startOwnHeartbeat(bridge, bus)
+  const sweep = startSweep(bridge)
   const parts = { bus, relay, outbox, asks, heartbeat }
   bus.serve(healthOf('bridge'), () => readHealth(bridge, parts))
 
   let stopping: Promise<void> | undefined
   async function stopOnce(): Promise<void> {
-    const ended = Promise.all([bus.drain(), heartbeat.stop(), relay.stop()])
+    const ended = Promise.all([bus.drain(), heartbeat.stop(), sweep.stop(), relay.stop()])
     // Asks that wait are told to go on in another instance, which is all that they reach now; else
     // the drain would wait for their deadlines. What is accepted from here on stays in the outbox
     // for another instance or start.
@@ -100,11 +110,36 @@ function serveMessages(bridge: Bridge, bus: Bus, asks: WaitingAsks): void {
   bus.serve(contracts.listInbox, (request, { context }) =>
     handleListInbox(bridge, context, request),
   )
-  bus.serve(contracts.acknowledgeMessage, (request, { context }) =>
+  bus.serve(deliveries.getMessage, (request, { context }) =>
+    handleGetMessage(bridge, context, request),
+  )
+}
+
+function serveDeliveries(bridge: Bridge, bus: Bus): void {
+  bus.serve(deliveries.receiveMessages, (request, { context }) =>
+    handleReceiveMessages(bridge, context, request),
+  )
+  bus.serve(deliveries.getInboxMessage, (request, { context }) =>
+    handleGetInboxMessage(bridge, context, request),
+  )
+  bus.serve(deliveries.acknowledgeMessage, (request, { context }) =>
     handleAcknowledgeMessage(bridge, context, request),
   )
-  bus.serve(contracts.getMessage, (request, { context }) =>
-    handleGetMessage(bridge, context, request),
+  bus.serve(deliveries.holdMessage, (request, { context }) =>
+    handleHoldMessage(bridge, context, request),
+  )
+  bus.serve(deliveries.rejectMessage, (request, { context }) =>
+    handleRejectMessage(bridge, context, request),
+  )
+  bus.serve(deliveries.listBodies, (_request, { context }) => handleListBodies(bridge, context))
+  bus.serve(deliveries.forgetBody, (request, { context }) =>
+    handleForgetBody(bridge, context, request),
+  )
+  bus.serve(deliveries.listUndelivered, (request, { context }) =>
+    handleListUndelivered(bridge, context, request),
+  )
+  bus.serve(deliveries.redeliverMessage, (request, { context }) =>
+    handleRedeliverMessage(bridge, context, request),
   )
 }
 

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { broadcastMessage, getMessage } from '@mumega/contracts/bridge'
+import { broadcastMessage } from '@mumega/contracts/bridge'
+import { getMessage } from '@mumega/contracts/deliveries'
 import { eventually } from '@mumega/testkit'
 import {
   agent,

@@ -114,17 +114,19 @@ export async function inboxOf(
   }
 }
 
+const SETTLED_AT = 'coalesce(d.acknowledged_at, d.dead_lettered_at, d.expired_at)'
+
 /** The inboxes whose head says something else than their rows do. There must never be one. */
-export async function inconsistentInboxes(bridge: TestBridge): Promise<unknown[]> {
+export async function inconsistentInboxes(bridge: Pick<TestBridge, 'admin'>): Promise<unknown[]> {
   const found = await bridge.admin.raw<{ rows: unknown[] }>(
-    `select i.tenant_id, i.agent, i.last_position, i.acknowledged, count(d.position) as deliveries,
-            max(d.position) as highest, count(d.acknowledged_at) as acknowledgements
+    `select i.tenant_id, i.agent, i.last_position, i.settled, count(d.position) as deliveries,
+            max(d.position) as highest, count(${SETTLED_AT}) as settlements
        from inboxes i
        left join deliveries d on d.tenant_id = i.tenant_id and d.recipient = i.agent
       group by 1, 2, 3, 4
      having i.last_position <> count(d.position)
          or i.last_position <> coalesce(max(d.position), 0)
-         or i.acknowledged <> count(d.acknowledged_at)`,
+         or i.settled <> count(${SETTLED_AT})`,
   )
   return found.rows
 }
@@ -154,4 +156,13 @@ export async function refusal(
     return { code, kind, details: { ...details } }
   }
   throw new Error('it was accepted')
+}
+
+/** Whether so many of the bridge's statements wait for a lock. */
+export async function areWaiting(admin: Knex, count: number): Promise<boolean> {
+  const { rows: waiting } = await admin.raw<{ rows: unknown[] }>(
+    `select from pg_stat_activity
+      where usename = 'mumega_bridge' and wait_event_type = 'Lock' and datname = current_database()`,
+  )
+  return waiting.length === count
 }

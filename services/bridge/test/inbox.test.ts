@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { acknowledgeMessage, getAgent, getMessage, listInbox } from '@mumega/contracts/bridge'
+import { getAgent, listInbox } from '@mumega/contracts/bridge'
+import { acknowledgeMessage, getMessage } from '@mumega/contracts/deliveries'
 import type { CallContext } from '@mumega/contracts/scalars'
 import { eventually } from '@mumega/testkit'
 import {

@@ -1,12 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import {
-  acknowledgeMessage,
-  getAgent,
-  getMessage,
-  listAgents,
-  sendMessage,
-} from '@mumega/contracts/bridge'
+import { getAgent, listAgents, sendMessage } from '@mumega/contracts/bridge'
+import { acknowledgeMessage, getMessage } from '@mumega/contracts/deliveries'
 import { readAs } from '@mumega/db/act'
 import {
   agent,

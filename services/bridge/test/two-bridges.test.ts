@@ -1,13 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { systemClock } from '@mumega/config/clock'
-import {
-  acknowledgeMessage,
-  askAgent,
-  broadcastMessage,
-  getAgent,
-  sendMessage,
-} from '@mumega/contracts/bridge'
+import { askAgent, broadcastMessage, getAgent, sendMessage } from '@mumega/contracts/bridge'
+import { acknowledgeMessage } from '@mumega/contracts/deliveries'
 import { eventually } from '@mumega/testkit'
 import { handleAskAgent } from '../src/messages/ask-agent.ts'
 import { handleListInbox } from '../src/messages/list-inbox.ts'

@@ -1,17 +1,15 @@
 import type { ServerResponse } from 'node:http'
 import { context, ROOT_CONTEXT } from '@opentelemetry/api'
 import { suppressTracing } from '@opentelemetry/core'
-import { listInbox, type InboxMessage } from '@mumega/contracts/bridge'
-import type { ReplyOf } from '@mumega/contracts/define'
+import type { InboxMessage } from '@mumega/contracts/bridge'
 import { isAppError } from '@mumega/errors'
 import type { Gateway } from './app.ts'
-import { readLiveToken } from './authentication.ts'
 import { slowReader } from './errors.ts'
+import type { InboxSource } from './inbox-source.ts'
 import { failureOf } from './problem.ts'
-import { contextOf, type Session } from './session.ts'
+import type { Session } from './session.ts'
 import { openWaker, type Waker } from './waker.ts'
 
-const PAGE = 50
 const RETRY_MS = 1_000
 const GOODBYE_MS = 5_000
 
@@ -19,8 +17,7 @@ export interface InboxStreamOrder {
   session: Session
   /** Of the agent's token. */
   agent: string
-  /** The position after which to begin. */
-  after: number
+  source: InboxSource
   /** Begins the response, once nothing refuses the stream any more. */
   open(): void
 }
@@ -31,20 +28,6 @@ interface Stream extends InboxStreamOrder {
   waker: Waker
   /** Whether the token may have ended since it was last looked up. */
   isDoubtful: boolean
-}
-
-/**
- * One page of the inbox after `after`, for a token that still holds.
- *
- * @throws as `readLiveToken` and `listInbox`
- */
-export async function readPage(
-  gateway: Gateway,
-  { session, after }: Pick<InboxStreamOrder, 'session' | 'after'>,
-): Promise<ReplyOf<typeof listInbox>> {
-  await readLiveToken(gateway, session.tokenHash)
-  const request = { after, limit: PAGE, unreadOnly: false }
-  return gateway.bus.request(listInbox, request, { context: contextOf(session) })
 }
 
 /**
@@ -111,15 +94,16 @@ async function deliverWaiting(stream: Stream): Promise<number> {
   const { gateway } = stream
   try {
     stream.isDoubtful = false
-    const { messages, next } = await readPage(gateway, stream)
+    const { messages, isMore, comesInMs } = await stream.source.read()
     for (const message of messages) {
       // The next look begins with the token. Without it a slow reader would get the whole page.
       if (isInDoubt(stream)) return 0
       await write(stream, eventOf(message))
       gateway.metrics.streamEvents.inc()
-      stream.after = message.position
+      stream.source.take(message)
     }
-    return next !== undefined ? 0 : gateway.config.MUMEGA_STREAM_KEEP_ALIVE_MS
+    if (isMore) return 0
+    return Math.min(comesInMs ?? Infinity, gateway.config.MUMEGA_STREAM_KEEP_ALIVE_MS)
   } catch (error) {
     if (isAppError(error) && error.kind === 'unavailable') return RETRY_MS
     throw error

@@ -1,5 +1,5 @@
 import { getReceipt } from '@mumega/contracts/audit-ledger'
-import { getMessage } from '@mumega/contracts/bridge'
+import { getMessage } from '@mumega/contracts/deliveries'
 import type { ReplyOf } from '@mumega/contracts/define'
 import type { CallContext } from '@mumega/contracts/scalars'
 import { hasCode } from '@mumega/errors'

@@ -1,10 +1,11 @@
 import type { Bus } from '@mumega/bus'
 import { messageAccepted } from '@mumega/contracts/bridge'
+import { messageRedelivered } from '@mumega/contracts/deliveries'
 import { tokenRevoked } from '@mumega/contracts/gateway'
 import type { AppError } from '@mumega/errors'
 import { stopping, tooManyStreams } from './errors.ts'
 
-/** One open event stream, as the hub sees it. */
+/** One open event stream, or one request that waits for mail, as the hub sees it. */
 export interface OpenStream {
   readonly tenantId: string
   readonly agent: string
@@ -106,10 +107,14 @@ export function openStreamHub(bus: Bus, limits: HubLimits): StreamHub {
     size: () => open,
   }
 
+  const wake = (tenantId: string, agent: string) => {
+    for (const stream of byInbox.get(inboxOf(tenantId, agent)) ?? []) stream.wake()
+  }
   bus.hear(messageAccepted, ({ tenantId, to }) => {
-    for (const agent of to) {
-      for (const stream of byInbox.get(inboxOf(tenantId, agent)) ?? []) stream.wake()
-    }
+    for (const agent of to) wake(tenantId, agent)
+  })
+  bus.hear(messageRedelivered, ({ tenantId, agent }) => {
+    wake(tenantId, agent)
   })
   bus.hear(tokenRevoked, ({ tokenId }) => {
     hub.doubtToken(tokenId)

@@ -38,7 +38,7 @@ export function createMetrics(): Metrics {
     }),
     streamsOpen: new Gauge({
       name: 'gateway_inbox_streams_open',
-      help: 'Event streams that are open.',
+      help: 'Event streams, and requests that wait for mail, that are open.',
       registers,
     }),
     streamEvents: new Counter({

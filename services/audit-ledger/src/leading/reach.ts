@@ -1,5 +1,5 @@
 import type { Bus } from '@mumega/bus'
-import { every } from '../every.ts'
+import { every } from '@mumega/config/every'
 
 /** Whether this process reaches the bus. */
 export interface Reach {

@@ -17,7 +17,7 @@ export interface AgentKey {
 
 const SELECT_AGENTS = `
   select a.tenant_id, a.name, a.registered_at, p.last_seen_at,
-         i.last_position - i.acknowledged as unread
+         i.last_position - i.settled as unread
     from agents a
     join inboxes i on i.tenant_id = a.tenant_id and i.agent = a.name
     left join presence p on p.tenant_id = a.tenant_id and p.agent = a.name`

@@ -5,7 +5,13 @@ import type { Knex } from '@mumega/db'
 import { act } from '@mumega/db/act'
 import { findNames } from '../agents/agent-repository.ts'
 import type { Bridge } from '../bridge.ts'
-import { agentNotFound, inboxFull, messageNotFound, tooManyRecipients } from '../errors.ts'
+import {
+  agentNotFound,
+  expiredAlready,
+  inboxFull,
+  messageNotFound,
+  tooManyRecipients,
+} from '../errors.ts'
 import { lockOtherInboxes } from './inbox-repository.ts'
 import { insertWithPlaces, isVisibleTo } from './message-repository.ts'
 import { auditOf, checkDraft, eventsOf, messageOf, type Draft } from './message.ts'
@@ -23,7 +29,7 @@ export interface Accepted {
  * sender sends after this returned stands behind it in every inbox.
  *
  * @throws bridge.agent-not-found, bridge.message-not-found, bridge.inbox-full,
- * bridge.too-many-recipients, bridge.text-too-large, bridge.invalid-text
+ * bridge.too-many-recipients, bridge.text-too-large, bridge.invalid-text, bridge.expired-already
  */
 export async function acceptMessage(
   { db, clock, inboxUnreadMax }: Bridge,
@@ -36,7 +42,10 @@ export async function acceptMessage(
   const request = { requestId, command: 'accept-message', content: draft }
   return act(db, { context, clock, request }, async (trx) => {
     await checkParties(trx, tenantId, draft)
-    const message = messageOf(draft, { tenantId, messageId: uuidv7(), sentAt: clock.now() })
+    const sentAt = clock.now()
+    const message = messageOf(draft, { tenantId, messageId: uuidv7(), sentAt })
+    const { expiresAt } = message
+    if (expiresAt !== undefined && expiresAt <= sentAt) throw expiredAlready(expiresAt, sentAt)
     const recipients = await recipientsOf(trx, tenantId, draft)
     const places = await insertWithPlaces(trx, message, recipients)
     if (places.length !== recipients.length) throw new Error('a registered agent has no inbox')

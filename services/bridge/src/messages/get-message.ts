@@ -1,11 +1,13 @@
-import { BROADCAST_RECIPIENTS_MAX, type getMessage } from '@mumega/contracts/bridge'
+import { BROADCAST_RECIPIENTS_MAX } from '@mumega/contracts/bridge'
+import { type getMessage } from '@mumega/contracts/deliveries'
 import type { ReplyOf, RequestOf } from '@mumega/contracts/define'
 import type { CallContext } from '@mumega/contracts/scalars'
 import { readAs } from '@mumega/db/act'
 import type { Bridge } from '../bridge.ts'
 import { messageNotFound } from '../errors.ts'
 import { callingAgent } from '../identity.ts'
-import { listDeliveries, type Delivery } from './inbox-repository.ts'
+import { listDeliveries, type Delivery } from '../deliveries/delivery-repository.ts'
+import { settledAs } from '../deliveries/own-delivery.ts'
 import { findSender } from './message-repository.ts'
 
 /**
@@ -34,9 +36,16 @@ export async function handleGetMessage(
   })
 }
 
-function shown({ to, fetched, acknowledgedAt }: Delivery) {
-  if (acknowledgedAt !== undefined) {
-    return { to, status: 'acknowledged' as const, acknowledgedAt: acknowledgedAt.toISOString() }
+function shown(delivery: Delivery) {
+  const { to, fetched, attempts, acknowledgedAt, deadLetter, expiredAt } = delivery
+  return {
+    to,
+    status: settledAs(delivery) ?? (fetched ? ('fetched' as const) : ('queued' as const)),
+    attempts,
+    ...(acknowledgedAt === undefined ? {} : { acknowledgedAt: acknowledgedAt.toISOString() }),
+    ...(deadLetter === undefined
+      ? {}
+      : { deadLetteredAt: deadLetter.at.toISOString(), reason: deadLetter.reason }),
+    ...(expiredAt === undefined ? {} : { expiredAt: expiredAt.toISOString() }),
   }
-  return { to, status: fetched ? ('fetched' as const) : ('queued' as const) }
 }

@@ -1,5 +1,6 @@
 import type { Knex } from '@mumega/db'
 import type { InboxMessage } from '@mumega/contracts/bridge'
+import { UNSETTLED } from '../deliveries/delivery-repository.ts'
 import type { MessageRow } from './message-repository.ts'
 
 /** Names one agent's inbox. */
@@ -8,17 +9,10 @@ export interface InboxKey {
   agent: string
 }
 
-export interface Delivery {
-  to: string
-  position: number
-  fetched: boolean
-  acknowledgedAt?: Date
-}
-
-interface DeliveryRow {
-  recipient: string
+export interface InboxRow extends MessageRow {
   position: string
   acknowledged_at: Date | null
+  dead_lettered_at: Date | null
   fetched: boolean
 }
 
@@ -38,40 +32,75 @@ export async function lockOtherInboxes(
   return locked.rows.map((row) => row.agent)
 }
 
-export async function hasInbox(
+/** The last position that an inbox has given away; undefined when there is no such agent. */
+export async function findLastPosition(
   trx: Knex.Transaction,
   { tenantId, agent }: InboxKey,
-): Promise<boolean> {
-  const row = await trx<{ tenant_id: string; agent: string }>('inboxes')
-    .select('agent')
+): Promise<number | undefined> {
+  const row = await trx<{ tenant_id: string; agent: string; last_position: string }>('inboxes')
+    .select('last_position')
     .where({ tenant_id: tenantId, agent })
     .first()
-  return row !== undefined
+  return row === undefined ? undefined : Number(row.last_position)
 }
 
 export interface InboxPage extends InboxKey {
   after: number
   limit: number
-  unreadOnly: boolean
+  /** Leaves out what is settled, and what has expired by then. */
+  unreadAt: Date | undefined
 }
 
-/** Oldest first, each with whether it was fetched before. */
-export async function listInboxAfter(
-  trx: Knex.Transaction,
-  page: InboxPage,
-): Promise<{ message: InboxMessage; fetched: boolean }[]> {
-  const found = await trx.raw<{ rows: (MessageRow & DeliveryRow)[] }>(
-    `select m.*, d.position, d.acknowledged_at, f.fetched_at is not null as fetched
-       from deliveries d
-       join messages m on m.tenant_id = d.tenant_id and m.message_id = d.message_id
-       left join fetches f on f.tenant_id = d.tenant_id and f.recipient = d.recipient
-        and f.position = d.position
+/** The places of what was not fetched before. */
+export function freshOf(listed: readonly Listed[]): number[] {
+  return listed.filter(({ fetched }) => !fetched).map(({ message }) => message.position)
+}
+
+export interface Listed {
+  message: InboxMessage
+  /** Whether it was fetched before. */
+  fetched: boolean
+}
+
+/** What an inbox shows of a delivery `d` and its message `m`. */
+export const INBOX_COLUMNS =
+  'm.*, d.position, d.acknowledged_at, d.dead_lettered_at, f.fetched_at is not null as fetched'
+export const INBOX_TABLES = `deliveries d
+  join messages m on m.tenant_id = d.tenant_id and m.message_id = d.message_id
+  left join fetches f on f.tenant_id = d.tenant_id and f.recipient = d.recipient
+   and f.position = d.position`
+/** Whether the message is still to be delivered at a time. */
+export const UNEXPIRED = 'd.expired_at is null and (m.expires_at is null or m.expires_at > ?)'
+
+/** Oldest first. */
+export async function listInboxAfter(trx: Knex.Transaction, page: InboxPage): Promise<Listed[]> {
+  const { unreadAt } = page
+  const found = await trx.raw<{ rows: InboxRow[] }>(
+    `select ${INBOX_COLUMNS} from ${INBOX_TABLES}
       where d.tenant_id = ? and d.recipient = ? and d.position > ?
-        ${page.unreadOnly ? 'and d.acknowledged_at is null' : ''}
+        ${unreadAt === undefined ? '' : `and ${UNSETTLED} and ${UNEXPIRED}`}
       order by d.position limit ?`,
-    [page.tenantId, page.agent, page.after, page.limit],
+    [
+      page.tenantId,
+      page.agent,
+      page.after,
+      ...(unreadAt === undefined ? [] : [unreadAt]),
+      page.limit,
+    ],
   )
-  return found.rows.map((row) => ({ message: inboxMessageOf(row), fetched: row.fetched }))
+  return found.rows.map(listed)
+}
+
+export async function findInInbox(
+  trx: Knex.Transaction,
+  { tenantId, agent, messageId }: InboxKey & { messageId: string },
+): Promise<Listed | undefined> {
+  const found = await trx.raw<{ rows: InboxRow[] }>(
+    `select ${INBOX_COLUMNS} from ${INBOX_TABLES}
+      where d.tenant_id = ? and d.recipient = ? and d.message_id = ?`,
+    [tenantId, agent, messageId],
+  )
+  return found.rows.map(listed)[0]
 }
 
 /** Remembers that the recipient has been given these messages. Safe to call twice. */
@@ -88,56 +117,6 @@ export async function insertFetches(
   )
 }
 
-/** Locks the delivery until `trx` ends, so that one of two acknowledgements sees the other. */
-export async function findDeliveryForUpdate(
-  trx: Knex.Transaction,
-  { tenantId, agent, messageId }: InboxKey & { messageId: string },
-): Promise<{ position: number; acknowledgedAt?: Date } | undefined> {
-  const row = await trx<DeliveryRow & { tenant_id: string; message_id: string }>('deliveries')
-    .select('position', 'acknowledged_at')
-    .where({ tenant_id: tenantId, recipient: agent, message_id: messageId })
-    .forUpdate()
-    .first()
-  if (row === undefined) return undefined
-  return {
-    position: Number(row.position),
-    ...(row.acknowledged_at === null ? {} : { acknowledgedAt: row.acknowledged_at }),
-  }
-}
-
-/** Needs the lock of `findDeliveryForUpdate`: the count of the inbox changes with the delivery. */
-export async function updateAcknowledged(
-  trx: Knex.Transaction,
-  { tenantId, agent, position, at }: InboxKey & { position: number; at: Date },
-): Promise<void> {
-  await trx('deliveries')
-    .where({ tenant_id: tenantId, recipient: agent, position })
-    .update({ acknowledged_at: at })
-  await trx('inboxes').where({ tenant_id: tenantId, agent }).increment('acknowledged', 1)
-}
-
-/** The deliveries of one message, sorted by recipient. */
-export async function listDeliveries(
-  trx: Knex.Transaction,
-  page: { tenantId: string; messageId: string; limit: number },
-): Promise<Delivery[]> {
-  const found = await trx.raw<{ rows: DeliveryRow[] }>(
-    `select d.recipient, d.position, d.acknowledged_at, f.fetched_at is not null as fetched
-       from deliveries d
-       left join fetches f on f.tenant_id = d.tenant_id and f.recipient = d.recipient
-        and f.position = d.position
-      where d.tenant_id = ? and d.message_id = ?
-      order by d.recipient limit ?`,
-    [page.tenantId, page.messageId, page.limit],
-  )
-  return found.rows.map((row) => ({
-    to: row.recipient,
-    position: Number(row.position),
-    fetched: row.fetched,
-    ...(row.acknowledged_at === null ? {} : { acknowledgedAt: row.acknowledged_at }),
-  }))
-}
-
 export interface Answer {
   messageId: string
   from: string
@@ -151,7 +130,7 @@ export async function findAnswer(
   trx: Knex.Transaction,
   question: { tenantId: string; asker: string; from: string; replyTo: string },
 ): Promise<Answer | undefined> {
-  const found = await trx.raw<{ rows: (MessageRow & DeliveryRow)[] }>(
+  const found = await trx.raw<{ rows: InboxRow[] }>(
     `select m.message_id, m.sender, m.text, d.position
        from messages m
        join deliveries d on d.tenant_id = m.tenant_id and d.message_id = m.message_id
@@ -167,7 +146,12 @@ export async function findAnswer(
   }))[0]
 }
 
-function inboxMessageOf(row: MessageRow & DeliveryRow): InboxMessage {
+export function listed(row: InboxRow): Listed {
+  return { message: inboxMessageOf(row), fetched: row.fetched }
+}
+
+function inboxMessageOf(row: InboxRow): InboxMessage {
+  const { acknowledged_at: acknowledgedAt, dead_lettered_at: deadLetteredAt } = row
   return {
     position: Number(row.position),
     messageId: row.message_id,
@@ -179,6 +163,8 @@ function inboxMessageOf(row: MessageRow & DeliveryRow): InboxMessage {
     ...(row.correlation_id === null ? {} : { correlationId: row.correlation_id }),
     ...(row.deadline === null ? {} : { deadline: row.deadline.toISOString() }),
     sentAt: row.sent_at.toISOString(),
-    ...(row.acknowledged_at === null ? {} : { acknowledgedAt: row.acknowledged_at.toISOString() }),
+    ...(row.expires_at === null ? {} : { expiresAt: row.expires_at.toISOString() }),
+    ...(acknowledgedAt === null ? {} : { acknowledgedAt: acknowledgedAt.toISOString() }),
+    ...(deadLetteredAt === null ? {} : { deadLetteredAt: deadLetteredAt.toISOString() }),
   }
 }

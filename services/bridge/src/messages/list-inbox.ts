@@ -1,15 +1,12 @@
-import type { InboxMessage, listInbox } from '@mumega/contracts/bridge'
+import type { listInbox } from '@mumega/contracts/bridge'
 import type { ReplyOf, RequestOf } from '@mumega/contracts/define'
 import type { CallContext } from '@mumega/contracts/scalars'
 import { act, unchanged } from '@mumega/db/act'
 import type { Bridge } from '../bridge.ts'
 import { agentNotFound } from '../errors.ts'
 import { callingAgent } from '../identity.ts'
-import { hasInbox, insertFetches, listInboxAfter } from './inbox-repository.ts'
-
-// One NATS message holds 1 MiB by default. JSON may need six bytes for one byte of text, so a page
-// is measured.
-const PAGE_BYTES_MAX = 524_288
+import { fitting } from './fitting.ts'
+import { findLastPosition, freshOf, insertFetches, listInboxAfter } from './inbox-repository.ts'
 
 /**
  * A page of the caller's own inbox, oldest first, which then counts as fetched. Reading is no act:
@@ -25,33 +22,19 @@ export async function handleListInbox(
   const agent = callingAgent(context)
   const { tenantId } = context
   return act(db, { context, clock }, async (trx) => {
-    const page = { tenantId, agent, after, limit: limit + 1, unreadOnly }
-    const found = await listInboxAfter(trx, page)
-    if (found.length === 0 && !(await hasInbox(trx, { tenantId, agent }))) {
+    const now = clock.now()
+    const unreadAt = unreadOnly ? now : undefined
+    const found = await listInboxAfter(trx, { tenantId, agent, after, limit: limit + 1, unreadAt })
+    if (found.length === 0 && (await findLastPosition(trx, { tenantId, agent })) === undefined) {
       throw agentNotFound(agent)
     }
-    const messages = fitting(found.slice(0, limit).map(({ message }) => message))
-    const fresh = found.slice(0, messages.length).filter(({ fetched }) => !fetched)
-    const positions = fresh.map(({ message }) => message.position)
-    await insertFetches(trx, { tenantId, agent, positions, at: clock.now() })
-    const last = messages.at(-1)
-    const isMore = messages.length < found.length
+    const given = fitting(found.slice(0, limit))
+    await insertFetches(trx, { tenantId, agent, positions: freshOf(given), at: now })
+    const last = given.at(-1)
+    const isMore = given.length < found.length
     return unchanged({
-      messages,
-      ...(isMore && last !== undefined ? { next: String(last.position) } : {}),
+      messages: given.map(({ message }) => message),
+      ...(isMore && last !== undefined ? { next: String(last.message.position) } : {}),
     })
   })
-}
-
-/**
- * As many from the front as fit into one reply. The first always does: it is at most 100 KiB of
- * JSON.
- */
-function fitting(messages: InboxMessage[]): InboxMessage[] {
-  let bytes = 0
-  const end = messages.findIndex((message, index) => {
-    bytes += Buffer.byteLength(JSON.stringify(message)) + 1
-    return index > 0 && bytes > PAGE_BYTES_MAX
-  })
-  return end === -1 ? messages : messages.slice(0, end)
 }

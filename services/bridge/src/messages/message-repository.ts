@@ -13,6 +13,7 @@ export interface MessageRow {
   reply_to: string | null
   correlation_id: string | null
   deadline: Date | null
+  expires_at: Date | null
   sent_at: Date
 }
 
@@ -20,7 +21,7 @@ export interface MessageRow {
 export interface Place {
   agent: string
   position: number
-  /** Unacknowledged messages, this one included. */
+  /** Messages that are not settled, this one included. */
   unread: number
 }
 
@@ -29,12 +30,15 @@ const INSERT_WITH_PLACES = `
   with place as (
     update inboxes set last_position = last_position + 1
      where tenant_id = ? and agent = any(?)
-     returning agent, last_position as position, last_position - acknowledged as unread),
+     returning agent, last_position as position, last_position - settled as unread),
   message as (
     insert into messages (tenant_id, message_id, sender, kind, text, content_type, reply_to,
-                          correlation_id, deadline, sent_at)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    returning tenant_id, message_id),
+                          correlation_id, deadline, expires_at, sent_at)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    returning tenant_id, message_id, expires_at),
+  expiry as (
+    insert into expiries (tenant_id, message_id, expires_at)
+    select tenant_id, message_id, expires_at from message where expires_at is not null),
   delivery as (
     insert into deliveries (tenant_id, recipient, position, message_id)
     select message.tenant_id, place.agent, place.position, message.message_id from place, message)
@@ -65,6 +69,7 @@ export async function insertWithPlaces(
       message.replyTo ?? null,
       message.correlationId ?? null,
       message.deadline ?? null,
+      message.expiresAt ?? null,
       message.sentAt,
     ],
   )
@@ -75,16 +80,17 @@ export async function insertWithPlaces(
   }))
 }
 
-/** Who sent a message of the tenant, and when. */
+/** Who sent a message of the tenant, when, and until when it is worth something. */
 export async function findSender(
   trx: Knex.Transaction,
   { tenantId, messageId }: { tenantId: string; messageId: string },
-): Promise<{ from: string; sentAt: Date } | undefined> {
+): Promise<{ from: string; sentAt: Date; expiresAt: Date | undefined } | undefined> {
   const row = await trx<MessageRow>('messages')
-    .select('sender', 'sent_at')
+    .select('sender', 'sent_at', 'expires_at')
     .where({ tenant_id: tenantId, message_id: messageId })
     .first()
-  return row === undefined ? undefined : { from: row.sender, sentAt: row.sent_at }
+  if (row === undefined) return undefined
+  return { from: row.sender, sentAt: row.sent_at, expiresAt: row.expires_at ?? undefined }
 }
 
 /** Whether an agent has sent or received a message. */

@@ -25,6 +25,8 @@ export interface Draft {
   correlationId?: string
   /** Only of an ask, in seconds of the system's time. */
   timeoutSeconds?: number
+  /** ISO 8601. Never of an ask. */
+  expiresAt?: string
 }
 
 export interface Message {
@@ -37,6 +39,7 @@ export interface Message {
   replyTo?: string
   correlationId?: string
   deadline?: Date
+  expiresAt?: Date
   sentAt: Date
 }
 
@@ -54,6 +57,7 @@ export function messageOf(
   { tenantId, messageId, sentAt }: Pick<Message, 'tenantId' | 'messageId' | 'sentAt'>,
 ): Message {
   const { from, kind, text, contentType, replyTo, correlationId, timeoutSeconds } = draft
+  const { expiresAt } = draft
   return {
     tenantId,
     messageId,
@@ -66,6 +70,7 @@ export function messageOf(
     ...(timeoutSeconds === undefined
       ? {}
       : { deadline: new Date(sentAt.getTime() + timeoutSeconds * 1_000) }),
+    ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt) }),
     sentAt,
   }
 }
@@ -76,7 +81,8 @@ export function messageOf(
  * fit into an entry.
  */
 export function auditOf(message: Message, recipients: readonly string[]): AuditRecord {
-  const { messageId, from, kind, text, contentType, replyTo, correlationId, deadline } = message
+  const { messageId, from, kind, text, contentType, replyTo, correlationId } = message
+  const { deadline, expiresAt } = message
   return {
     // The receipt of message M is therefore the entry (bridge, M).
     id: messageId,
@@ -94,6 +100,7 @@ export function auditOf(message: Message, recipients: readonly string[]): AuditR
       ...(replyTo === undefined ? {} : { replyTo }),
       ...(correlationId === undefined ? {} : { correlationId }),
       ...(deadline === undefined ? {} : { deadline: deadline.toISOString() }),
+      ...(expiresAt === undefined ? {} : { expiresAt: expiresAt.toISOString() }),
     },
   }
 }

@@ -34,14 +34,18 @@ export async function handleBroadcastMessage(
   return { messageId, status: 'queued', recipients }
 }
 
-type Fields = Pick<RequestOf<typeof sendMessage>, 'text' | 'replyTo' | 'correlationId'>
+type Fields = Pick<
+  RequestOf<typeof sendMessage>,
+  'text' | 'replyTo' | 'correlationId' | 'expiresAt'
+>
 
 // By name, because a newer caller may send fields that this version does not know: they must not
 // reach the draft.
-function picked({ text, replyTo, correlationId }: Fields): Fields {
+function picked({ text, replyTo, correlationId, expiresAt }: Fields): Fields {
   return {
     text,
     ...(replyTo === undefined ? {} : { replyTo }),
     ...(correlationId === undefined ? {} : { correlationId }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
   }
 }

@@ -1,6 +1,5 @@
 import { Type } from 'typebox'
 import {
-  acknowledgeMessage,
   askAgent,
   broadcastMessage,
   listAgents,
@@ -8,6 +7,7 @@ import {
   recordHeartbeat,
   sendMessage,
 } from '@mumega/contracts/bridge'
+import { acknowledgeMessage } from '@mumega/contracts/deliveries'
 import { Token } from '@mumega/contracts/gateway'
 import { AgentName } from '@mumega/contracts/scalars'
 import { v7 as uuidv7 } from 'uuid'

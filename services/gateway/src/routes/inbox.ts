@@ -1,10 +1,17 @@
 import { Type } from 'typebox'
-import { acknowledgeMessage, listInbox, recordHeartbeat } from '@mumega/contracts/bridge'
+import { listInbox, recordHeartbeat } from '@mumega/contracts/bridge'
+import { acknowledgeMessage } from '@mumega/contracts/deliveries'
 import { Uuid } from '@mumega/contracts/scalars'
 import type { App, Gateway } from '../app.ts'
 import { requestIdOf } from '../request-id.ts'
 import { answer, closed, IdempotencyHeaders, page, positionAfter } from '../schemas.ts'
 import { contextOf, sessionOf } from '../session.ts'
+import {
+  MAIL_HANDLER_MS_MAX,
+  MAIL_WAIT_PROBLEMS,
+  waitForMail,
+  WaitSeconds,
+} from '../wait-for-mail.ts'
 
 const tags = ['inbox']
 const LIMIT_DEFAULT = 50
@@ -59,7 +66,8 @@ function addListInbox(app: App, gateway: Gateway): void {
   app.get(
     '/v1/inbox',
     {
-      config: { access: 'messages:read', calls: [listInbox] },
+      handlerTimeout: MAIL_HANDLER_MS_MAX,
+      config: { access: 'messages:read', calls: [listInbox], problems: MAIL_WAIT_PROBLEMS },
       schema: {
         tags,
         operationId: 'listInbox',
@@ -70,18 +78,30 @@ function addListInbox(app: App, gateway: Gateway): void {
             Type.Integer({ minimum: 1, maximum: 100, description: `Default ${LIMIT_DEFAULT}.` }),
           ),
           unreadOnly: Type.Optional(
-            Type.Boolean({ description: 'Leaves out what is acknowledged.' }),
+            Type.Boolean({
+              description: 'Leaves out what is settled: acknowledged, expired, or a dead letter.',
+            }),
           ),
+          waitSeconds: WaitSeconds,
         }),
         response: {
           200: page(listInbox.reply, 'after'),
         },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { after = 0, limit = LIMIT_DEFAULT, unreadOnly = false } = request.query
-      const context = contextOf(sessionOf(request))
-      return gateway.bus.request(listInbox, { after, limit, unreadOnly }, { context })
+      const session = sessionOf(request)
+      const context = contextOf(session)
+      const waitMs = (request.query.waitSeconds ?? 0) * 1_000
+      return waitForMail(gateway, { session, waitMs, out: reply.raw }, async () => {
+        const found = await gateway.bus.request(
+          listInbox,
+          { after, limit, unreadOnly },
+          { context },
+        )
+        return { found, isEmpty: found.messages.length === 0 }
+      })
     },
   )
 }

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
-import { askAgent, broadcastMessage, getMessage, sendMessage } from '@mumega/contracts/bridge'
+import { askAgent, broadcastMessage, sendMessage } from '@mumega/contracts/bridge'
+import { getMessage } from '@mumega/contracts/deliveries'
 import { TenantId, Uuid } from '@mumega/contracts/scalars'
 import type { App, Gateway } from '../app.ts'
 import { ASK_HANDLER_MS_MAX, askAndWait, Asked } from '../ask-and-wait.ts'

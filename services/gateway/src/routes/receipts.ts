@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { getMessage } from '@mumega/contracts/bridge'
+import { getMessage } from '@mumega/contracts/deliveries'
 import { getReceipt } from '@mumega/contracts/audit-ledger'
 import { ServiceName, Sha256Hex, TenantId, Uuid } from '@mumega/contracts/scalars'
 import type { App, Gateway } from '../app.ts'

@@ -4,6 +4,7 @@ import { addAuditRoutes } from './audit.ts'
 import { addEntryRoutes } from './entries.ts'
 import { addExportRoute } from './export.ts'
 import { addDeadLetterRoutes } from './dead-letters.ts'
+import { addDeliveryRoutes } from './deliveries.ts'
 import { addDelegationRoute } from './delegation.ts'
 import { addInboxRoutes } from './inbox.ts'
 import { addInboxStreamRoute } from './inbox-stream.ts'
@@ -15,6 +16,7 @@ import { addReceiptRoutes } from './receipts.ts'
 import { addRedactionRoutes } from './redactions.ts'
 import { addTenantRoutes } from './tenants.ts'
 import { addTokenRoutes } from './tokens.ts'
+import { addUndeliveredRoutes } from './undelivered.ts'
 import { addVerifyRoute } from './verify.ts'
 import { addWhoamiRoute } from './whoami.ts'
 
@@ -27,6 +29,7 @@ export function addRoutes(app: App, gateway: Gateway): void {
   addMessageRoutes(app, gateway)
   addInboxRoutes(app, gateway)
   addInboxStreamRoute(app, gateway)
+  addDeliveryRoutes(app, gateway)
   addMcpRoute(app, gateway)
   addReceiptRoutes(app, gateway)
   addAuditRoutes(app, gateway)
@@ -36,5 +39,6 @@ export function addRoutes(app: App, gateway: Gateway): void {
   addLogRoutes(app, gateway)
   addVerifyRoute(app)
   addDeadLetterRoutes(app, gateway)
+  addUndeliveredRoutes(app, gateway)
   addOperationRoutes(app, gateway)
 }

@@ -1,15 +1,16 @@
-import { messageAcknowledged, type acknowledgeMessage } from '@mumega/contracts/bridge'
+import { messageAcknowledged, type acknowledgeMessage } from '@mumega/contracts/deliveries'
 import type { ReplyOf, RequestOf } from '@mumega/contracts/define'
 import type { CallContext } from '@mumega/contracts/scalars'
 import { act, outgoing, unchanged } from '@mumega/db/act'
 import type { Bridge } from '../bridge.ts'
-import { agentNotFound, messageNotFound } from '../errors.ts'
 import { callingAgent } from '../identity.ts'
-import { findDeliveryForUpdate, hasInbox, updateAcknowledged } from './inbox-repository.ts'
+import { acknowledgeLate, settle } from './delivery-repository.ts'
+import { lockOwnDelivery, settledAs } from './own-delivery.ts'
 
 /**
- * Marks a message of the caller's own inbox as dealt with. A second time, by whatever request,
- * answers with the first time and changes nothing.
+ * Marks a message of the caller's own inbox as dealt with, by whichever of its bodies. A second
+ * time, by whatever request, answers with the first time and changes nothing. It may come late:
+ * what was dealt with after all is no dead letter any more.
  *
  * @throws bridge.message-not-found, bridge.sender-not-an-agent, bridge.agent-not-found
  */
@@ -22,24 +23,25 @@ export async function handleAcknowledgeMessage(
   const { tenantId } = context
   const request = { requestId, command: 'acknowledge-message', content: { agent, messageId } }
   return act(db, { context, clock, request }, async (trx) => {
-    const delivery = await findDeliveryForUpdate(trx, { tenantId, agent, messageId })
-    if (delivery === undefined) {
-      if (!(await hasInbox(trx, { tenantId, agent }))) throw agentNotFound(agent)
-      throw messageNotFound(messageId)
-    }
+    const delivery = await lockOwnDelivery(trx, { tenantId, agent, messageId })
     if (delivery.acknowledgedAt !== undefined) {
       return unchanged({ messageId, acknowledgedAt: delivery.acknowledgedAt.toISOString() })
     }
     const { position } = delivery
     const at = clock.now()
-    await updateAcknowledged(trx, { tenantId, agent, position, at })
+    const was = settledAs(delivery)
+    if (was === undefined) {
+      await settle(trx, { tenantId, messageId, agents: [agent], at }, { how: 'acknowledged' })
+    } else {
+      await acknowledgeLate(trx, { tenantId, agent, position, at })
+    }
     return {
       reply: { messageId, acknowledgedAt: at.toISOString() },
       audit: [
         {
           action: 'message.acknowledged',
           target: `message:${messageId}`,
-          payload: { agent, position },
+          payload: { agent, position, ...(was === undefined ? {} : { was }) },
         },
       ],
       events: [outgoing(messageAcknowledged, { tenantId, agent, messageId })],
