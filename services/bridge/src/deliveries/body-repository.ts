@@ -45,10 +45,10 @@ export async function addBody(
   trx: Knex.Transaction,
   { tenantId, agent, body, now }: BodyKey & { now: Date },
 ): Promise<boolean> {
-  // The lock makes counting and adding one step.
-  await trx.raw('select from inboxes where tenant_id = ? and agent = ? for update', [
-    tenantId,
-    agent,
+  // Makes counting and adding one step. Not the inbox's own lock: whoever settles a delivery has
+  // that of the delivery already, which is asked for next here.
+  await trx.raw('select pg_advisory_xact_lock(hashtextextended(?, 0))', [
+    `bodies/${tenantId}/${agent}`,
   ])
   const added = await trx.raw<{ rowCount: number }>(
     `insert into bodies (tenant_id, agent, body, cursor, created_at, last_received_at)
