@@ -125,7 +125,8 @@ create table inboxes (
   tenant_id text not null,
   agent text not null,
   last_position bigint not null default 0,
-  settled bigint not null default 0
+  settled bigint not null default 0,
+  last_work_at timestamp with time zone
 );  -- owned by mumega_bridge_owner
 alter table inboxes add constraint inboxes_pkey PRIMARY KEY (tenant_id, agent);
 alter table inboxes add constraint inboxes_check CHECK (((settled >= 0) AND (settled <= last_position)));
@@ -133,7 +134,7 @@ alter table inboxes add constraint inboxes_tenant_id_agent_fkey FOREIGN KEY (ten
 alter table inboxes force row level security;
 create policy by_tenant on inboxes as permissive for all to public using ((tenant_id = current_setting('mumega.tenant_id'::text, true)));
 grant insert, select on inboxes to mumega_bridge;
-grant update (last_position, settled) on inboxes to mumega_bridge;
+grant update (last_position, last_work_at, settled) on inboxes to mumega_bridge;
 
 create table leases (
   tenant_id text not null,
@@ -214,16 +215,22 @@ create table presence (
   agent text not null,
   status text not null,
   note text,
-  last_seen_at timestamp with time zone not null
+  last_seen_at timestamp with time zone not null,
+  last_run_id uuid,
+  last_run_outcome text,
+  last_run_ended_at timestamp with time zone,
+  last_run_ms bigint
 );  -- owned by mumega_bridge_owner
 alter table presence add constraint presence_pkey PRIMARY KEY (tenant_id, agent);
+alter table presence add constraint presence_last_run_ms_check CHECK ((last_run_ms >= 0));
+alter table presence add constraint presence_last_run_outcome_check CHECK ((last_run_outcome = ANY (ARRAY['success'::text, 'fail'::text])));
 alter table presence add constraint presence_note_check CHECK ((octet_length(note) <= 2000));
 alter table presence add constraint presence_status_check CHECK ((status = ANY (ARRAY['idle'::text, 'busy'::text, 'failing'::text])));
 alter table presence add constraint presence_tenant_id_agent_fkey FOREIGN KEY (tenant_id, agent) REFERENCES agents(tenant_id, name);
 alter table presence force row level security;
 create policy by_tenant on presence as permissive for all to public using ((tenant_id = current_setting('mumega.tenant_id'::text, true)));
 grant insert, select on presence to mumega_bridge;
-grant update (last_seen_at, note, status) on presence to mumega_bridge;
+grant update (last_run_ended_at, last_run_id, last_run_ms, last_run_outcome, last_seen_at, note, status) on presence to mumega_bridge;
 
 create table processed_requests (
   request_id uuid not null,
@@ -236,6 +243,18 @@ alter table processed_requests add constraint processed_requests_pkey PRIMARY KE
 CREATE INDEX processed_requests_by_age ON bridge.processed_requests USING btree (processed_at);
 grant delete, insert, select on processed_requests to mumega_bridge;
 grant update (reply) on processed_requests to mumega_bridge;
+
+create table runs (
+  tenant_id text not null,
+  agent text not null,
+  run_id uuid not null,
+  started_at timestamp with time zone not null
+);  -- owned by mumega_bridge_owner
+alter table runs add constraint runs_pkey PRIMARY KEY (tenant_id, agent, run_id);
+alter table runs add constraint runs_tenant_id_agent_fkey FOREIGN KEY (tenant_id, agent) REFERENCES agents(tenant_id, name);
+alter table runs force row level security;
+create policy by_tenant on runs as permissive for all to public using ((tenant_id = current_setting('mumega.tenant_id'::text, true)));
+grant delete, insert, select on runs to mumega_bridge;
 
 create table schema_migrations (
   name text not null,

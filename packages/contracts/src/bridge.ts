@@ -41,14 +41,43 @@ const MESSAGE_ERRORS = [
   'bridge.inbox-full',
 ] as const
 
+/**
+ * How present an agent is, by what it does and not by a process that is up: `active` has worked
+ * just now, or is at a run; `idle` was heard of just now and has nothing to do; `dormant` leaves
+ * its mail unread, or was not heard of for a while; `dead` was not heard of for long.
+ */
+export const Presence = Type.Union([
+  Type.Literal('active'),
+  Type.Literal('idle'),
+  Type.Literal('dormant'),
+  Type.Literal('dead'),
+])
+export type Presence = Static<typeof Presence>
+
 export const Agent = Type.Object({
   tenantId: TenantId,
   name: AgentName,
   registeredAt: Timestamp,
-  /** Absent until its first heartbeat. */
+  presence: Presence,
+  /** Of its last heartbeat. Absent until its first. */
   lastSeenAt: Type.Optional(Timestamp),
+  /** When it last acknowledged a message or ended a run with success. */
+  lastWorkAt: Type.Optional(Timestamp),
+  /** Runs that have begun and not ended. */
+  openRuns: Type.Integer({ minimum: 0 }),
+  lastRun: Type.Optional(
+    Type.Object({
+      runId: Uuid,
+      outcome: Type.Union([Type.Literal('success'), Type.Literal('fail')]),
+      endedAt: Timestamp,
+      /** From its start, where that was heard of. */
+      durationMs: Type.Optional(Type.Integer({ minimum: 0 })),
+    }),
+  ),
   /** Messages in its inbox that are not settled. */
   unread: Type.Integer({ minimum: 0 }),
+  /** When the oldest of them was sent. */
+  oldestUnreadAt: Type.Optional(Timestamp),
 })
 export type Agent = Static<typeof Agent>
 
@@ -193,6 +222,16 @@ export const HeartbeatStatus = Type.Union([
   Type.Literal('busy'),
   Type.Literal('failing'),
 ])
+export type HeartbeatStatus = Static<typeof HeartbeatStatus>
+
+export const Run = Type.Object({
+  runId: Uuid,
+  signal: Type.Union([Type.Literal('start'), Type.Literal('success'), Type.Literal('fail')]),
+})
+export type Run = Static<typeof Run>
+
+/** The most runs that an agent has begun and not ended; those of more than three days are over. */
+export const RUNS_OPEN_MAX = 100
 
 /** Records that the calling agent is alive: its own heartbeat only (LOCK-MON-1). */
 export const recordHeartbeat = defineRequest({
@@ -200,12 +239,16 @@ export const recordHeartbeat = defineRequest({
   request: Type.Object({
     /** The agent that the caller claims to be; another than the authenticated one is refused. */
     agent: Type.Optional(AgentName),
-    status: HeartbeatStatus,
+    /** Default: what `run` says. Busy at its start, idle after success, failing after a fail. */
+    status: Type.Optional(HeartbeatStatus),
     /** At most NOTE_BYTES_MAX bytes. */
     note: Type.Optional(Type.String()),
+    /** One piece of work, which the agent names itself. */
+    run: Type.Optional(Run),
   }),
   reply: Type.Object({ agent: AgentName, lastSeenAt: Timestamp }),
   errors: [
+    'bridge.too-many-runs',
     'bridge.identity-binding-mismatch',
     'bridge.sender-not-an-agent',
     'bridge.agent-not-found',
@@ -247,6 +290,7 @@ export const heartbeatRecorded = defineEvent({
     principal: Type.String({ maxLength: 200 }),
     status: HeartbeatStatus,
     note: Type.Optional(Type.String()),
+    run: Type.Optional(Run),
     at: Timestamp,
     /** Only the bridge's own: a request through NATS and back, in milliseconds. */
     roundTripMs: Type.Optional(Type.Number({ minimum: 0 })),

@@ -1,3 +1,4 @@
+import { RUNS_OPEN_MAX } from '@mumega/contracts/bridge'
 import { BODIES_MAX } from '@mumega/contracts/deliveries'
 import { AppError } from '@mumega/errors'
 
@@ -179,5 +180,15 @@ export function notADeadLetter(messageId: string): AppError {
     'conflict',
     `Message ${messageId} is no dead letter of this agent. Nothing was changed.`,
     { details: { messageId } },
+  )
+}
+
+export function tooManyRuns(agent: string): AppError {
+  return new AppError(
+    'bridge.too-many-runs',
+    'conflict',
+    `The agent "${agent}" has ${RUNS_OPEN_MAX} runs that have not ended, and begins no other. End ` +
+      'those that are over with `success` or `fail`.',
+    { details: { agent, limit: RUNS_OPEN_MAX } },
   )
 }

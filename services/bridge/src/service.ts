@@ -8,6 +8,7 @@ import { deadLettered, listDeadLetters, replayDeadLetter } from '@mumega/contrac
 import { healthOf } from '@mumega/contracts/health'
 import { openDatabase } from '@mumega/db'
 import { openOutbox } from '@mumega/db/outbox'
+import type { PresenceLimits } from './agents/presence.ts'
 import { handleListAgents, handleGetAgent } from './agents/read-agents.ts'
 import { handleRecordHeartbeat } from './agents/record-heartbeat.ts'
 import { handleRegisterAgent } from './agents/register-agent.ts'
@@ -55,7 +56,12 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
     all: config.BRIDGE_ASKS_WAITING_MAX,
     perTenant: config.BRIDGE_ASKS_WAITING_PER_TENANT_MAX,
   })
-  const bridge = { db, clock, inboxUnreadMax: config.BRIDGE_INBOX_UNREAD_MAX }
+  const bridge = {
+    db,
+    clock,
+    presence: presenceLimits(config),
+    inboxUnreadMax: config.BRIDGE_INBOX_UNREAD_MAX,
+  }
   serveAgents(bridge, bus)
   serveMessages(bridge, bus, asks)
   serveDeliveries(bridge, bus)
@@ -76,6 +82,16 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
     await db.destroy()
   }
   return { stop: () => (stopping ??= stopOnce()) }
+}
+
+function presenceLimits(config: Config): PresenceLimits {
+  return {
+    activeSeconds: config.BRIDGE_ACTIVE_SECONDS,
+    aliveSeconds: config.BRIDGE_ALIVE_SECONDS,
+    runSeconds: config.BRIDGE_RUN_SECONDS,
+    unreadSeconds: config.BRIDGE_UNREAD_SECONDS,
+    deadSeconds: config.BRIDGE_DEAD_SECONDS,
+  }
 }
 
 function serveAgents(bridge: Bridge, bus: Bus): void {

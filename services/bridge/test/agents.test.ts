@@ -31,6 +31,8 @@ test('a registered agent exists with an empty inbox and was never seen', async (
     tenantId: 'acme',
     name: 'kasra',
     registeredAt: registered.registeredAt,
+    presence: 'dormant',
+    openRuns: 0,
     unread: 0,
   })
   expect(await bridge.call(agent('kasra'), getAgent, { name: 'kasra' })).toEqual(registered)

@@ -14,7 +14,7 @@ import { sweep } from '../src/deliveries/sweep.ts'
 import { handleRedeliverMessage } from '../src/deliveries/undelivered.ts'
 import { handleGetMessage } from '../src/messages/get-message.ts'
 import { handleSendMessage } from '../src/messages/send-message.ts'
-import { agent, operator } from './given.ts'
+import { agent, operator, PRESENCE } from './given.ts'
 
 /** The bridge's handlers on a database of their own, at a time that only the test moves. */
 export async function startDeliveries() {
@@ -22,7 +22,12 @@ export async function startDeliveries() {
   const admin = openDatabase(`${database.adminUrl}?options=-csearch_path%3Dbridge`)
   let nowMs = Date.parse('2026-01-01T00:00:00.000Z')
   const clock = { now: () => new Date(nowMs), realMs: (spanMs: number) => spanMs }
-  const bridge: Bridge = { db: database.open('bridge'), clock, inboxUnreadMax: 100_000 }
+  const bridge: Bridge = {
+    db: database.open('bridge'),
+    clock,
+    presence: PRESENCE,
+    inboxUnreadMax: 100_000,
+  }
   const kasra = agent('kasra')
   const register = (name: string) =>
     handleRegisterAgent(bridge, operator(), { requestId: randomUUID(), name })

@@ -158,6 +158,14 @@ export async function refusal(
   throw new Error('it was accepted')
 }
 
+export const PRESENCE = {
+  activeSeconds: 600,
+  aliveSeconds: 300,
+  runSeconds: 3_600,
+  unreadSeconds: 1_800,
+  deadSeconds: 86_400,
+}
+
 /** Whether so many of the bridge's statements wait for a lock. */
 export async function areWaiting(admin: Knex, count: number): Promise<boolean> {
   const { rows: waiting } = await admin.raw<{ rows: unknown[] }>(

@@ -17,6 +17,7 @@ import {
   givenMessage,
   inboxOf,
   inconsistentInboxes,
+  PRESENCE,
   operator,
   startTestBridge,
   type TestBridge,
@@ -79,7 +80,7 @@ test(
   'what is accepted while NATS is away reaches bus and ledger once it is back',
   async () => {
     await bridge.nats.kill()
-    const local = { db: bridge.db, clock: systemClock, inboxUnreadMax: 1_000 }
+    const local = { db: bridge.db, clock: systemClock, presence: PRESENCE, inboxUnreadMax: 1_000 }
     const ids: string[] = []
     for (let sent = 0; sent < 100; sent += 1) {
       const request = { requestId: randomUUID(), to: 'loom', text: `${sent}` }

@@ -14,6 +14,7 @@ import {
   givenMessage,
   inboxOf,
   inconsistentInboxes,
+  PRESENCE,
   startTestBridge,
   type TestBridge,
 } from './given.ts'
@@ -33,7 +34,12 @@ afterAll(async () => {
 })
 
 /** A third instance without a bus of its own: what it accepts, the others' relay publishes. */
-const elsewhere = () => ({ db: bridge.db, clock: systemClock, inboxUnreadMax: 100 })
+const elsewhere = () => ({
+  db: bridge.db,
+  clock: systemClock,
+  presence: PRESENCE,
+  inboxUnreadMax: 100,
+})
 
 test('senders that race to one inbox leave no hole and keep their own order', async () => {
   const perSender = 20

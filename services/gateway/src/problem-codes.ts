@@ -59,6 +59,7 @@ export const PROBLEM_STATUS = {
   'bridge.message-settled': 409,
   'bridge.not-a-dead-letter': 409,
   'bridge.too-many-bodies': 409,
+  'bridge.too-many-runs': 409,
   'bridge.replay-failed': 409,
   'bridge.too-many-recipients': 409,
   'bridge.text-too-large': 413,

@@ -1,12 +1,28 @@
+import { RUNS_OPEN_MAX, type Agent } from '@mumega/contracts/bridge'
 import type { Knex } from '@mumega/db'
-import type { Agent } from '@mumega/contracts/bridge'
+import { UNSETTLED } from '../deliveries/delivery-repository.ts'
+import type { Signs } from './presence.ts'
 
 interface AgentRow {
   tenant_id: string
   name: string
   registered_at: Date
   last_seen_at: Date | null
+  last_work_at: Date | null
+  last_run_id: string | null
+  last_run_outcome: 'success' | 'fail' | null
+  last_run_ended_at: Date | null
+  last_run_ms: string | null
+  open_runs: string
+  newest_start_at: Date | null
   unread: string
+  oldest_unread_at: Date | null
+}
+
+/** An agent as it is on record; what its presence is follows from it and from the time. */
+export interface AgentRecord {
+  agent: Omit<Agent, 'presence'>
+  signs: Signs
 }
 
 /** Names one agent of one tenant. */
@@ -16,11 +32,20 @@ export interface AgentKey {
 }
 
 const SELECT_AGENTS = `
-  select a.tenant_id, a.name, a.registered_at, p.last_seen_at,
-         i.last_position - i.settled as unread
+  select a.tenant_id, a.name, a.registered_at, p.last_seen_at, i.last_work_at, p.last_run_id,
+         p.last_run_outcome, p.last_run_ended_at, p.last_run_ms, r.open_runs, r.newest_start_at,
+         i.last_position - i.settled as unread, m.sent_at as oldest_unread_at
     from agents a
     join inboxes i on i.tenant_id = a.tenant_id and i.agent = a.name
-    left join presence p on p.tenant_id = a.tenant_id and p.agent = a.name`
+    left join presence p on p.tenant_id = a.tenant_id and p.agent = a.name
+    cross join lateral (
+      select count(*) as open_runs, max(started_at) as newest_start_at from runs r
+       where r.tenant_id = a.tenant_id and r.agent = a.name) r
+    left join lateral (
+      select d.message_id from deliveries d
+       where d.tenant_id = a.tenant_id and d.recipient = a.name and ${UNSETTLED}
+       order by d.position limit 1) d on true
+    left join messages m on m.tenant_id = a.tenant_id and m.message_id = d.message_id`
 
 /**
  * Adds an agent with an empty inbox. False when it is there already, also by another transaction
@@ -42,24 +67,24 @@ export async function insertAgent(
 export async function findAgent(
   trx: Knex.Transaction,
   { tenantId, name }: AgentKey,
-): Promise<Agent | undefined> {
+): Promise<AgentRecord | undefined> {
   const found = await trx.raw<{ rows: AgentRow[] }>(
     `${SELECT_AGENTS} where a.tenant_id = ? and a.name = ?`,
     [tenantId, name],
   )
-  return found.rows.map(agentOf)[0]
+  return found.rows.map(recordOf)[0]
 }
 
 /** Sorted by name, from the first one after `after`. */
 export async function listAgentsAfter(
   trx: Knex.Transaction,
   page: { tenantId: string; after: string; limit: number },
-): Promise<Agent[]> {
+): Promise<AgentRecord[]> {
   const found = await trx.raw<{ rows: AgentRow[] }>(
     `${SELECT_AGENTS} where a.tenant_id = ? and a.name > ? order by a.name limit ?`,
     [page.tenantId, page.after, page.limit],
   )
-  return found.rows.map(agentOf)
+  return found.rows.map(recordOf)
 }
 
 /** Which of these names are agents of the tenant. */
@@ -91,12 +116,93 @@ export async function upsertPresence(
   )
 }
 
-function agentOf(row: AgentRow): Agent {
+/** An end of work, by which a run that is open is over. */
+export async function updateLastRun(
+  trx: Knex.Transaction,
+  run: AgentKey & { runId: string; outcome: 'success' | 'fail'; endedAt: Date; startedAfter: Date },
+): Promise<void> {
+  const { tenantId, name, runId, outcome, endedAt } = run
+  await trx.raw(
+    `with ended as (
+       delete from runs where tenant_id = ? and agent = ? and run_id = ?
+       returning case when started_at > ? then started_at end as started_at)
+     update presence
+        set last_run_id = ?, last_run_outcome = ?, last_run_ended_at = ?,
+            last_run_ms = (
+              select greatest(0, extract(epoch from ?::timestamptz - started_at) * 1000)::bigint
+                from ended)
+      where tenant_id = ? and agent = ?
+        and (last_run_ended_at is null or last_run_ended_at <= ?)`,
+    [
+      ...[tenantId, name, runId, run.startedAfter],
+      ...[runId, outcome, endedAt, endedAt, tenantId, name, endedAt],
+    ],
+  )
+  if (outcome === 'fail') return
+  await trx.raw(
+    'update inboxes set last_work_at = greatest(last_work_at, ?) where tenant_id = ? and agent = ?',
+    [endedAt, tenantId, name],
+  )
+}
+
+/**
+ * Opens a run, once. False when the agent has as many open as it may. Those that began before
+ * `startedAfter` are over: nobody will end them any more.
+ */
+export async function insertRun(
+  trx: Knex.Transaction,
+  run: AgentKey & { runId: string; startedAt: Date; startedAfter: Date },
+): Promise<boolean> {
+  const { tenantId, name, runId } = run
+  const key = { tenant_id: tenantId, agent: name }
+  await trx('runs').where(key).where('started_at', '<=', run.startedAfter).delete()
+  const inserted = await trx.raw<{ rowCount: number }>(
+    `insert into runs (tenant_id, agent, run_id, started_at)
+     select ?, ?, ?, ?
+      where (select count(*) from runs where tenant_id = ? and agent = ? and run_id <> ?) < ?
+     on conflict do nothing`,
+    [tenantId, name, runId, run.startedAt, tenantId, name, runId, RUNS_OPEN_MAX],
+  )
+  if (inserted.rowCount === 1) return true
+  return (
+    (await trx('runs')
+      .where({ ...key, run_id: runId })
+      .first()) !== undefined
+  )
+}
+
+function recordOf(row: AgentRow): AgentRecord {
+  const { last_run_id: runId, last_run_outcome: outcome, last_run_ended_at: endedAt } = row
+  const hasRun = runId !== null && outcome !== null && endedAt !== null
   return {
-    tenantId: row.tenant_id,
-    name: row.name,
-    registeredAt: row.registered_at.toISOString(),
-    ...(row.last_seen_at === null ? {} : { lastSeenAt: row.last_seen_at.toISOString() }),
-    unread: Number(row.unread),
+    agent: {
+      tenantId: row.tenant_id,
+      name: row.name,
+      registeredAt: row.registered_at.toISOString(),
+      ...(row.last_seen_at === null ? {} : { lastSeenAt: row.last_seen_at.toISOString() }),
+      ...(row.last_work_at === null ? {} : { lastWorkAt: row.last_work_at.toISOString() }),
+      openRuns: Number(row.open_runs),
+      ...(hasRun
+        ? {
+            lastRun: {
+              runId,
+              outcome,
+              endedAt: endedAt.toISOString(),
+              ...(row.last_run_ms === null ? {} : { durationMs: Number(row.last_run_ms) }),
+            },
+          }
+        : {}),
+      unread: Number(row.unread),
+      ...(row.oldest_unread_at === null
+        ? {}
+        : { oldestUnreadAt: row.oldest_unread_at.toISOString() }),
+    },
+    signs: {
+      registeredAt: row.registered_at,
+      seenAt: row.last_seen_at ?? undefined,
+      workedAt: row.last_work_at ?? undefined,
+      startedAt: row.newest_start_at ?? undefined,
+      unreadSince: row.oldest_unread_at ?? undefined,
+    },
   }
 }

@@ -83,7 +83,8 @@ export async function settle(
      given_back as (
        delete from leases l using done d
         where l.tenant_id = d.tenant_id and l.recipient = d.recipient and l.position = d.position)
-     update inboxes i set settled = i.settled + 1 from done d
+     update inboxes i set settled = i.settled + 1, last_work_at = greatest(i.last_work_at, ?)
+       from done d
       where i.tenant_id = d.tenant_id and i.agent = d.recipient`,
     [
       settlement.how === 'acknowledged' ? order.at : null,
@@ -93,6 +94,7 @@ export async function settle(
       order.tenantId,
       order.messageId,
       order.agents,
+      settlement.how === 'acknowledged' ? order.at : null,
     ],
   )
 }
@@ -105,6 +107,10 @@ export async function acknowledgeLate(
   await trx('deliveries')
     .where({ tenant_id: tenantId, recipient: agent, position })
     .update({ acknowledged_at: at })
+  await trx.raw(
+    'update inboxes set last_work_at = greatest(last_work_at, ?) where tenant_id = ? and agent = ?',
+    [at, tenantId, agent],
+  )
 }
 
 /** Makes a dead letter a message of the inbox again. Needs its lock. */

@@ -105,8 +105,9 @@ const peers = defineTool({
   name: 'peers',
   title: 'List the agents',
   description:
-    'The agents of your tenant, sorted by name: to whom you can send, when each was last seen, ' +
-    'and how many messages it has not acknowledged. `next` is the `after` of the next page.',
+    'The agents of your tenant, sorted by name: to whom you can send, whether each is active, ' +
+    'idle, dormant or dead, when it last worked, and how much mail it leaves unread since when. ' +
+    '`next` is the `after` of the next page.',
   access: 'agents:read',
   isAgents: true,
   annotations: READS,
@@ -158,7 +159,8 @@ const heartbeat = defineTool({
   title: 'Say that you are alive',
   description:
     'Records that you are alive and how you are: `idle`, `busy` or `failing`, with a note for ' +
-    'whoever watches. You can write your own heartbeat only.',
+    'whoever watches. With `run`, a UUID of your choice, say when a piece of work starts and ' +
+    'whether it ended with success. You can write your own heartbeat only.',
   access: 'heartbeats:write',
   isAgents: true,
   annotations: AGAIN,
