@@ -9,7 +9,7 @@ import { nodesOf, parse, stringOf } from './syntax.ts'
 import { isShipped, listFiles, readText, ROOT } from './tree.ts'
 
 // Codes that any request may answer with, or that never travel: no contract lists them.
-const EVERYWHERE = /^(bus|config|db|gateway|local)\./
+const EVERYWHERE = /^(agent-sdk|bus|config|db|gateway|local)\./
 // These end a service before it serves anything.
 const AT_START = new Set([
   'audit-ledger.anchor-bucket-unusable',

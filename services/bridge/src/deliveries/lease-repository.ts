@@ -12,7 +12,7 @@ import type { BodyKey } from './body-repository.ts'
 import { UNSETTLED } from './delivery-repository.ts'
 
 /** Deliveries to one body before a message is given up. */
-export const ATTEMPTS_MAX = LEASE_SECONDS.length
+const ATTEMPTS_MAX = LEASE_SECONDS.length
 
 /** What a body may be given, and how often it was. */
 export interface Candidate extends Listed {

@@ -1,0 +1,164 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Static, TSchema } from 'typebox'
+import { Type } from 'typebox'
+import { Value } from 'typebox/value'
+import { AppError, type ErrorKind } from '@mumega/errors'
+
+/** Where the gateway is, and the token that proves who asks. */
+export interface GatewayOptions {
+  url: string
+  token: string
+}
+
+export interface Question<Reply extends TSchema> {
+  method?: 'GET' | 'POST'
+  path: string
+  body?: object
+  /** Makes it safe to ask again when the answer was lost. */
+  idempotencyKey?: string
+  reply: Reply
+  /** Real milliseconds that one answer may take. */
+  timeoutMs?: number
+  /** How often it is asked before it fails. */
+  tries?: number
+  signal?: AbortSignal
+}
+
+const TIMEOUT_MS = 30_000
+const TRIES = 6
+const BACK_OFF_MS = { first: 250, most: 30_000 }
+// A page of the inbox has half a mebibyte; the gateway sends nothing that is longer than this.
+const ANSWER_BYTES_MAX = 4 * 1_048_576
+
+const Problem = Type.Object({ code: Type.String(), detail: Type.String() })
+
+const KINDS: Readonly<Record<number, ErrorKind>> = {
+  400: 'invalid',
+  401: 'unauthenticated',
+  403: 'forbidden',
+  404: 'not-found',
+  409: 'conflict',
+  413: 'too-large',
+  422: 'unprocessable',
+  429: 'limited',
+}
+
+interface Answered {
+  failure?: AppError
+  /** What the gateway said, to whoever is asked to come again. */
+  retryAfterMs?: number
+  value?: unknown
+}
+
+/**
+ * Asks the gateway; again, ever later, while it is away, is busy or has heard too much of this
+ * token.
+ *
+ * @throws the problem's own code; agent-sdk.no-answer, agent-sdk.bad-answer
+ */
+export async function askGateway<Reply extends TSchema>(
+  gateway: GatewayOptions,
+  question: Question<Reply>,
+): Promise<Static<Reply>> {
+  const { reply, signal, tries = TRIES } = question
+  for (let made = 1; ; made += 1) {
+    const { failure, retryAfterMs, value } = await askOnce(gateway, question)
+    signal?.throwIfAborted()
+    if (failure === undefined) {
+      if (Value.Check(reply, value)) return value
+      throw badAnswer(question.path)
+    }
+    const isWorthIt = failure.kind === 'unavailable' || failure.kind === 'limited'
+    if (!isWorthIt || made >= tries) throw failure
+    await pause(retryAfterMs ?? backOffMs(made), undefined, signal === undefined ? {} : { signal })
+  }
+}
+
+async function askOnce(
+  { url, token }: GatewayOptions,
+  { method = 'GET', path, body, idempotencyKey, timeoutMs = TIMEOUT_MS, signal }: Question<TSchema>,
+): Promise<Answered> {
+  const timeout = AbortSignal.timeout(timeoutMs)
+  try {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      // A redirect could take the token elsewhere.
+      redirect: 'error',
+      signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    const value = parse(await readBounded(response))
+    if (response.ok) return { value }
+    return { failure: problemOf(response.status, value), ...retryAfter(response) }
+  } catch (cause) {
+    if (signal?.aborted === true) throw cause
+    if (cause instanceof AppError) return { failure: cause }
+    return {
+      failure: new AppError(
+        'agent-sdk.no-answer',
+        'unavailable',
+        `The gateway at ${url} does not answer ${method} ${path}.`,
+        { cause },
+      ),
+    }
+  }
+}
+
+function problemOf(status: number, value: unknown): AppError {
+  const kind = KINDS[status] ?? 'unavailable'
+  if (Value.Check(Problem, value)) return new AppError(value.code, kind, value.detail)
+  // A proxy's own page, as a rule.
+  return new AppError(
+    'agent-sdk.bad-answer',
+    kind,
+    `The gateway answered ${status}, and no problem.`,
+  )
+}
+
+function badAnswer(path: string): AppError {
+  return new AppError(
+    'agent-sdk.bad-answer',
+    'unprocessable',
+    `The answer to ${path} is not what this gateway documents. Is the URL a gateway’s?`,
+  )
+}
+
+function retryAfter({ headers }: Response): { retryAfterMs?: number } {
+  const seconds = headers.get('retry-after') ?? ''
+  if (!/^[0-9]{1,4}$/.test(seconds)) return {}
+  return { retryAfterMs: Math.max(Number(seconds) * 1_000, BACK_OFF_MS.first) }
+}
+
+/** Twice as long each time, and never the same for many agents at once. */
+function backOffMs(made: number): number {
+  const most = Math.min(BACK_OFF_MS.first * 2 ** (made - 1), BACK_OFF_MS.most)
+  return most / 2 + Math.random() * (most / 2)
+}
+
+async function readBounded(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length
+    if (bytes > ANSWER_BYTES_MAX) {
+      const what = `The answer has more than ${ANSWER_BYTES_MAX} bytes.`
+      throw new AppError('agent-sdk.bad-answer', 'unprocessable', what)
+    }
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
