@@ -88,7 +88,7 @@ testWithShell(
   async () => {
     const [tenant = '', kasra = '', athena = '', send = '', inbox = '', stream = '', ...rest] =
       commands()
-    const [ack = '', joinAgent = '', fetchReceipt = '', verify = '', ...audits] = rest
+    const [receive = '', ack = '', joinAgent = '', fetchReceipt = '', verify = '', ...audits] = rest
     const [search = '', exportLog = '', audit = '', trace = '', drill = '', ...more] = audits
     expect(more).toEqual([])
 
@@ -104,6 +104,7 @@ testWithShell(
 
     expect(shell.type(inbox)).toContain(messageId)
     expect(await listen(stream, messageId)).toContain(`"from":"kasra"`)
+    expect(JSON.parse(shell.type(receive))).toMatchObject({ messages: [{ messageId, attempt: 1 }] })
     expect(shell.type(ack)).toContain('acknowledgedAt')
     const joined = shell.type(joinAgent)
     expect(joined).toMatch(/"type": "http"[^]*\n\[mcp_servers\.mumega\]\n/)
