@@ -1,17 +1,20 @@
-import { existsSync, rmSync } from 'node:fs'
 import { createServer, request as forward, type Server } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import { startTestSuite } from '@mumega/testkit'
-import { NotHere, type Finding } from './finding.ts'
+import type { Finding } from './finding.ts'
 import { toolsDir } from './go-module.ts'
 import { givenAgentToken } from './journey.ts'
+import { findNpmTool } from './npm-tool.ts'
 import { lastLine, runCommand } from './run-command.ts'
 
 const VERSION = '0.1.13'
 const TOOL = 'MCP conformance'
-const INSTALL_MS_MAX = 300_000
+const PROGRAM = {
+  name: '@modelcontextprotocol/conformance',
+  version: VERSION,
+  file: '.bin/conformance',
+}
 const SCENARIO_MS_MAX = 60_000
 
 // The others ask for the tools, resources and prompts of the example server that comes with them.
@@ -19,7 +22,7 @@ const APPLYING = ['server-initialize', 'ping', 'tools-list', 'dns-rebinding-prot
 
 /** The scenarios of the protocol's own conformance suite that a server like ours can be given. */
 export async function judgeConformance(): Promise<Finding[]> {
-  const program = await findProgram()
+  const program = await findNpmTool(PROGRAM)
   const suite = await startTestSuite({ services: ['audit-ledger', 'bridge', 'gateway'] })
   const token = await givenAgentToken(suite)
   const relay = await startRelay(suite.gatewayUrl, token)
@@ -37,20 +40,6 @@ export async function judgeConformance(): Promise<Finding[]> {
     relay.server.close()
     await suite.stop()
   }
-}
-
-async function findProgram(): Promise<string> {
-  const folder = join(toolsDir(), `mcp-conformance-${VERSION}`)
-  const program = join(folder, 'node_modules', '.bin', 'conformance')
-  if (existsSync(program)) return program
-  const name = `@modelcontextprotocol/conformance@${VERSION}`
-  const words = ['install', '--prefix', folder, '--no-save', '--no-audit', name]
-  const { code, output } = await runCommand('npm', words, { timeoutMs: INSTALL_MS_MAX })
-  if (code !== 0 || !existsSync(program)) {
-    rmSync(folder, { recursive: true, force: true })
-    throw new NotHere(`npm has no ${name} here: ${lastLine(output)}`)
-  }
-  return program
 }
 
 /** The suite's scenarios for servers. */

@@ -1,13 +1,13 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { listFiles, ROOT } from '../tree.ts'
 import { NO_TIME_LEFT, NotHere, type Finding } from './finding.ts'
 import { toolsDir } from './go-module.ts'
+import { findNpmTool } from './npm-tool.ts'
 import { lastLine, runCommand } from './run-command.ts'
 
 // Every Node that is alive: the floor, and what most people have.
 const VERSIONS = ['20.20.2', '24.21.0', '26.10.0']
-const INSTALL_MS_MAX = 300_000
 const TESTS_MS_MAX = 400_000
 
 /**
@@ -44,18 +44,9 @@ function findingOf(version: string, tests: readonly string[]) {
 }
 
 /** The program of this version: npm has each platform's as a package. */
-async function findNode(version: string): Promise<string> {
+function findNode(version: string): Promise<string> {
   const name = `node-${process.platform}-${process.arch}`
-  const folder = join(toolsDir(), `node-${version}`)
-  const program = join(folder, 'node_modules', name, 'bin', 'node')
-  if (existsSync(program)) return program
-  const words = ['install', '--prefix', folder, '--no-save', '--no-audit', `${name}@${version}`]
-  const { code, output } = await runCommand('npm', words, { timeoutMs: INSTALL_MS_MAX })
-  if (code !== 0 || !existsSync(program)) {
-    rmSync(folder, { recursive: true, force: true })
-    throw new NotHere(`npm has no ${name}@${version} here: ${lastLine(output)}`)
-  }
-  return program
+  return findNpmTool({ name, version, file: join(name, 'bin', 'node') })
 }
 
 interface JestReport {

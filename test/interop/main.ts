@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import setUp from '@mumega/testkit/global-setup'
 import tearDown from '@mumega/testkit/global-teardown'
 import { linesOf, NO_TIME_LEFT, NotHere, tableOf, type Finding } from './finding.ts'
+import { judgeAsyncApi } from './judge-asyncapi.ts'
 import { judgeConformance } from './judge-conformance.ts'
 import { judgeHammer } from './judge-hammer.ts'
 import { judgeLog } from './judge-log.ts'
@@ -25,6 +26,7 @@ const JUDGES: readonly Judge[] = [
   { name: 'hammer', tool: 'Tessera hammer', judge: judgeHammer },
   { name: 'witness', tool: 'Go witness (formats, merkle)', judge: judgeWitness },
   { name: 'timestamps', tool: 'openssl ts', judge: judgeTimestamps },
+  { name: 'asyncapi', tool: 'AsyncAPI parser', judge: judgeAsyncApi },
   { name: 'conformance', tool: 'MCP conformance', judge: judgeConformance },
   { name: 'node', tool: 'Node', judge: judgeNode },
 ]
