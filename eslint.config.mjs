@@ -10,7 +10,7 @@ const NODE_GLOBALS = Object.fromEntries(
   ].map((name) => [name, 'readonly']),
 )
 
-const TESTS = ['**/*.test.ts', 'packages/*/test/**', 'services/*/test/**', 'test/**']
+const TESTS = ['**/*.test.ts', 'packages/*/test/**/*.ts', 'services/*/test/**/*.ts', 'test/**/*.ts']
 
 const STYLE = {
   eqeqeq: ['error', 'always'],
