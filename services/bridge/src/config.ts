@@ -11,7 +11,7 @@ const kafkaProperties = {
   KAFKA_CLIENT_ID: Type.String({ minLength: 1, maxLength: 249, default: 'mumega-bridge' }),
   /** The consumer group in which the bridges share the inbound topic. */
   KAFKA_GROUP_ID: Type.String({ minLength: 1, maxLength: 249, default: 'mumega-bridge' }),
-  /** Names this system in what it forwards; systems that are joined by Kafka need different ones. */
+  /** Names this system in what it forwards; systems joined by Kafka need different ones. */
   KAFKA_INSTANCE: Type.String({ pattern: '^[a-z0-9][a-z0-9.-]{0,62}$', default: 'mumega' }),
   KAFKA_MESSAGES_TOPIC: Topic('mumega.messages'),
   KAFKA_EVENTS_TOPIC: Topic('mumega.events'),

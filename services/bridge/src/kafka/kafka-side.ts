@@ -26,7 +26,7 @@ export function startKafkaSide(bridge: Bridge, bus: Bus, config: Config): KafkaS
   const parts = { bridge, bus, config, sender, figures }
   const lead = startLead({
     db: bridge.db,
-    name: 'bridge.kafka',
+    name: 'bridge forwards to kafka',
     begin: (signal) => startForwarding(parts, signal),
   })
 
