@@ -20,6 +20,8 @@ const AT_START = new Set([
   'audit-ledger.policy-unusable',
   'audit-ledger.tsa-unusable',
 ])
+// These go into the headers of a topic's dead letters, and no request is answered with them.
+const IN_DEAD_LETTERS = /^bridge\.record-/
 
 const DOMAINS = new Set([
   ...SERVICES,
@@ -66,7 +68,9 @@ describe('the error codes', () => {
   })
 
   test('every code of a contract is made somewhere, and every made one is in a contract', () => {
-    const own = [...named].filter((code) => !EVERYWHERE.test(code) && !AT_START.has(code))
+    const own = [...named].filter(
+      (code) => !EVERYWHERE.test(code) && !IN_DEAD_LETTERS.test(code) && !AT_START.has(code),
+    )
 
     expect(missing(promised, named)).toEqual([])
     expect(missing(own, promised)).toEqual([])

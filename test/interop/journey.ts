@@ -49,6 +49,26 @@ export async function givenAgentToken(suite: TestSuite): Promise<string> {
   return agentToken(suite, { operator, tenantId, name: 'ada' })
 }
 
+/** Agents of a new tenant, and the token of each. */
+export async function givenAgents(
+  suite: TestSuite,
+  names: readonly string[],
+): Promise<{ tenantId: string; tokens: string[] }> {
+  const operator = await suite.operatorToken()
+  const tenantId = `interop-${randomUUID().slice(0, 8)}`
+  const body = { tenantId, name: 'Interop' }
+  await call(`${suite.gatewayUrl}/v1/tenants`, { token: operator, body })
+  const tokens: string[] = []
+  for (const name of names) tokens.push(await agentToken(suite, { operator, tenantId, name }))
+  return { tenantId, tokens }
+}
+
+/** Sends a message through the public API, and gives its id. */
+export async function sendAs(suite: TestSuite, token: string, body: object): Promise<string> {
+  const { text } = await call(`${suite.gatewayUrl}/v1/messages`, { token, body })
+  return (JSON.parse(text) as { messageId: string }).messageId
+}
+
 async function agentToken(
   suite: TestSuite,
   { operator, tenantId, name }: { operator: string; tenantId: string; name: string },

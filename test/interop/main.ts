@@ -5,6 +5,7 @@ import { linesOf, NO_TIME_LEFT, NotHere, tableOf, type Finding } from './finding
 import { judgeAsyncApi } from './judge-asyncapi.ts'
 import { judgeConformance } from './judge-conformance.ts'
 import { judgeHammer } from './judge-hammer.ts'
+import { judgeKafka } from './judge-kafka.ts'
 import { judgeLog } from './judge-log.ts'
 import { judgeNode } from './judge-node.ts'
 import { judgeReceipt } from './judge-receipt.ts'
@@ -26,6 +27,7 @@ const JUDGES: readonly Judge[] = [
   { name: 'hammer', tool: 'Tessera hammer', judge: judgeHammer },
   { name: 'witness', tool: 'Go witness (formats, merkle)', judge: judgeWitness },
   { name: 'timestamps', tool: 'openssl ts', judge: judgeTimestamps },
+  { name: 'kafka', tool: 'Kafka', judge: judgeKafka },
   { name: 'asyncapi', tool: 'AsyncAPI parser', judge: judgeAsyncApi },
   { name: 'conformance', tool: 'MCP conformance', judge: judgeConformance },
   { name: 'node', tool: 'Node', judge: judgeNode },

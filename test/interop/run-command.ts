@@ -4,6 +4,8 @@ export interface CommandOptions {
   cwd?: string
   env?: Readonly<Record<string, string>>
   timeoutMs: number
+  /** Keeps all of the output, where it is what is wanted. */
+  whole?: boolean
 }
 
 export interface Ended {
@@ -18,7 +20,7 @@ const OUTPUT_CHARACTERS_MAX = 100_000
 export function runCommand(
   command: string,
   words: readonly string[],
-  { cwd, env, timeoutMs }: CommandOptions,
+  { cwd, env, timeoutMs, whole = false }: CommandOptions,
 ): Promise<Ended> {
   return new Promise((resolve) => {
     const child = spawn(command, words, {
@@ -29,7 +31,7 @@ export function runCommand(
     let output = ''
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (chunk: string) => {
-        output = (output + chunk).slice(-OUTPUT_CHARACTERS_MAX)
+        output = whole ? output + chunk : (output + chunk).slice(-OUTPUT_CHARACTERS_MAX)
       })
     }
     const timer = setTimeout(() => {

@@ -60,7 +60,7 @@ export interface Bus {
     contract: C,
     consumerName: string,
     handler: (payload: PayloadOf<C>, delivery: Delivery) => Promise<void>,
-  ): Promise<void>
+  ): Promise<Consuming>
 
   /**
    * Hears events as they are stored, without a place in the stream: what passes while the
@@ -94,6 +94,15 @@ export interface Bus {
    * twice. NATS's own drain does not wait for the promise of a handler.
    */
   drain(): Promise<void>
+}
+
+/** A durable consumer that is being consumed. */
+export interface Consuming {
+  /**
+   * Takes nothing more. What is in a handler then is no longer kept from coming again, and is
+   * acknowledged when its handler resolves all the same.
+   */
+  stop(): Promise<void>
 }
 
 export interface Call {

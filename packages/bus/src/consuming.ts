@@ -1,9 +1,8 @@
 import { millis } from '@nats-io/transport-node'
-import { AppError } from '@mumega/errors'
 import { retryDeadLetter } from '@mumega/contracts/dead-letters'
 import type { EventContract, PayloadOf } from '@mumega/contracts/define'
-import { type ConsumerRights, RIGHTS } from '@mumega/contracts/topology'
-import type { Delivery } from './bus.ts'
+import type { ConsumerRights } from '@mumega/contracts/topology'
+import type { Consuming, Delivery } from './bus.ts'
 import { type Delivered, openDelivered } from './delivered.ts'
 import { openInFlight } from './in-flight.ts'
 import type { Link } from './link.ts'
@@ -11,14 +10,14 @@ import { asStoreError } from './publishing.ts'
 import { openPuller, type Puller } from './pulling.ts'
 import type { Server } from './serving.ts'
 import { type Consumer, retry, settle, type Settling } from './settling.ts'
-import { consumersOf, findConsumer } from './streams.ts'
+import { consumerNotFound, consumersOf, findConsumer, rightsTo } from './streams.ts'
 
 export interface Consumers {
   consume<C extends EventContract>(
     contract: C,
     consumerName: string,
     handler: (payload: PayloadOf<C>, delivery: Delivery) => Promise<void>,
-  ): Promise<void>
+  ): Promise<Consuming>
   stop(): Promise<void>
 }
 
@@ -34,12 +33,13 @@ const DRAIN_MS_MAX = 10_000
 export function openConsumers(options: ConsumersOptions): Consumers {
   const { link, server } = options
   const consumers = new Map<string, Consumer>()
-  const pullers: Puller[] = []
-  const keepers: NodeJS.Timeout[] = []
+  const pullers = new Set<Puller>()
+  const keepers = new Set<NodeJS.Timeout>()
   const inFlight = openInFlight()
+  let servesRetries = false
   let isStopped = false
 
-  function start(consumer: Consumer, ackWaitMs: number): void {
+  function start(consumer: Consumer, ackWaitMs: number): Consuming {
     const held = new Set<Delivered>()
     const heldMax = Math.min(consumer.rights.maxAckPending, IN_FLIGHT_MAX)
     const take = (message: Delivered): void => {
@@ -61,28 +61,39 @@ export function openConsumers(options: ConsumersOptions): Consumers {
         else take(message)
       },
     })
-    pullers.push(puller)
+    pullers.add(puller)
     // A handler may take longer than the server waits for an acknowledgement.
     const keepWaiting = (): void => {
       if (link.isUp()) for (const message of held) message.working()
     }
-    keepers.push(setInterval(keepWaiting, ackWaitMs / 3))
+    const keeper = setInterval(keepWaiting, ackWaitMs / 3)
+    keepers.add(keeper)
     puller.more()
+    return {
+      async stop() {
+        if (consumers.get(consumer.rights.name) === consumer) consumers.delete(consumer.rights.name)
+        await puller.stop()
+        pullers.delete(puller)
+        clearInterval(keeper)
+        keepers.delete(keeper)
+      },
+    }
   }
 
   return {
     async consume(contract, consumerName, handler) {
       const rights = rightsTo(link.service, consumerName)
       const ackWaitMs = await ackWaitOf(link, rights)
-      if (consumers.size === 0) serveRetries(server, link.service, consumers)
+      if (!servesRetries) serveRetries(server, link.service, consumers)
+      servesRetries = true
       // The payload has been checked against the contract before the handler sees it.
       const consumer = { rights, contract, handler: handler as Consumer['handler'] }
       consumers.set(consumerName, consumer)
-      start(consumer, ackWaitMs)
+      return start(consumer, ackWaitMs)
     },
     async stop() {
       isStopped = true
-      await Promise.all(pullers.map((puller) => puller.stop()))
+      await Promise.all([...pullers].map((puller) => puller.stop()))
       const left = await inFlight.settled(DRAIN_MS_MAX)
       for (const keeper of keepers) clearInterval(keeper)
       if (left > 0) link.log.warn({ messages: left }, 'drain-incomplete')
@@ -103,12 +114,6 @@ function serveRetries(
   })
 }
 
-function rightsTo(service: string, consumerName: string): ConsumerRights {
-  const rights = RIGHTS[service]?.consumers.find(({ name }) => name === consumerName)
-  if (rights !== undefined) return rights
-  throw consumerNotFound(service, consumerName)
-}
-
 /** How long the server waits for an acknowledgement, in milliseconds, as it has the consumer. */
 async function ackWaitOf(link: Link, rights: ConsumerRights): Promise<number> {
   try {
@@ -118,9 +123,4 @@ async function ackWaitOf(link: Link, rights: ConsumerRights): Promise<number> {
     throw asStoreError(error, rights.filterSubject)
   }
   throw consumerNotFound(link.service, rights.name)
-}
-
-function consumerNotFound(service: string, name: string): AppError {
-  const message = `${service} has no consumer ${name.slice(0, 100)}.`
-  return new AppError('bus.consumer-not-found', 'not-found', message)
 }

@@ -147,6 +147,29 @@ export function consumersOf(connection: NatsConnection): Promise<JetStreamManage
   return jetstreamManager(connection, { checkAPI: false, apiPrefix: SERVICE_JS_API })
 }
 
+/** What a service's own durable consumer still has before it. @throws bus.consumer-not-found */
+export async function backlogOf(
+  connection: NatsConnection,
+  consumer: { service: string; name: string },
+): Promise<{ waiting: number; unacknowledged: number }> {
+  const rights = rightsTo(consumer.service, consumer.name)
+  const manager = await consumersOf(connection)
+  const found = await manager.consumers.info(rights.stream, rights.name)
+  return { waiting: found.num_pending, unacknowledged: found.num_ack_pending }
+}
+
+/** @throws bus.consumer-not-found when RIGHTS gives the service no such consumer. */
+export function rightsTo(service: string, name: string): ConsumerRights {
+  const rights = RIGHTS[service]?.consumers.find((consumer) => consumer.name === name)
+  if (rights !== undefined) return rights
+  throw consumerNotFound(service, name)
+}
+
+export function consumerNotFound(service: string, name: string): AppError {
+  const message = `${service} has no consumer ${name.slice(0, 100)}.`
+  return new AppError('bus.consumer-not-found', 'not-found', message)
+}
+
 /** A consumer as the server has it, or nothing when it has none. */
 export async function findConsumer(
   manager: JetStreamManager,

@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
-import { defineEvent } from './define.ts'
-import { AgentName, TenantId, Timestamp, Uuid } from './scalars.ts'
+import { defineEvent, defineRequest } from './define.ts'
+import { AgentName, Sha256Hex, TenantId, Timestamp, Uuid } from './scalars.ts'
 
 /**
  * What a token may do. An operator's token holds any of them; an agent's never the operators' ones.
@@ -63,6 +63,34 @@ export const Token = Type.Object({
   expiresAt: Timestamp,
   /** Its own revocation or an ancestor's, whichever came first. */
   revokedAt: Type.Optional(Timestamp),
+})
+
+/**
+ * Whose a token is, when it may be used now and has this scope: for doors other than HTTP. It is
+ * named by its hash, so that the secret goes no further than the door.
+ */
+export const authenticateToken = defineRequest({
+  subject: 'rpc.gateway.v1.authenticate-token',
+  request: Type.Object({
+    /** SHA-256 of the secret. */
+    tokenSha256: Sha256Hex,
+    scope: Scope,
+  }),
+  reply: Type.Object({
+    tokenId: Uuid,
+    kind: TokenKind,
+    tenantId: TenantId,
+    /** Present exactly for agents' tokens. */
+    agent: Type.Optional(AgentName),
+  }),
+  errors: [
+    'gateway.token-unknown',
+    'gateway.token-expired',
+    'gateway.token-revoked',
+    'gateway.scope-missing',
+    'gateway.cannot-authenticate',
+  ],
+  timeoutMs: 2_000,
 })
 
 export const tenantCreated = defineEvent({

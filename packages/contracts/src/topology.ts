@@ -55,19 +55,23 @@ export const STREAMS: Readonly<Record<StreamName, StreamRights>> = {
   WAKE: { subjects: ['wake.>'], maxAgeMs: 0, maxBytes: GIB, retention: 'workqueue' },
 }
 
+const MESSAGES = 'bus.bridge.v1.message'
+
+/**
+ * What goes to Kafka waits for Kafka, however long that is away: it is never a dead letter of the
+ * bus. Few are held, as each may be large; a batch of so many is one request to a broker.
+ */
+const KAFKA = { maxAckPending: 128, ackWaitMs: 10_000, maxDeliver: -1 } as const
+
 export const RIGHTS: Readonly<Record<string, ServiceRights>> = {
   gateway: {
     calls: ['gateway', 'bridge', 'audit-ledger'],
-    hears: [
-      'bus.bridge.v1.message',
-      'evt.bridge.v1.message-redelivered',
-      'evt.gateway.v1.token-revoked',
-    ],
+    hears: [MESSAGES, 'evt.bridge.v1.message-redelivered', 'evt.gateway.v1.token-revoked'],
     consumers: [],
   },
   bridge: {
     calls: ['bridge', 'gateway', 'audit-ledger'],
-    hears: ['bus.bridge.v1.message'],
+    hears: [MESSAGES],
     consumers: [
       {
         stream: 'EVENTS',
@@ -77,6 +81,9 @@ export const RIGHTS: Readonly<Record<string, ServiceRights>> = {
         ackWaitMs: 30_000,
         maxDeliver: 10,
       },
+      // Read only by a bridge that has Kafka. Unread they keep nothing: both streams forget by age.
+      { ...KAFKA, stream: 'BUS', name: 'bridge-kafka-messages', filterSubject: MESSAGES },
+      { ...KAFKA, stream: 'EVENTS', name: 'bridge-kafka-events', filterSubject: 'evt.>' },
     ],
   },
   'audit-ledger': {

@@ -1,7 +1,8 @@
-import { Client } from 'pg'
+import type { Client } from 'pg'
 import type { Knex } from 'knex'
 import { auditAppend } from '@mumega/contracts/audit'
-import { outboxListeners, urlOf } from './db.ts'
+import { tryAdvisoryLock } from './advisory-lock.ts'
+import { outboxListeners } from './db.ts'
 import { asUnavailable } from './unavailable.ts'
 
 /** One row to publish, in order. For an audit row `payload` is its intent, with its number. */
@@ -38,8 +39,6 @@ interface ClaimedRow {
   number: string | null
 }
 
-// Two integers name a lock: this namespace, and the schema.
-const LOCK_NAMESPACE = 0x6d75
 const PENDING_MAX = 100_000
 const REQUESTS_KEPT_DAYS = 30
 const PRUNE_EVERY_MS = 3_600_000
@@ -81,7 +80,7 @@ export function openOutbox(db: Knex, service: string): Outbox {
   }
 
   function hold(): Promise<Client | undefined> {
-    const holder = connectHolder(urlOf(db), () => {
+    const holder = tryAdvisoryLock(db, () => {
       letGo(holder)
     })
     held = holder
@@ -140,26 +139,6 @@ export function openOutbox(db: Knex, service: string): Outbox {
       await client?.end()
     },
   }
-}
-
-/** A connection that holds the outbox's lock, or none when another process has it. */
-async function connectHolder(url: string, onLost: () => void): Promise<Client | undefined> {
-  const client = new Client({
-    connectionString: url,
-    connectionTimeoutMillis: 2_000,
-    statement_timeout: 10_000,
-    keepAlive: true,
-  })
-  client.on('error', onLost)
-  client.on('end', onLost)
-  await client.connect()
-  const answer = await client.query<{ held: boolean }>(
-    'select pg_try_advisory_lock($1, hashtext(current_schema())) as held',
-    [LOCK_NAMESPACE],
-  )
-  if (answer.rows[0]?.held === true) return client
-  await client.end()
-  return undefined
 }
 
 async function prune(client: Client): Promise<void> {

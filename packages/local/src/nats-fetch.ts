@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { AppError } from '@mumega/errors'
 import { type Environment } from './config.ts'
+import { noDebian, unpackDebian } from './debian-packages.ts'
+import { must } from './must.ts'
 import { findOnPath } from './nats-version.ts'
 import { runCommand } from './processes.ts'
 
@@ -137,33 +139,11 @@ const go: Way = {
 /** Debian's or Ubuntu's package, unpacked and not installed; apt checks the archive's signature. */
 const debian: Way = {
   name: 'Debian package nats-server',
-  async obstacle(environment) {
-    const missing = ['apt-get', 'dpkg'].find((name) => findOnPath(name, environment) === undefined)
-    return missing === undefined ? undefined : `no ${missing} here`
+  obstacle(environment) {
+    return Promise.resolve(noDebian(environment))
   },
   async fetch(workDir, environment) {
-    const folders = { State: 'state', 'State::Lists': 'lists', Cache: 'cache' }
-    for (const folder of ['state', 'lists/partial', 'cache/archives/partial']) {
-      mkdirSync(join(workDir, folder), { recursive: true })
-    }
-    const options = Object.entries(folders).flatMap(([name, folder]) => [
-      '-o',
-      `Dir::${name}=${join(workDir, folder)}`,
-    ])
-    // Root's apt would hand the download to a user who cannot enter our folder.
-    if (process.getuid?.() === 0) options.push('-o', 'APT::Sandbox::User=root')
-    await must('apt-get', [...options, '-qq', 'update'], {
-      timeoutMs: DOWNLOAD_MS_MAX,
-      environment,
-    })
-    const words = [...options, '-qq', 'download', 'nats-server']
-    await must('apt-get', words, { timeoutMs: DOWNLOAD_MS_MAX, environment, cwd: workDir })
-    const file = readdirSync(workDir).find((name) => name.endsWith('.deb'))
-    if (file === undefined) throw new Error('apt-get downloaded no package')
-    await must('dpkg', ['-x', join(workDir, file), workDir], {
-      timeoutMs: DOWNLOAD_MS_MAX,
-      environment,
-    })
+    await unpackDebian(['nats-server'], { workDir, environment })
     const places = ['usr/sbin/nats-server', 'usr/bin/nats-server']
     const place = places.map((path) => join(workDir, path)).find((path) => existsSync(path))
     if (place === undefined) throw new Error('the package holds no nats-server')
@@ -197,30 +177,6 @@ const docker: Way = {
     }
     return join(workDir, 'nats-server')
   },
-}
-
-/**
- * Runs the command and gives what it printed; throws with the end of its complaint when it fails.
- */
-async function must(
-  command: string,
-  words: readonly string[],
-  { timeoutMs, environment, cwd }: MustOptions,
-): Promise<string> {
-  const ended = await runCommand(command, words, {
-    timeoutMs,
-    ...(environment === undefined ? {} : { env: environment }),
-    ...(cwd === undefined ? {} : { cwd }),
-  })
-  if (ended.code === 0) return ended.stdout
-  const complaint = ended.stderr.trim().split('\n').slice(-2).join(' ').slice(-500)
-  throw new Error(complaint || `${command} ended with ${ended.code ?? 'no code'}`)
-}
-
-interface MustOptions {
-  timeoutMs: number
-  environment?: NodeJS.ProcessEnv
-  cwd?: string
 }
 
 /** In the order in which they are tried. */

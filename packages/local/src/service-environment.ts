@@ -16,10 +16,10 @@ export interface Surroundings {
 }
 
 // Settings of one service alone, by the beginning of their names, are passed on to it as they are.
-const OWN_PREFIXES: Readonly<Record<string, string>> = {
-  'audit-ledger': 'LEDGER_',
-  bridge: 'BRIDGE_',
-  gateway: 'MUMEGA_',
+const OWN_PREFIXES: Readonly<Record<string, readonly string[]>> = {
+  'audit-ledger': ['LEDGER_'],
+  bridge: ['BRIDGE_', 'KAFKA_'],
+  gateway: ['MUMEGA_'],
 }
 // The administrator's, which no service may see, and those that this run has decided itself.
 const NEVER_PASSED = ['MUMEGA_NATS_', 'MUMEGA_DATA_DIR']
@@ -58,10 +58,10 @@ export function serviceEnvironment(
 }
 
 function passedTo(service: string, environment: Environment): Record<string, string> {
-  const prefix = OWN_PREFIXES[service]
+  const prefixes = OWN_PREFIXES[service] ?? []
   const passed: Record<string, string> = {}
   for (const [name, value] of Object.entries(environment)) {
-    if (value === undefined || prefix === undefined || !name.startsWith(prefix)) continue
+    if (value === undefined || !prefixes.some((prefix) => name.startsWith(prefix))) continue
     if (NEVER_PASSED.some((secret) => name.startsWith(secret))) continue
     passed[name] = value
   }

@@ -9,6 +9,7 @@ import type { Outbox } from '@mumega/db/outbox'
 import type { Bridge } from './bridge.ts'
 import { countOpenDeadLetters } from './dead-letters/dead-letter-repository.ts'
 import { BRIDGE_CONTEXT } from './identity.ts'
+import type { KafkaSide } from './kafka/kafka-side.ts'
 import type { WaitingAsks } from './messages/waiting-asks.ts'
 import type { OwnHeartbeat } from './own-heartbeat.ts'
 
@@ -19,6 +20,8 @@ export interface Parts {
   outbox: Outbox
   asks: WaitingAsks
   heartbeat: OwnHeartbeat
+  /** Absent where no Kafka is set. */
+  kafka: KafkaSide | undefined
 }
 
 /**
@@ -26,19 +29,22 @@ export interface Parts {
  * bounded.
  */
 export async function readHealth(bridge: Bridge, parts: Parts): Promise<ServiceHealth> {
-  const [database, nats, figures] = await Promise.all([
+  const [database, nats, figures, kafkaFigures] = await Promise.all([
     checkDependency('postgres', () => checkDatabase(bridge.db)),
     checkDependency('nats', () => parts.bus.roundTripMs()),
     withinCheck(readFigures(bridge, parts)).catch(() => ({})),
+    withinCheck(parts.kafka?.figures() ?? Promise.resolve({})).catch(() => ({})),
   ])
-  const dependencies = [database, nats, relayHealth(parts.relay)]
+  const needed = [database, nats, relayHealth(parts.relay)]
   return {
     service: 'bridge',
     version: VERSION,
-    status: worst(dependencies),
-    dependencies,
+    // Nobody who sends or receives a message here waits for Kafka.
+    status: worst(needed),
+    dependencies: parts.kafka === undefined ? needed : [...needed, parts.kafka.health()],
     figures: {
       ...figures,
+      ...kafkaFigures,
       asksWaiting: parts.asks.count(),
       heartbeatsPublished: parts.heartbeat.published(),
       relayPublished: parts.relay.figures().published,

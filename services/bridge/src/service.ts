@@ -25,6 +25,7 @@ import { handleRejectMessage } from './deliveries/reject-message.ts'
 import { startSweep } from './deliveries/sweep.ts'
 import { handleListUndelivered, handleRedeliverMessage } from './deliveries/undelivered.ts'
 import { readHealth } from './health.ts'
+import type { KafkaSide } from './kafka/kafka-side.ts'
 import { handleAskAgent } from './messages/ask-agent.ts'
 import { handleGetInboxMessage } from './messages/get-inbox-message.ts'
 import { handleGetMessage } from './messages/get-message.ts'
@@ -68,12 +69,15 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
   await serveDeadLetters(bridge, bus)
   const heartbeat = startOwnHeartbeat(bridge, bus)
   const sweep = startSweep(bridge)
-  const parts = { bus, relay, outbox, asks, heartbeat }
+  const kafka = await startKafka(bridge, bus, config)
+  const parts = { bus, relay, outbox, asks, heartbeat, kafka }
   bus.serve(healthOf('bridge'), () => readHealth(bridge, parts))
 
   let stopping: Promise<void> | undefined
   async function stopOnce(): Promise<void> {
-    const ended = Promise.all([bus.drain(), heartbeat.stop(), sweep.stop(), relay.stop()])
+    const ends = [bus.drain(), heartbeat.stop(), sweep.stop(), relay.stop()]
+    if (kafka !== undefined) ends.push(kafka.stop())
+    const ended = Promise.all(ends)
     // Asks that wait are told to go on in another instance, which is all that they reach now; else
     // the drain would wait for their deadlines. What is accepted from here on stays in the outbox
     // for another instance or start.
@@ -92,6 +96,17 @@ function presenceLimits(config: Config): PresenceLimits {
     unreadSeconds: config.BRIDGE_UNREAD_SECONDS,
     deadSeconds: config.BRIDGE_DEAD_SECONDS,
   }
+}
+
+/** Loads the Kafka side only where it is wanted. */
+async function startKafka(
+  bridge: Bridge,
+  bus: Bus,
+  config: Config,
+): Promise<KafkaSide | undefined> {
+  if (config.KAFKA_BROKERS === undefined) return undefined
+  const { startKafkaSide } = await import('./kafka/kafka-side.ts')
+  return startKafkaSide(bridge, bus, config)
 }
 
 function serveAgents(bridge: Bridge, bus: Bus): void {

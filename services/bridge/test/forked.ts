@@ -23,8 +23,12 @@ export function forkMain(settings: Record<string, string>): Forked {
 }
 
 /** One more instance on the same database and bus. */
-export function forkBridge({ database, nats }: TestBridge): Forked {
+export function forkBridge(
+  { database, nats }: Pick<TestBridge, 'database' | 'nats'>,
+  settings: Record<string, string> = {},
+): Forked {
   return forkMain({
+    ...settings,
     DATABASE_URL: database.urlOf('bridge'),
     NATS_URL: nats.url,
     NATS_NKEY_SEED: nats.seedOf('bridge'),

@@ -27,6 +27,8 @@ export interface TestBridge {
   ): Promise<ReplyOf<C>>
   /** One more process's worth of the service on the same database and bus. */
   startAnother(): Promise<{ stop: () => Promise<void> }>
+  /** Stops the one that was started first. */
+  stopFirst(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -53,6 +55,9 @@ export async function startTestBridge(settings: Record<string, string> = {}): Pr
       const another = await start(config)
       running.push(another)
       return another
+    },
+    async stopFirst() {
+      await running[0]?.stop()
     },
     async stop() {
       await gateway.drain()

@@ -1,10 +1,12 @@
 import { connectBus } from '@mumega/bus'
 import { startRelay } from '@mumega/bus/relay'
 import { checkTopology } from '@mumega/bus/streams'
+import { authenticateToken } from '@mumega/contracts/gateway'
 import { openDatabase } from '@mumega/db'
 import { openOutbox } from '@mumega/db/outbox'
 import { logger } from '@mumega/telemetry'
 import type { App, Gateway } from './app.ts'
+import { handleAuthenticateToken } from './authenticate-token.ts'
 import { clockOf, type Config } from './config.ts'
 import { serveHealth } from './health.ts'
 import { buildServer } from './server.ts'
@@ -59,6 +61,7 @@ async function open(config: Config, opened: (() => Promise<unknown>)[]): Promise
   })
   const gateway: Gateway = { config, clock, db, bus, hub, log, metrics: createMetrics() }
   serveHealth(gateway, { relay, outbox })
+  bus.serve(authenticateToken, (request) => handleAuthenticateToken(gateway, request))
   const app = await buildServer(gateway)
   opened.push(() => closeServer(app, gateway))
   const url = await app.listen({ host: config.MUMEGA_HOST, port: config.MUMEGA_PORT })

@@ -23,6 +23,13 @@ export interface Accepted {
   deadline?: string
 }
 
+interface Order {
+  requestId: string
+  draft: Draft
+  /** The systems that it has passed before it came to this one. */
+  path?: readonly string[]
+}
+
 /**
  * Accepts one message, once per `requestId`: its row, a place in each recipient's inbox, the audit
  * intent and the copy for live readers commit together or not at all. A message that the same
@@ -34,7 +41,7 @@ export interface Accepted {
 export async function acceptMessage(
   { db, clock, inboxUnreadMax }: Bridge,
   context: CallContext,
-  { requestId, draft }: { requestId: string; draft: Draft },
+  { requestId, draft, path }: Order,
 ): Promise<Accepted> {
   checkDraft(draft)
   const { tenantId } = context
@@ -58,7 +65,7 @@ export async function acceptMessage(
         ...(message.deadline === undefined ? {} : { deadline: message.deadline.toISOString() }),
       },
       audit: [auditOf(message, recipients)],
-      events: eventsOf(message, recipients),
+      events: eventsOf(message, recipients, path),
     }
   })
 }

@@ -108,3 +108,32 @@ export async function isVisibleTo(
   )
   return found.rows.length > 0
 }
+
+/** What a message has beside what the bus says of it. */
+export interface StoredMessage {
+  messageId: string
+  text: string
+  contentType: Static<typeof ContentType>
+  correlationId?: string
+  deadline?: Date
+  expiresAt?: Date
+}
+
+/** Messages of the tenant by their ids, in any order. */
+export async function listMessages(
+  trx: Knex.Transaction,
+  { tenantId, messageIds }: { tenantId: string; messageIds: readonly string[] },
+): Promise<StoredMessage[]> {
+  const rows = await trx<MessageRow>('messages')
+    .select('message_id', 'text', 'content_type', 'correlation_id', 'deadline', 'expires_at')
+    .where({ tenant_id: tenantId })
+    .whereIn('message_id', messageIds)
+  return rows.map((row) => ({
+    messageId: row.message_id,
+    text: row.text,
+    contentType: row.content_type,
+    ...(row.correlation_id === null ? {} : { correlationId: row.correlation_id }),
+    ...(row.deadline === null ? {} : { deadline: row.deadline }),
+    ...(row.expires_at === null ? {} : { expiresAt: row.expires_at }),
+  }))
+}

@@ -105,8 +105,15 @@ export function auditOf(message: Message, recipients: readonly string[]): AuditR
   }
 }
 
+/** On the bus, the systems that a message had passed before it came to this one. */
+export const PATH_ON_BUS = 'Mumega-Path'
+
 /** The copy for live readers; none when there is nobody to wake. */
-export function eventsOf(message: Message, recipients: readonly string[]): OutgoingEvent[] {
+export function eventsOf(
+  message: Message,
+  recipients: readonly string[],
+  path: readonly string[] = [],
+): OutgoingEvent[] {
   const [first] = recipients
   if (first === undefined) return []
   const { tenantId, messageId, from, kind, replyTo, sentAt } = message
@@ -119,7 +126,10 @@ export function eventsOf(message: Message, recipients: readonly string[]): Outgo
     ...(replyTo === undefined ? {} : { replyTo }),
     sentAt: sentAt.toISOString(),
   }
-  const headers = { 'Mumega-To': kind === 'broadcast' ? '*' : first }
+  const headers = {
+    'Mumega-To': kind === 'broadcast' ? '*' : first,
+    ...(path.length > 0 && { [PATH_ON_BUS]: path.join(',') }),
+  }
   return [outgoing(messageAccepted, payload, headers)]
 }
 

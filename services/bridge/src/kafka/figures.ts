@@ -1,0 +1,125 @@
+import type { DependencyHealth } from '@mumega/contracts/health'
+import type { TopicRecord } from './topic-record.ts'
+
+/** One call to Kafka that is under way. Exactly one of these ends it. */
+export interface Sending {
+  succeeded(records: readonly TopicRecord[]): void
+  failed(error: unknown): void
+  /** It failed, and not for Kafka's health. */
+  ended(): void
+}
+
+/** What the Kafka side has done since the start, and how it is. */
+export interface Figures {
+  sending(): Sending
+  /** A record was accepted as a message. */
+  accepted(): void
+  /** A record is in the topic of dead letters. */
+  deadLettered(): void
+  /** A record has to wait for the database, the gateway or Kafka itself. */
+  heldUp(): void
+  lag(partition: number, records: number): void
+  joined(partitions: readonly number[]): void
+  left(error: unknown): void
+  health(): DependencyHealth
+  read(): Record<string, number>
+}
+
+const UNANSWERED_MS_MAX = 5_000
+
+export function openFigures(): Figures {
+  const counts = { kafkaIn: 0, kafkaDeadLetters: 0, kafkaHeldUp: 0, kafkaLeft: 0 }
+  const lags = new Map<number, number>()
+  const sendings = openSendings()
+  let groupProblem: string | undefined = 'It has not joined its consumer group yet.'
+
+  return {
+    sending: () => sendings.begin(),
+    accepted() {
+      counts.kafkaIn += 1
+    },
+    deadLettered() {
+      counts.kafkaDeadLetters += 1
+    },
+    heldUp() {
+      counts.kafkaHeldUp += 1
+    },
+    lag(partition, records) {
+      lags.set(partition, records)
+    },
+    joined(partitions) {
+      groupProblem = undefined
+      for (const known of lags.keys()) if (!partitions.includes(known)) lags.delete(known)
+    },
+    left(error) {
+      counts.kafkaLeft += 1
+      groupProblem = `Nothing is read from Kafka: ${wordsOf(error)}`
+    },
+    health() {
+      const reason = sendings.problem() ?? groupProblem
+      if (reason === undefined) return { name: 'kafka', status: 'ok', latencyMs: 0 }
+      return { name: 'kafka', status: 'failing', reason: reason.slice(0, 500), latencyMs: 0 }
+    },
+    read() {
+      const figures: Record<string, number> = { ...counts, ...sendings.read() }
+      for (const [partition, records] of lags) figures[`kafkaLag.${partition}`] = records
+      return figures
+    },
+  }
+}
+
+interface Sendings {
+  begin(): Sending
+  problem(): string | undefined
+  read(): Record<string, number>
+}
+
+/** What goes to Kafka: how much, what failed last, and whether something is on its way too long. */
+function openSendings(): Sendings {
+  const sent = new Map<string, number>()
+  const underWay = new Map<Sending, number>()
+  let failures = 0
+  let problem: string | undefined
+
+  return {
+    begin() {
+      const sending: Sending = {
+        succeeded(records) {
+          underWay.delete(sending)
+          problem = undefined
+          for (const { topic } of records) sent.set(topic, (sent.get(topic) ?? 0) + 1)
+        },
+        failed(error) {
+          underWay.delete(sending)
+          failures += 1
+          problem = `What is to be sent waits on the bus: ${wordsOf(error)}`
+        },
+        ended() {
+          underWay.delete(sending)
+        },
+      }
+      underWay.set(sending, performance.now())
+      return sending
+    },
+    problem() {
+      const oldest = Math.min(...underWay.values())
+      if (performance.now() - oldest <= UNANSWERED_MS_MAX) return problem
+      return 'What is sent is not acknowledged; it stays on the bus.'
+    },
+    read() {
+      const figures: Record<string, number> = { kafkaOut: 0, kafkaOutFailures: failures }
+      for (const [topic, records] of sent) {
+        figures[`kafkaOut.${topic}`] = records
+        figures['kafkaOut'] = (figures['kafkaOut'] ?? 0) + records
+      }
+      return figures
+    },
+  }
+}
+
+/** The client's errors wrap one another; the innermost says what happened. */
+function wordsOf(error: unknown): string {
+  let innermost = error
+  while (innermost instanceof Error && innermost.cause instanceof Error) innermost = innermost.cause
+  return innermost instanceof Error ? innermost.message : String(innermost)
+}
