@@ -68,6 +68,26 @@ kafkaTest(
 )
 
 kafkaTest(
+  'of two bridges one forwards, so that what is sent at once is in the order of the inbox',
+  async () => {
+    await side.bridge.startAnother()
+    await side.stranger.waitFor('mumega.events', 2)
+    for (let round = 0; round < 20; round += 1) {
+      const texts = numbers(round * 20, round * 20 + 20)
+      await Promise.all(
+        texts.map((text) => givenMessage(side.bridge, agent('ada'), { to: 'bob', text })),
+      )
+    }
+
+    const records = await side.stranger.waitFor('mumega.messages', 400)
+    const forwarded = [...new Set(records.map(({ headers }) => headers['message-id']))]
+    const inbox = await inboxOf(side.bridge, agent('bob'))
+    expect(forwarded).toEqual(inbox.map(({ messageId }) => messageId))
+  },
+  120_000,
+)
+
+kafkaTest(
   'a bridge that is killed after a hand-over and before its commit loses and doubles nothing',
   async () => {
     await side.bridge.stopFirst()
