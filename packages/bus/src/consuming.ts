@@ -2,7 +2,7 @@ import { millis } from '@nats-io/transport-node'
 import { AppError } from '@mumega/errors'
 import { retryDeadLetter } from '@mumega/contracts/dead-letters'
 import type { EventContract, PayloadOf } from '@mumega/contracts/define'
-import { type ConsumerRights, RIGHTS } from '@mumega/contracts/topology'
+import { type ConsumerRights, findRights } from '@mumega/contracts/topology'
 import type { Delivery } from './bus.ts'
 import { type Delivered, openDelivered } from './delivered.ts'
 import { openInFlight } from './in-flight.ts'
@@ -104,7 +104,7 @@ function serveRetries(
 }
 
 function rightsTo(service: string, consumerName: string): ConsumerRights {
-  const rights = RIGHTS[service]?.consumers.find(({ name }) => name === consumerName)
+  const rights = findRights(service)?.consumers.find(({ name }) => name === consumerName)
   if (rights !== undefined) return rights
   throw consumerNotFound(service, consumerName)
 }
