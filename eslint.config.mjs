@@ -30,6 +30,11 @@ const STYLE = {
       message: 'Export names from the module that defines them.',
     },
     {
+      selector: "CallExpression[callee.object.name='Type'][callee.property.name='Record']",
+      message:
+        'No name with a line break fits its pattern. Take mapOf of @mumega/contracts/scalars.',
+    },
+    {
       selector: "CallExpression[callee.object.name='jest'][callee.property.name=/[mM]ock/]",
       message: 'Test with the real part. Fakes belong at the far edge, in the testkit.',
     },

@@ -292,6 +292,7 @@ alter table open_intents add constraint open_intents_pkey PRIMARY KEY (id, sourc
 alter table open_intents add constraint open_intents_log_index_check CHECK ((log_index >= 0));
 CREATE INDEX open_intents_oldest ON audit_ledger.open_intents USING btree (occurred_at, id);
 grant delete, insert, select on open_intents to mumega_audit_ledger;
+grant update (occurred_at) on open_intents to mumega_audit_ledger;
 
 create table outbox (
   position bigint not null generated always as identity,

@@ -1,5 +1,5 @@
 import { AppError } from '@mumega/errors'
-import { RIGHTS, type ServiceRights, STREAMS } from '@mumega/contracts/topology'
+import { findRights, RIGHTS, type ServiceRights, STREAMS } from '@mumega/contracts/topology'
 import { JS_API, LIVE_PREFIX, pullSubjectOf, SERVICE_JS_API } from './topology-names.ts'
 import { INBOX_PREFIX, SERVER_PAYLOAD_BYTES_MAX } from './wire.ts'
 
@@ -110,7 +110,7 @@ function accountOf(service: string, nkey: string, services: readonly string[]) {
   const { calls, consumers, hears } = rightsOf(service)
   const callees = calls.filter((callee) => callee !== service && services.includes(callee))
   const callers = services.filter(
-    (name) => name !== service && RIGHTS[name]?.calls.includes(service),
+    (name) => name !== service && findRights(name)?.calls.includes(service),
   )
   return {
     users: [{ nkey, permissions: permissionsOf(service) }],
@@ -160,7 +160,7 @@ function permissionsOf(service: string) {
 }
 
 function rightsOf(service: string): ServiceRights {
-  const rights = RIGHTS[service]
+  const rights = findRights(service)
   if (rights !== undefined) return rights
   throw new AppError('bus.unknown-service', 'bug', `${service} has no rights on the bus.`)
 }

@@ -16,6 +16,7 @@ import { AppError } from '@mumega/errors'
 import {
   type ConsumerRights,
   RIGHTS,
+  findRights,
   type StreamName,
   type StreamRights,
   STREAMS,
@@ -70,7 +71,7 @@ export async function provisionTopology(
 export async function checkTopology(connection: NatsConnection, service: string): Promise<void> {
   const manager = await consumersOf(connection)
   const complaints: string[] = []
-  for (const consumer of RIGHTS[service]?.consumers ?? []) {
+  for (const consumer of findRights(service)?.consumers ?? []) {
     const place = `${consumer.stream}/${consumer.name}`
     const found = await findConsumer(manager, consumer)
     if (found === undefined) complaints.push(`${place} does not exist`)
@@ -160,7 +161,7 @@ export async function backlogOf(
 
 /** @throws bus.consumer-not-found when RIGHTS gives the service no such consumer. */
 export function rightsTo(service: string, name: string): ConsumerRights {
-  const rights = RIGHTS[service]?.consumers.find((consumer) => consumer.name === name)
+  const rights = findRights(service)?.consumers.find((consumer) => consumer.name === name)
   if (rights !== undefined) return rights
   throw consumerNotFound(service, name)
 }

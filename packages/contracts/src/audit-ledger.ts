@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { AuditIntent, SealedEntry } from './audit.ts'
 import { defineEvent, defineRequest } from './define.ts'
-import { ServiceName, Sha256Hex, TenantId, Timestamp, Uuid } from './scalars.ts'
+import { ServiceName, Sha256Hex, TenantId, Timestamp, Uuid, mapOf } from './scalars.ts'
 
 /**
  * Seals one entry and answers when it is committed. For callers that must know the place of an
@@ -62,9 +62,7 @@ export const getReceipt = defineRequest({
     /** Present when asked for and redacted: the entry of source `audit-ledger` that tells of it. */
     redactionId: Type.Optional(Uuid),
     /** Present when asked for and not redacted. */
-    disclosure: Type.Optional(
-      Type.Object({ salt: Sha256Hex, payload: Type.Record(Type.String(), Type.Unknown()) }),
-    ),
+    disclosure: Type.Optional(Type.Object({ salt: Sha256Hex, payload: mapOf(Type.Unknown()) })),
   }),
   errors: ['audit-ledger.entry-not-found'],
   timeoutMs: 6_000,

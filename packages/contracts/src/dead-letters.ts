@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { defineEvent, defineRequest } from './define.ts'
-import { Cursor, ServiceName, Timestamp, Uuid } from './scalars.ts'
+import { Cursor, ServiceName, Timestamp, Uuid, mapOf } from './scalars.ts'
 
 /**
  * A consumer gave a message up: after its last delivery, or at once when the bytes cannot be read.
@@ -13,7 +13,7 @@ export function deadLettered(service: string) {
       service: ServiceName,
       consumer: Type.String({ maxLength: 100 }),
       subject: Type.String({ maxLength: 300 }),
-      headers: Type.Record(Type.String(), Type.String()),
+      headers: mapOf(Type.String()),
       /** The message's bytes. */
       body: Type.String({ description: 'base64' }),
       reason: Type.String({ maxLength: 1_000 }),
@@ -32,7 +32,7 @@ export function retryDeadLetter(service: string) {
     request: Type.Object({
       consumer: Type.String({ maxLength: 100 }),
       subject: Type.String({ maxLength: 300 }),
-      headers: Type.Record(Type.String(), Type.String()),
+      headers: mapOf(Type.String()),
       body: Type.String({ description: 'base64' }),
     }),
     reply: Type.Object({}),

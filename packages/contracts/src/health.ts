@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { defineRequest } from './define.ts'
-import { ServiceName } from './scalars.ts'
+import { ServiceName, mapOf } from './scalars.ts'
 
 /** `unknown` is what could not be read: never counted as healthy. */
 export const HealthStatus = Type.Union([
@@ -25,7 +25,7 @@ export const ServiceHealth = Type.Object({
   status: HealthStatus,
   dependencies: Type.Array(DependencyHealth, { maxItems: 20 }),
   /** Counters that operators watch, for instance `drops` or `outboxPending`. */
-  figures: Type.Record(Type.String(), Type.Number()),
+  figures: mapOf(Type.Number()),
 })
 export type ServiceHealth = Static<typeof ServiceHealth>
 

@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type, type Static, type TSchema } from 'typebox'
 
 /** Any RFC 9562 UUID, lower case. */
 export const Uuid = Type.String({
@@ -36,6 +36,17 @@ export const AgentName = Type.String({ pattern: '^[a-z][a-z0-9-]{0,62}$', maxLen
 
 /** A service's name, as in the second token of its subjects. */
 export const ServiceName = Type.String({ pattern: '^[a-z][a-z0-9-]{0,62}$', maxLength: 63 })
+
+/**
+ * Values of one kind by names of any kind. Not a `Type.Record`: no name with a line break fits its
+ * pattern, so that the value is not checked and a serializer leaves it out.
+ */
+export function mapOf<Value extends TSchema>(value: Value) {
+  return Type.Unsafe<Record<string, Static<Value>>>({
+    type: 'object',
+    additionalProperties: value,
+  })
+}
 
 export const ActorKind = Type.Union([
   Type.Literal('human'),

@@ -106,6 +106,14 @@ export const RIGHTS: Readonly<Record<string, ServiceRights>> = {
 }
 
 /**
+ * Those of a service; undefined for every other name, `constructor` included: names come from
+ * strangers.
+ */
+export function findRights(service: string): ServiceRights | undefined {
+  return Object.hasOwn(RIGHTS, service) ? RIGHTS[service] : undefined
+}
+
+/**
  * Every service that runs as a process, in the order in which they start; they stop in the reverse
  * order.
  */

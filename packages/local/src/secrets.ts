@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
+import { mapOf } from '@mumega/contracts/scalars'
 import { AppError } from '@mumega/errors'
 import { replaceFile } from './replace-file.ts'
 import { newSeed } from './nkeys.ts'
@@ -15,7 +16,7 @@ const ServiceSecrets = Type.Object({
 const Secrets = Type.Object({
   postgresPassword: Type.String({ minLength: 20 }),
   natsAdminSeed: Type.String({ minLength: 50 }),
-  services: Type.Record(Type.String(), ServiceSecrets),
+  services: mapOf(ServiceSecrets),
 })
 
 /** What one installation keeps secret: made on its first run, then kept. */

@@ -2,7 +2,7 @@ import type { SealedEntry } from '@mumega/contracts/audit'
 import type { append } from '@mumega/contracts/audit-ledger'
 import type { RequestOf } from '@mumega/contracts/define'
 import type { CallContext } from '@mumega/contracts/scalars'
-import { RIGHTS } from '@mumega/contracts/topology'
+import { findRights } from '@mumega/contracts/topology'
 import { PAYLOAD_BYTES_MAX } from '@mumega/tlog/entry'
 import type { Call } from '@mumega/bus'
 import type { Misfits } from './drops/misfits.ts'
@@ -65,7 +65,7 @@ export async function handleAppend(
  * token.
  */
 function isOwn(source: string, { actor, tokenId }: CallContext): boolean {
-  const mayCall = RIGHTS[source]?.calls.includes('audit-ledger') === true
+  const mayCall = findRights(source)?.calls.includes('audit-ledger') === true
   const isItself = actor.kind === 'service' && actor.id === `service:${source}`
   return mayCall && isItself && tokenId === undefined
 }

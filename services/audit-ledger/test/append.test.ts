@@ -125,7 +125,7 @@ test.each<[string, CallContext]>([
   expect((await sealedKeys(ledger)).filter(({ chain }) => chain === 'forged')).toEqual([])
 })
 
-test.each(['checkout', 'audit-ledger'])(
+test.each(['checkout', 'audit-ledger', 'constructor'])(
   'nobody appends as %s, which may not call the ledger',
   async (source) => {
     const context = {

@@ -31,6 +31,20 @@ test('an intent without an outcome is a finding once it is overdue, until the ou
   await untilFigure(watched, 'outcomesMissing', 1)
 })
 
+test('an intent that says a time to come is overdue as soon as one that says the present', async () => {
+  watched = await givenWatched()
+  const left = anIntent({ number: 1, phase: 'intent', time: '9999-12-31T23:59:59.999Z' })
+  const done = anIntent({ number: 2, phase: 'intent', time: '9999-12-31T23:59:59.999Z' })
+  await publishIntents(watched.bridge, [left, done])
+  await untilOpen(watched, 2)
+
+  await publishIntents(watched.bridge, [anIntent({ number: 3, phase: 'outcome', of: done.id })])
+
+  expect((await untilOpen(watched, 1)).map(({ place }) => place)).toEqual([
+    `intent bridge/${left.id} at entry 0`,
+  ])
+})
+
 test('an outcome closes its intent in whatever order they come, and only in its own chain', async () => {
   watched = await givenWatched()
   const early = anIntent({ number: 2, phase: 'intent', time: PAST })

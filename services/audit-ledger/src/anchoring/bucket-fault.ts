@@ -26,8 +26,9 @@ const FINAL: Readonly<Record<string, string>> = {
 export function explainAnswer(error: unknown, timeoutMs: number): PlaceFault {
   if (error instanceof PlaceFault) return error
   const [name, code, status] = [textOf(error, 'name'), textOf(error, 'code'), statusOf(error)]
-  const known = FINAL[name] ?? FINAL[code]
-  if (known !== undefined) return new PlaceFault(known, { isFinal: true, cause: error })
+  const known = [name, code].find((each) => Object.hasOwn(FINAL, each))
+  if (known !== undefined)
+    return new PlaceFault(FINAL[known] ?? known, { isFinal: true, cause: error })
   if (name === 'TimeoutError' || name === 'AbortError') {
     return new PlaceFault(`did not answer within ${timeoutMs} ms`, { cause: error })
   }

@@ -17,6 +17,21 @@ interface OpenIntentRow {
 /** So many are told at once; the others follow as these are closed. */
 export const TOLD_MAX = 1_000
 
+/**
+ * Begins the deadline now of intents that say a time to come: no producer chooses to be missed
+ * later than others, or never.
+ */
+export async function boundTimes(db: Knex, now: Date): Promise<void> {
+  // Left to the next look where the projection closes one: in another order they would deadlock.
+  await db.raw(
+    `update open_intents held set occurred_at = :now
+       from (select id, source from open_intents
+              where occurred_at > :now for update skip locked) ahead
+      where held.id = ahead.id and held.source = ahead.source`,
+    { now },
+  )
+}
+
 /** The oldest intents from before this time that nothing has closed. */
 export async function readOverdueIntents(db: Knex, before: Date): Promise<OpenIntent[]> {
   const rows = await db<OpenIntentRow>('open_intents')

@@ -14,7 +14,12 @@ import {
   reuseFinding,
 } from './findings.ts'
 import { GAPS_MAX, giveUpGaps, readGaps, type Gap, type SourceGaps } from './gap-repository.ts'
-import { readOverdueIntents, readToldIntents, TOLD_MAX } from './open-intent-repository.ts'
+import {
+  boundTimes,
+  readOverdueIntents,
+  readToldIntents,
+  TOLD_MAX,
+} from './open-intent-repository.ts'
 import { openHorizon, openPatience, openStandstill, type Sizes } from './patience.ts'
 
 export interface WatchedLog {
@@ -144,6 +149,7 @@ function openLook({ db, record, clock, sizes }: WatchedLog, { gapMs, outcomeMs }
     // Before anything is read, which then shows at least what is projected by now.
     const known = sizes()
     const now = clock.now()
+    await boundTimes(db, now)
     const { findings, ...counted } = await lookForGaps(known)
     const outcomes = await lookForOutcomes(now, known)
     const found = [...findings, ...outcomes]

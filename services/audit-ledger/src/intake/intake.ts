@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Bus } from '@mumega/bus'
-import { RIGHTS } from '@mumega/contracts/topology'
+import { findRights } from '@mumega/contracts/topology'
 import { logger } from '@mumega/telemetry'
 import type { Misfits } from '../drops/misfits.ts'
 import { GROUP_ENTRIES_MAX } from '../sealing/seal-queue.ts'
@@ -29,7 +29,7 @@ export function startIntake(
   bus: Bus,
   { sealer, misfits, leaseMs }: { sealer: Sealer; misfits: Misfits; leaseMs: number },
 ): RunningIntake {
-  const consumer = RIGHTS[bus.service]?.consumers[0]
+  const consumer = findRights(bus.service)?.consumers[0]
   if (consumer === undefined) throw new Error(`${bus.service} has no consumer`)
   const intake = openIntake({
     submit: sealer.submit,

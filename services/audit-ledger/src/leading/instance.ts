@@ -23,12 +23,24 @@ export function describeInstance(
   config: Config,
   { key, vouchers }: { key: LogKey; vouchers: Pick<Vouchers, 'fingerprint'> },
 ): Instance {
-  // Where a ledger finds its parts may differ from machine to machine; what it does may not.
+  // Where a ledger finds its parts may differ from machine to machine; what it does and finds may not.
   const shared = {
     vkey: key.vkey,
     vouchers: vouchers.fingerprint,
     anchorBucket: bucketFingerprint(config),
     leaseMs: config.LEDGER_LEASE_MS,
+    scrubbing: [
+      config.LEDGER_SCRUB_ENTRIES_PER_SECOND,
+      config.LEDGER_SCRUB_DELAY_MS,
+      config.LEDGER_SCRUB_PASS_MS_MIN,
+    ],
+    witnessing: [
+      config.LEDGER_WITNESS_INTERVAL_MS,
+      config.LEDGER_WITNESS_TIMEOUT_MS,
+      config.LEDGER_WITNESS_OVERDUE_MS,
+    ],
+    gapMs: config.LEDGER_GAP_MS,
+    outcomeMs: config.LEDGER_OUTCOME_MS,
     timeScale: config.MUMEGA_TIME_SCALE,
     timeOriginMs: config.MUMEGA_TIME_ORIGIN_MS,
   }

@@ -25,7 +25,7 @@ export interface ExportTools {
 type Reply = ReplyOf<typeof exportEntries>
 type ExportedEntry = Reply['entries'][number]
 
-// Of a reply, in JSON: below what the bus takes.
+// Of the entries of a reply, in JSON: below what the bus takes, with the roots that are between them.
 const REPLY_BYTES_MAX = 400_000
 // Entries with their payloads that are in memory at once: 16 of the largest are 1.2 MB.
 const PART = 16
@@ -72,7 +72,7 @@ async function readEntries(
   let bytes = 0
   for (let at = 0; at < indexes.length; at += PART) {
     for (const entry of await readPart(db, indexes.slice(at, at + PART), { disclose, chain })) {
-      bytes += JSON.stringify(entry).length
+      bytes += Buffer.byteLength(JSON.stringify(entry))
       if (bytes > REPLY_BYTES_MAX && entries.length > 0) return entries
       entries.push(entry)
     }

@@ -5,7 +5,7 @@ import { backlogOf } from '@mumega/bus/streams'
 import { entriesSealed } from '@mumega/contracts/audit-ledger'
 import { messageAccepted } from '@mumega/contracts/bridge'
 import type { EventContract, PayloadOf } from '@mumega/contracts/define'
-import { type ConsumerRights, RIGHTS } from '@mumega/contracts/topology'
+import { type ConsumerRights, findRights } from '@mumega/contracts/topology'
 import { currentTraceparent } from '@mumega/telemetry'
 import { deadLetterRecord, withoutValue } from './dead-letter-record.ts'
 import { openLane, type Lane } from './lane.ts'
@@ -113,7 +113,7 @@ async function waitForPredecessor(
 }
 
 function rightsTo(name: string): ConsumerRights {
-  const rights = RIGHTS['bridge']?.consumers.find((consumer) => consumer.name === name)
+  const rights = findRights('bridge')?.consumers.find((consumer) => consumer.name === name)
   if (rights === undefined) throw new Error(`the bridge has no consumer ${name}`)
   return rights
 }

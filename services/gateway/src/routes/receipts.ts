@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { getMessage } from '@mumega/contracts/deliveries'
 import { getReceipt } from '@mumega/contracts/audit-ledger'
-import { ServiceName, Sha256Hex, TenantId, Uuid } from '@mumega/contracts/scalars'
+import { mapOf, ServiceName, Sha256Hex, TenantId, Uuid } from '@mumega/contracts/scalars'
 import type { App, Gateway } from '../app.ts'
 import { readDisclosure, readMessageReceipt, readReceipt, type Receipt } from '../read-receipt.ts'
 import { answer, closed, textAnswer } from '../schemas.ts'
@@ -70,7 +70,7 @@ export function addReceiptRoutes(app: App, gateway: Gateway): void {
 
 function addDisclosure(app: App, gateway: Gateway): void {
   const Disclosure = Type.Union([
-    Type.Object({ salt: Sha256Hex, payload: Type.Record(Type.String(), Type.Unknown()) }),
+    Type.Object({ salt: Sha256Hex, payload: mapOf(Type.Unknown()) }),
     Type.Object({ redacted: Type.Literal(true), receipt: Type.String() }),
   ])
   app.get(
