@@ -6,7 +6,7 @@ import type { Drop, Misfits } from '../drops/misfits.ts'
 import { isRefusal, prepareIntent, type PreparedIntent, type Refusal } from '../sealing/intent.ts'
 import type { SealOutcome, SealRequest } from '../sealing/seal-request.ts'
 import type { Pulled } from './pull.ts'
-import { hashOf, idOf, intentsOf } from './read-message.ts'
+import { hashOf, hashOfIds, idOf, intentsOf } from './read-message.ts'
 
 export interface Intake {
   onMessage(message: Pulled): void
@@ -107,12 +107,14 @@ export function openIntake(options: IntakeOptions): Intake {
 
 /**
  * Seals what is good; what is refused goes on record, by its id where it has one, otherwise
- * together.
+ * together. No hash is kept that is over a neighbour, too: an erasure of that would not find it.
  */
 function takeAll(taking: Taking, course: Course): void {
   const candidates = intentsOf(course.message.bytes)
   if (typeof candidates === 'string') {
-    drop(taking, course, { reason: candidates, payloadHash: hashOfMessage(course) })
+    // Nothing of it is sealed.
+    const payloadHash = hash('sha256', course.message.bytes, 'buffer')
+    drop(taking, course, { reason: candidates, payloadHash })
     return
   }
   const nameless: Dropped[] = []
@@ -122,7 +124,7 @@ function takeAll(taking: Taking, course: Course): void {
       submit(taking, course, intent)
       continue
     }
-    const payloadHash = hashOf(candidate) ?? hashOfMessage(course)
+    const payloadHash = hashOf(candidate)
     const dropped = { ...idOf(candidate), reason: reasonOf(intent), payloadHash }
     if (dropped.id === undefined) nameless.push(dropped)
     else drop(taking, course, dropped)
@@ -134,7 +136,8 @@ function takeAll(taking: Taking, course: Course): void {
     return
   }
   const reason = `${nameless.length} intents without a readable id, the first: ${first.reason}`
-  drop(taking, course, { reason, payloadHash: hashOfMessage(course) })
+  const hashes = nameless.map(({ payloadHash }) => payloadHash)
+  drop(taking, course, { reason, payloadHash: hash('sha256', Buffer.concat(hashes), 'buffer') })
 }
 
 /**
@@ -146,11 +149,7 @@ function onUnforeseen(taking: Taking, course: Course, error: unknown): void {
   taking.log.error({ error, subject: course.message.subject }, 'message-not-handled')
   course.isHandedBack = true
   const reason = 'the message could not be handled'
-  drop(taking, course, { reason, payloadHash: hashOfMessage(course) })
-}
-
-function hashOfMessage({ message }: Course): Buffer {
-  return hash('sha256', message.bytes, 'buffer')
+  drop(taking, course, { reason, payloadHash: hashOfIds(course.message.bytes) })
 }
 
 function submit(taking: Taking, course: Course, intent: PreparedIntent): void {
