@@ -7,6 +7,7 @@ import { isRefusal, prepareIntent, type PreparedIntent, type Refusal } from '../
 import type { SealOutcome, SealRequest } from '../sealing/seal-request.ts'
 import type { Pulled } from './pull.ts'
 import { hashOf, hashOfIds, idOf, intentsOf } from './read-message.ts'
+import { openUnderway, type Underway } from './underway.ts'
 
 export interface Intake {
   onMessage(message: Pulled): void
@@ -53,6 +54,7 @@ interface Taking extends IntakeOptions {
   readonly held: { intents: number; bytes: number }
   /** In the order in which they were taken. */
   readonly courses: Set<Course>
+  readonly underway: Underway
   failures: number
 }
 
@@ -68,6 +70,7 @@ export function openIntake(options: IntakeOptions): Intake {
     log: logger('audit-ledger'),
     held: { intents: 0, bytes: 0 },
     courses: new Set(),
+    underway: openUnderway(),
     failures: 0,
   }
   return {
@@ -155,10 +158,12 @@ function onUnforeseen(taking: Taking, course: Course, error: unknown): void {
 function submit(taking: Taking, course: Course, intent: PreparedIntent): void {
   course.open += 1
   taking.held.intents += 1
+  taking.underway.enter(intent)
   try {
     taking.submit(new TakenIntent(intent, taking, course))
   } catch (error) {
     // Nobody will settle it: the message would wait for it for ever.
+    taking.underway.leave(intent)
     course.open -= 1
     taking.held.intents -= 1
     throw error
@@ -190,6 +195,7 @@ class TakenIntent implements SealRequest {
 
   settle(outcome: SealOutcome): void {
     this.#taking.held.intents -= 1
+    this.#taking.underway.leave(this.intent)
     if (outcome.kind !== 'sealed') {
       onRefused(this.#taking, this.#course, { intent: this.intent, outcome })
     }
@@ -220,13 +226,20 @@ function onRefused(
 
 type Dropped = Pick<Drop, 'reason' | 'payloadHash'> & Partial<Pick<Drop, 'id' | 'attempts'>>
 
+/**
+ * Puts it on record with the size of the log. An intent of the same id that came before it and is
+ * not in the log yet is waited for: its entry must not be taken for one that came after all.
+ */
 function drop(taking: Taking, course: Course, dropped: Dropped): void {
   const { source } = course
-  record(
-    taking,
-    course,
-    taking.misfits.recordDrop({ source, attempts: 1, logSize: taking.logSize(), ...dropped }),
-  )
+  course.open += 1
+  const put = () => {
+    const logSize = taking.logSize()
+    record(taking, course, taking.misfits.recordDrop({ source, attempts: 1, logSize, ...dropped }))
+    finish(taking, course)
+  }
+  const { id } = dropped
+  if (id === undefined || !taking.underway.follow({ source, id }, put)) put()
 }
 
 /**
