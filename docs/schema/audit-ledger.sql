@@ -435,6 +435,8 @@ CREATE OR REPLACE FUNCTION audit_ledger.erase_hashes(erased_source text, erased_
  SECURITY DEFINER
  SET search_path TO 'audit_ledger', 'pg_temp'
 AS $function$
+    select pg_advisory_xact_lock(x'6d756c65'::int, erasure_lock(erased_source, erased_id));
+    -- Statements of their own: they see what was put on record by whom this waited for.
     update event_keys key set intent_hash = decode(repeat('00', 32), 'hex')
       from redactions
      where redactions.log_index = key.log_index
@@ -484,14 +486,21 @@ CREATE OR REPLACE FUNCTION audit_ledger.erased_among(sources text[], ids uuid[])
  SET search_path TO 'audit_ledger', 'pg_temp'
 AS $function$
 begin
-  perform from event_keys key
-    where (key.source, key.id) in (select * from unnest(sources, ids))
-    order by key.source, key.id for share;
+  -- All in one order, so that nobody waits in a circle.
+  perform pg_advisory_xact_lock_shared(x'6d756c65'::int, place)
+    from (select distinct erasure_lock(name, event) as place
+            from unnest(sources, ids) as named (name, event) order by place) as places;
   -- A statement of its own: it sees an erasure that was waited for.
   return query
     select key.source, key.id from event_keys key join redactions using (log_index)
      where (key.source, key.id) in (select * from unnest(sources, ids));
 end $function$;  -- owned by mumega_audit_ledger_owner
+
+CREATE OR REPLACE FUNCTION audit_ledger.erasure_lock(event_source text, event_id uuid)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE STRICT
+RETURN ((hashtextextended(((event_source || ' '::text) || (event_id)::text), (0)::bigint) & (63)::bigint))::integer;  -- owned by mumega_audit_ledger_owner
 
 CREATE OR REPLACE FUNCTION audit_ledger.mumega_audited(audited regclass)
  RETURNS void

@@ -45,6 +45,24 @@ test('LOCK-MON-6: a drop is not resolved by an entry of the same id that stood b
   expect(resolved.get(sealed.id)).toBeUndefined()
 })
 
+test('LOCK-MON-6: a drop is not resolved by an entry of the same id that was being sealed before it', async () => {
+  const [good, other] = [anIntent(), anIntent({ payload: TOO_LARGE })]
+  await publishIntents(bridge, [good, { ...good, payload: TOO_LARGE }, other])
+  await untilSealed(ledger, 1)
+  await untilDropped(bridge, 2)
+
+  await publishIntents(bridge, [{ ...other, payload: { text: 'short' } }])
+
+  const drops = await eventually(
+    async () => {
+      const found = await untilDropped(bridge, 2)
+      return found.some(({ id, resolvedIndex }) => id === other.id && resolvedIndex === 1) && found
+    },
+    { what: 'the other drop to be resolved' },
+  )
+  expect(drops.find(({ id }) => id === good.id)?.resolvedIndex).toBeUndefined()
+})
+
 test('LOCK-MON-6: a drop is resolved by the sequence of the entry that came after all', async () => {
   const bad = anIntent({ payload: TOO_LARGE })
   await publishIntents(bridge, [bad])

@@ -29,7 +29,7 @@ afterEach(() => ledger.stop())
 
 const TOO_LARGE = { text: 'x'.repeat(65_536) }
 
-const DEEP = '['.repeat(8_000) + ']'.repeat(8_000)
+const DEEP = `${'['.repeat(8_000)}{"a":[1,"b",null]}${']'.repeat(8_000)}`
 
 test.each<[string, string, string]>([
   ['an intent', DEEP, JSON.stringify(anIntent())],
@@ -47,10 +47,7 @@ test.each<[string, string, string]>([
     const drops = await untilDropped(bridge, 1)
 
     expect(drops).toContainEqual(
-      expect.objectContaining({
-        source: 'bridge',
-        payloadHash: hash('sha256', bytes, 'hex'),
-      }),
+      expect.objectContaining({ source: 'bridge', payloadHash: hash('sha256', deep, 'hex') }),
     )
     const after = anIntent()
     await publishIntents(bridge, [after])
@@ -67,8 +64,12 @@ test('LOCK-MON-6: the intents of a message that have no readable id are one drop
 
   await untilSealed(ledger, 1)
   const drops = await untilDropped(bridge, 1)
+  const hashes = ['1', '2', '{"id":"x"}'].map((each) => hash('sha256', each, 'buffer'))
   expect(drops).toMatchObject([
-    { reason: expect.stringContaining('3 intents'), payloadHash: hash('sha256', bytes, 'hex') },
+    {
+      reason: expect.stringContaining('3 intents'),
+      payloadHash: hash('sha256', Buffer.concat(hashes), 'hex'),
+    },
   ])
 })
 

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { Client } from 'pg'
@@ -5,8 +6,16 @@ import type { Bus } from '@mumega/bus'
 import type { AuditIntent } from '@mumega/contracts/audit'
 import { migrate } from '@mumega/db/migrate'
 import { eventually } from '@mumega/testkit'
-import { givenLedger, publishIntents, receiptOf, type TestLedger } from './given.ts'
-import { givenSealedBatch, redact } from './given-redactions.ts'
+import {
+  anIntent,
+  givenLedger,
+  publishIntents,
+  receiptOf,
+  untilDropped,
+  untilSealed,
+  type TestLedger,
+} from './given.ts'
+import { givenSealedBatch, redact, untilBlocked } from './given-redactions.ts'
 
 const MIGRATIONS = join(import.meta.dirname, '..', '..', 'migrations')
 const TOO_LARGE = { text: 'x'.repeat(65_536) }
@@ -165,13 +174,18 @@ async function holdTable(table: string): Promise<Held> {
   return { release: () => holder.end() }
 }
 
-/** Until so many sessions wait for a lock. */
-async function untilBlocked(count: number): Promise<void> {
-  const waiting = `select from pg_stat_activity
-                    where datname = current_database() and wait_event_type = 'Lock'`
-  await eventually(async () => (await ledger.sql(waiting)).length >= count, {
-    what: `${count} sessions to wait`,
-  })
+/** Keeps everybody from putting the same drop on record until it is released. */
+async function holdDrop(id: string, payloadHash: string): Promise<Held> {
+  const holder = new Client({ connectionString: ledger.adminUrl })
+  await holder.connect()
+  await holder.query('begin')
+  await holder.query(
+    `insert into audit_ledger.audit_chain_drops
+            (drop_id, source, id, reason, attempts, payload_hash, occurred_at)
+     values (gen_random_uuid(), 'bridge', $1, 'held', 1, decode($2, 'hex'), now())`,
+    [id, payloadHash],
+  )
+  return { release: () => holder.end() }
 }
 
 const conflictsOf = (id: string) =>
@@ -185,9 +199,9 @@ test('an erasure that comes while a conflict is put on record takes its hashes, 
   const id = sealed?.id ?? ''
   const held = await holdTable('audit_chain_conflicts')
   await publishIntents(bridge, [{ ...sealed, payload: { text: 'another' } }])
-  await untilBlocked(1)
+  await untilBlocked(ledger, 1)
   const erasing = redact(bridge, id)
-  await untilBlocked(2)
+  await untilBlocked(ledger, 2)
 
   await held.release()
   await erasing
@@ -200,9 +214,9 @@ test('a conflict that is put on record while its event is erased leaves nothing'
   const id = sealed?.id ?? ''
   const held = await holdTable('audit_chain_conflicts')
   const erasing = redact(bridge, id)
-  await untilBlocked(1)
+  await untilBlocked(ledger, 1)
   await publishIntents(bridge, [{ ...sealed, payload: { text: 'another' } }])
-  await untilBlocked(2)
+  await untilBlocked(ledger, 2)
 
   await held.release()
   await erasing
@@ -212,6 +226,26 @@ test('a conflict that is put on record while its event is erased leaves nothing'
   })
 
   expect(await conflictsOf(id)).toEqual([])
+})
+
+test('an erasure takes the hash of what is put on record while its event is sealed', async () => {
+  const good = anIntent({ payload: { pin: '1234' } })
+  const bad = { ...good, time: 'yesterday' }
+  const payloadHash = hash('sha256', JSON.stringify(bad), 'hex')
+  const held = await holdDrop(good.id, payloadHash)
+  await publishIntents(bridge, [bad])
+  await untilBlocked(ledger, 1)
+  await publishIntents(bridge, [good])
+  await untilSealed(ledger, 1)
+  const erasing = redact(bridge, good.id)
+  await Promise.race([erasing, untilBlocked(ledger, 2)])
+
+  await held.release()
+  await erasing
+
+  const [drop] = await untilDropped(bridge, 1)
+  expect(drop).toMatchObject({ id: good.id })
+  expect(drop?.payloadHash).not.toBe(payloadHash)
 })
 
 test('what is dropped under the id of an erased event leaves no hash, and is one drop', async () => {

@@ -3,6 +3,7 @@ import type { Bus } from '@mumega/bus'
 import type { AuditIntent } from '@mumega/contracts/audit'
 import { redactPayload } from '@mumega/contracts/audit-ledger'
 import type { CallContext } from '@mumega/contracts/scalars'
+import { eventually } from '@mumega/testkit'
 import { anIntent, publishIntents, sealedKeys, untilSealed, type TestLedger } from './given.ts'
 
 export const ACME: CallContext = {
@@ -34,4 +35,13 @@ export function redact(
 ) {
   const request = { requestId: uuidv7(), source: 'bridge', id, ...WHY, ...fields }
   return bus.request(redactPayload, request, { context })
+}
+
+/** Until so many sessions wait for a lock. */
+export async function untilBlocked(ledger: TestLedger, count: number): Promise<void> {
+  const waiting = `select from pg_stat_activity
+                    where datname = current_database() and wait_event_type = 'Lock'`
+  await eventually(async () => (await ledger.sql(waiting)).length >= count, {
+    what: `${count} sessions to wait`,
+  })
 }

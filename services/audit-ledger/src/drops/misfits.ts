@@ -83,7 +83,7 @@ interface Waiting {
 
 /**
  * LOCK-MON-6: nothing is dropped in silence. The path to the record shares nothing with the chain:
- * its own pool, its own transaction, no lock of the log but of what is being erased. Its events
+ * its own pool, its own transaction, no lock but against the erasure of what it names. Its events
  * and the audit of conflicts go through the outbox like any service's.
  *
  * @param db a pool that nothing else uses

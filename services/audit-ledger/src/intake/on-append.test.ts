@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { expect, test } from '@jest/globals'
 import type { Drop } from '../drops/misfits.ts'
 import type { SealRequest } from '../sealing/seal-request.ts'
@@ -15,8 +16,11 @@ const INTENT = {
   payload: {},
 }
 
-/** Hands over a message of three intents; the sealer takes each as `submit` does. */
-async function handOver(submit: (request: SealRequest) => void) {
+/** Hands over a message, of three intents unless told; the sealer takes each as `submit` does. */
+async function handOver(
+  submit: (request: SealRequest) => void,
+  intents: readonly unknown[] = [INTENT, INTENT, INTENT],
+) {
   const drops: Drop[] = []
   return new Promise<{ end: string; drops: Drop[]; failures: number; pending: object }>(
     (resolve) => {
@@ -36,7 +40,7 @@ async function handOver(submit: (request: SealRequest) => void) {
       }
       intake.onMessage({
         subject: 'aud.bridge.v1.append',
-        bytes: Buffer.from(JSON.stringify({ intents: [INTENT, INTENT, INTENT] })),
+        bytes: Buffer.from(JSON.stringify({ intents })),
         deliveries: 1,
         ack: end('acknowledged'),
         working: () => undefined,
@@ -62,6 +66,9 @@ test.each([0, 1, 2])(
     expect(end).toBe('handed back')
     expect(failures).toBe(1)
     expect(drops).toMatchObject([{ source: 'bridge', reason: 'the message could not be handled' }])
+    // Some of its intents may be sealed, and erased: no hash over their payloads may stand.
+    const ids = `${INTENT.id} ${INTENT.id} ${INTENT.id}`
+    expect(drops[0]?.payloadHash.toString('hex')).toBe(hash('sha256', ids, 'hex'))
     expect(pending).toEqual({ intents: 0, bytes: 0 })
   },
 )
@@ -79,4 +86,20 @@ test('a message is not ended by an intent that is settled while others are still
   })
 
   expect([end, pending]).toEqual(['handed back', { intents: 0, bytes: 0 }])
+})
+
+test('a drop waits for an intent of its id that came before it, even one that is not sealed', async () => {
+  const large = { ...INTENT, payload: { text: 'x'.repeat(65_536) } }
+
+  const { end, drops, pending } = await handOver(
+    (request) => {
+      setImmediate(() => {
+        request.settle({ kind: 'not-sealing', reason: 'it rests' })
+      })
+    },
+    [INTENT, large],
+  )
+
+  expect([end, pending]).toEqual(['handed back', { intents: 0, bytes: 0 }])
+  expect(drops).toMatchObject([{ id: INTENT.id }])
 })

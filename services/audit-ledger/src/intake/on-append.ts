@@ -6,7 +6,8 @@ import type { Drop, Misfits } from '../drops/misfits.ts'
 import { isRefusal, prepareIntent, type PreparedIntent, type Refusal } from '../sealing/intent.ts'
 import type { SealOutcome, SealRequest } from '../sealing/seal-request.ts'
 import type { Pulled } from './pull.ts'
-import { hashOf, idOf, intentsOf } from './read-message.ts'
+import { hashOf, hashOfIds, idOf, intentsOf } from './read-message.ts'
+import { openUnderway, type Underway } from './underway.ts'
 
 export interface Intake {
   onMessage(message: Pulled): void
@@ -53,6 +54,7 @@ interface Taking extends IntakeOptions {
   readonly held: { intents: number; bytes: number }
   /** In the order in which they were taken. */
   readonly courses: Set<Course>
+  readonly underway: Underway
   failures: number
 }
 
@@ -68,6 +70,7 @@ export function openIntake(options: IntakeOptions): Intake {
     log: logger('audit-ledger'),
     held: { intents: 0, bytes: 0 },
     courses: new Set(),
+    underway: openUnderway(),
     failures: 0,
   }
   return {
@@ -107,12 +110,14 @@ export function openIntake(options: IntakeOptions): Intake {
 
 /**
  * Seals what is good; what is refused goes on record, by its id where it has one, otherwise
- * together.
+ * together. No hash is kept that is over a neighbour, too: an erasure of that would not find it.
  */
 function takeAll(taking: Taking, course: Course): void {
   const candidates = intentsOf(course.message.bytes)
   if (typeof candidates === 'string') {
-    drop(taking, course, { reason: candidates, payloadHash: hashOfMessage(course) })
+    // Nothing of it is sealed.
+    const payloadHash = hash('sha256', course.message.bytes, 'buffer')
+    drop(taking, course, { reason: candidates, payloadHash })
     return
   }
   const nameless: Dropped[] = []
@@ -122,7 +127,7 @@ function takeAll(taking: Taking, course: Course): void {
       submit(taking, course, intent)
       continue
     }
-    const payloadHash = hashOf(candidate) ?? hashOfMessage(course)
+    const payloadHash = hashOf(candidate)
     const dropped = { ...idOf(candidate), reason: reasonOf(intent), payloadHash }
     if (dropped.id === undefined) nameless.push(dropped)
     else drop(taking, course, dropped)
@@ -134,7 +139,8 @@ function takeAll(taking: Taking, course: Course): void {
     return
   }
   const reason = `${nameless.length} intents without a readable id, the first: ${first.reason}`
-  drop(taking, course, { reason, payloadHash: hashOfMessage(course) })
+  const hashes = nameless.map(({ payloadHash }) => payloadHash)
+  drop(taking, course, { reason, payloadHash: hash('sha256', Buffer.concat(hashes), 'buffer') })
 }
 
 /**
@@ -146,20 +152,18 @@ function onUnforeseen(taking: Taking, course: Course, error: unknown): void {
   taking.log.error({ error, subject: course.message.subject }, 'message-not-handled')
   course.isHandedBack = true
   const reason = 'the message could not be handled'
-  drop(taking, course, { reason, payloadHash: hashOfMessage(course) })
-}
-
-function hashOfMessage({ message }: Course): Buffer {
-  return hash('sha256', message.bytes, 'buffer')
+  drop(taking, course, { reason, payloadHash: hashOfIds(course.message.bytes) })
 }
 
 function submit(taking: Taking, course: Course, intent: PreparedIntent): void {
   course.open += 1
   taking.held.intents += 1
+  taking.underway.enter(intent)
   try {
     taking.submit(new TakenIntent(intent, taking, course))
   } catch (error) {
     // Nobody will settle it: the message would wait for it for ever.
+    taking.underway.leave(intent)
     course.open -= 1
     taking.held.intents -= 1
     throw error
@@ -191,6 +195,7 @@ class TakenIntent implements SealRequest {
 
   settle(outcome: SealOutcome): void {
     this.#taking.held.intents -= 1
+    this.#taking.underway.leave(this.intent)
     if (outcome.kind !== 'sealed') {
       onRefused(this.#taking, this.#course, { intent: this.intent, outcome })
     }
@@ -221,13 +226,20 @@ function onRefused(
 
 type Dropped = Pick<Drop, 'reason' | 'payloadHash'> & Partial<Pick<Drop, 'id' | 'attempts'>>
 
+/**
+ * Puts it on record with the size of the log. An intent of the same id that came before it and is
+ * not in the log yet is waited for: its entry must not be taken for one that came after all.
+ */
 function drop(taking: Taking, course: Course, dropped: Dropped): void {
   const { source } = course
-  record(
-    taking,
-    course,
-    taking.misfits.recordDrop({ source, attempts: 1, logSize: taking.logSize(), ...dropped }),
-  )
+  course.open += 1
+  const put = () => {
+    const logSize = taking.logSize()
+    record(taking, course, taking.misfits.recordDrop({ source, attempts: 1, logSize, ...dropped }))
+    finish(taking, course)
+  }
+  const { id } = dropped
+  if (id === undefined || !taking.underway.follow({ source, id }, put)) put()
 }
 
 /**

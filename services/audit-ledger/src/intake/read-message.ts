@@ -32,15 +32,46 @@ export function idOf(candidate: unknown): { id?: string } {
   return typeof id === 'string' && UUID.test(id) ? { id } : {}
 }
 
-/**
- * What a refused intent is known by. Undefined where the value is nested so deeply that it cannot
- * be written as JSON.
- */
-export function hashOf(candidate: unknown): Buffer | undefined {
+/** What a refused intent is known by: SHA-256 over its JSON, and of nothing beside it. */
+export function hashOf(candidate: unknown): Buffer {
   try {
     return hash('sha256', JSON.stringify(candidate), 'buffer')
   } catch (error) {
-    if (error instanceof RangeError) return undefined
-    throw error
+    if (!(error instanceof RangeError)) throw error
+    return hash('sha256', jsonOfDeep(candidate), 'buffer')
   }
+}
+
+/**
+ * What a message is known by of which some intents may be sealed: the ids in it alone, as no hash
+ * may stand over a payload that is erased later.
+ */
+export function hashOfIds(bytes: Uint8Array): Buffer {
+  const candidates = intentsOf(bytes)
+  const ids = typeof candidates === 'string' ? [] : candidates.map((each) => idOf(each).id ?? '')
+  return hash('sha256', ids.join(' '), 'buffer')
+}
+
+type Part = { readonly text: string } | { readonly value: unknown }
+
+/** What JSON.stringify writes of parsed JSON, without a call for each level of its nesting. */
+function jsonOfDeep(value: unknown): string {
+  const written: string[] = []
+  const ahead: Part[] = [{ value }]
+  for (let part = ahead.pop(); part !== undefined; part = ahead.pop()) {
+    if ('text' in part) written.push(part.text)
+    else if (typeof part.value !== 'object' || part.value === null) {
+      written.push(JSON.stringify(part.value))
+    } else for (const inner of partsOf(part.value).reverse()) ahead.push(inner)
+  }
+  return written.join('')
+}
+
+function partsOf(value: object): Part[] {
+  const isList = Array.isArray(value)
+  const members = Object.entries(value).flatMap(([key, inner]: [string, unknown], nth): Part[] => {
+    const name = isList ? '' : `${JSON.stringify(key)}:`
+    return [{ text: nth === 0 ? name : `,${name}` }, { value: inner }]
+  })
+  return [{ text: isList ? '[' : '{' }, ...members, { text: isList ? ']' : '}' }]
 }
