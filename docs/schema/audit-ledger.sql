@@ -71,6 +71,7 @@ alter table audit_chain_drops add constraint audit_chain_drops_source_id_payload
 CREATE INDEX audit_chain_drops_newest ON audit_ledger.audit_chain_drops USING btree (occurred_at, drop_id);
 CREATE INDEX audit_chain_drops_open ON audit_ledger.audit_chain_drops USING btree (source, id) WHERE (resolved_at IS NULL);
 CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE ON audit_ledger.audit_chain_drops FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();  -- enabled always
+CREATE TRIGGER resolved_once BEFORE INSERT OR UPDATE ON audit_ledger.audit_chain_drops FOR EACH ROW EXECUTE FUNCTION refuse_change_of_drop();  -- enabled always
 grant insert, select on audit_chain_drops to mumega_audit_ledger;
 grant update (attempts, resolved_at, resolved_index) on audit_chain_drops to mumega_audit_ledger;
 
@@ -560,6 +561,42 @@ AS $function$
 begin
   raise exception '% of %.% is refused: it is written once', tg_op, tg_table_schema, tg_table_name
     using errcode = 'MU010';
+end $function$;  -- owned by mumega_audit_ledger_owner
+
+CREATE OR REPLACE FUNCTION audit_ledger.refuse_change_of_drop()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'audit_ledger', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'INSERT' then
+    if new.resolved_at is null then return new; end if;
+  elsif (new.drop_id, new.source, new.id, new.reason, new.occurred_at, new.log_size)
+        is not distinct from
+        (old.drop_id, old.source, old.id, old.reason, old.occurred_at, old.log_size) then
+    if (new.resolved_at, new.resolved_index, new.payload_hash)
+       is not distinct from (old.resolved_at, old.resolved_index, old.payload_hash)
+       and new.attempts >= old.attempts then
+      return new;
+    end if;
+    if old.resolved_at is null and new.resolved_at is not null
+       and (new.attempts, new.payload_hash) = (old.attempts, old.payload_hash)
+       and exists (select from event_keys key
+                    where key.source = old.source and key.id = old.id
+                      and key.log_index = new.resolved_index
+                      and (key.log_index >= old.log_size or key.intent_hash = old.payload_hash))
+       then
+      return new;
+    end if;
+    if (new.resolved_at, new.resolved_index, new.attempts)
+       is not distinct from (old.resolved_at, old.resolved_index, old.attempts)
+       and exists (select from event_keys key join redactions using (log_index)
+                    where key.source = old.source and key.id = old.id) then
+      return new;
+    end if;
+  end if;
+  raise exception '% of %.% is refused: a drop is resolved once by its entry, and stays as it is',
+    tg_op, tg_table_schema, tg_table_name using errcode = 'MU010';
 end $function$;  -- owned by mumega_audit_ledger_owner
 
 CREATE OR REPLACE FUNCTION audit_ledger.refuse_change_of_finding()

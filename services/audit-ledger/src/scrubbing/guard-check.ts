@@ -1,13 +1,17 @@
 import type { Connection } from '../connection.ts'
 import type { PassFindings } from './finding.ts'
 
-// PostgreSQL's pg_trigger.h: ROW 1, BEFORE 2, DELETE 8, UPDATE 16, TRUNCATE 32.
+// PostgreSQL's pg_trigger.h: ROW 1, BEFORE 2, INSERT 4, DELETE 8, UPDATE 16, TRUNCATE 32.
+const INSERT = 4
 const UPDATE = 16
 const WRITTEN_ONCE = { trigger: 'written_once', type: 2 + 8 + UPDATE + 32 }
 const NEVER_REMOVED = { trigger: 'never_removed', type: 2 + 8 + 32 }
 const CHANGED_SO = { type: 1 + 2 + UPDATE }
 
-/** LOCK-MON-5: tables of which rows are written once, or never removed, and what refuses it. */
+/**
+ * LOCK-MON-5, and of drops LOCK-MON-6: tables of which rows are written once, or never removed, and
+ * what refuses it.
+ */
 const GUARDS: readonly { table: string; trigger: string; type: number; calls: string }[] = [
   ...[
     ...['event_batches', 'checkpoints', 'subtrees', 'audit_chain_anchors', 'redactions'],
@@ -24,6 +28,11 @@ const GUARDS: readonly { table: string; trigger: string; type: number; calls: st
     { table, ...CHANGED_SO, trigger: 'erased_with_redaction', calls },
   ]),
   { table: 'audit_chain_drops', ...NEVER_REMOVED, calls: 'refuse_removal' },
+  {
+    table: 'audit_chain_drops',
+    ...{ trigger: 'resolved_once', type: 1 + 2 + INSERT + UPDATE },
+    calls: 'refuse_change_of_drop',
+  },
   { table: 'audit_findings', ...NEVER_REMOVED, calls: 'refuse_change_of_finding' },
   {
     table: 'audit_findings',
@@ -38,6 +47,7 @@ const BODIES = {
   refuse_unredacted: 'aa7c4ae5937097622d2af09dd669f364e92df679f22d78242b5d82c80469eab9',
   refuse_unerased_key: 'b88be63b420dd8fe1a8edc4270737cd00905ff6ccd20919b17ddbe9ec89bc403',
   refuse_unerased_conflict: '521f9e70e69010cdaf0c3e51889a15677ed2d8aa3855ed7c1b1128e3214ab3ed',
+  refuse_change_of_drop: 'ff7f08790c3b2f0d792e4f36198f399a535482586a32421fa3b69cc642fbdf8d',
   refuse_change_of_finding: 'c024c3b61c125c2f35ad4f059c230a4e9d2cd2be519a6161ca54c732c522c086',
   refuse_definition: '73ff2be9912d6bd1391966a5a682f5604f75c59ff566dcce2c3b9fb13ec3b1d7',
 }
