@@ -29,7 +29,7 @@ export function readConfig<Schema extends TObject>(
 const INTEGER = /^-?[0-9]+$/
 const NUMBER = /^-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?$/i
 
-/** What the text says; the text itself where it says nothing of this type, for the check to name. */
+/** What the text says; the text itself where that is nothing of this type, for the check. */
 function valueOf(schema: TSchema | undefined, text: string): unknown {
   const type = schema !== undefined && 'type' in schema ? schema.type : undefined
   if (type === 'integer' && INTEGER.test(text)) return Number(text)
