@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Type, type Static } from 'typebox'
 import { readConfig } from '@mumega/config'
+import { databaseUrl } from '@mumega/config/settings'
 
 // The repository's root folder, seen from this package's `dist/src`.
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
@@ -10,7 +11,7 @@ export const configSchema = Type.Object({
   /** Where the local run keeps its data, and writes `run.json` and `log.vkey`. */
   MUMEGA_DATA_DIR: Type.String({ minLength: 1, default: '.mumega' }),
   /** The administrator's URL of the PostgreSQL, where the local run does not use one of its own. */
-  DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),
+  DATABASE_URL: Type.Optional(databaseUrl),
   /** The operator's, for what changes something. */
   MUMEGA_TOKEN: Type.Optional(Type.String()),
   /** Where the local run was told to keep the log's newest checkpoint. */

@@ -1,6 +1,9 @@
 import { isAbsolute, join } from 'node:path'
 import { Type, type Static } from 'typebox'
 import { readConfig } from '@mumega/config'
+import { TIME_MS_MAX } from '@mumega/config/clock'
+import { databaseUrl, logLevel, natsUrl, timeScale } from '@mumega/config/settings'
+import { isOrigin } from '@mumega/tlog/checkpoint'
 import type { Environment } from './config.ts'
 import { ROOT } from './paths.ts'
 
@@ -12,17 +15,21 @@ export const settingsSchema = Type.Object({
   /** Of the gateway. 0 takes a free one. */
   MUMEGA_PORT: Type.Integer({ minimum: 0, maximum: 65_535, default: 8420 }),
   /** The administrator's URL of a PostgreSQL to use in the place of our own. */
-  DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),
+  DATABASE_URL: Type.Optional(databaseUrl),
   /** A NATS to use in the place of our own; it must know the users of `<data>/nats-users.json`. */
-  NATS_URL: Type.Optional(Type.String({ minLength: 1 })),
+  NATS_URL: Type.Optional(natsUrl),
   /** Seed of the user there that may create streams. Ours in `<data>/secrets.json` when absent. */
   MUMEGA_NATS_ADMIN_SEED: Type.Optional(Type.String({ minLength: 50 })),
   /** The log's name in its checkpoints. Must never change for one log. */
-  LEDGER_ORIGIN: Type.String({ pattern: '^[^\\s+]{1,200}$', default: 'localhost/mumega' }),
+  LEDGER_ORIGIN: Type.Refine(
+    Type.String({ minLength: 1, maxLength: 200, default: 'localhost/mumega' }),
+    isOrigin,
+    () => 'must hold no space, control or plus sign',
+  ),
   OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String({ minLength: 1 })),
-  LOG_LEVEL: Type.String({ default: 'info' }),
-  MUMEGA_TIME_SCALE: Type.Number({ exclusiveMinimum: 0, default: 1 }),
-  MUMEGA_TIME_ORIGIN_MS: Type.Optional(Type.Integer({ minimum: 0 })),
+  LOG_LEVEL: logLevel,
+  MUMEGA_TIME_SCALE: timeScale,
+  MUMEGA_TIME_ORIGIN_MS: Type.Optional(Type.Integer({ minimum: 0, maximum: TIME_MS_MAX })),
 })
 export type Settings = Static<typeof settingsSchema>
 

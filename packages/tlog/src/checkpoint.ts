@@ -12,6 +12,11 @@ export interface Checkpoint {
 const ORIGIN = /^[^\p{White_Space}\p{Cc}\p{Surrogate}+]+$/u
 const SIZE = /^(?:0|[1-9][0-9]{0,15})$/
 
+/** Whether a log can have this name: no other one is signed or read. */
+export function isOrigin(text: string): boolean {
+  return ORIGIN.test(text)
+}
+
 /** The text of a checkpoint, ready for `signNote`. Throws TypeError when a field does not fit. */
 export function formatCheckpoint(checkpoint: Checkpoint): string {
   const { origin, size, root } = checkpoint

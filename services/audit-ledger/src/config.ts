@@ -1,14 +1,20 @@
 import { Type, type Static } from 'typebox'
 import { readConfig } from '@mumega/config'
 import type { ScaledClockOptions } from '@mumega/config/clock'
+import { databaseUrl, logLevel, natsUrl, timeOriginMs, timeScale } from '@mumega/config/settings'
+import { isOrigin } from '@mumega/tlog/checkpoint'
 
 /** The environment of the audit-ledger. */
 export const configSchema = Type.Object({
-  DATABASE_URL: Type.String({ minLength: 1 }),
-  NATS_URL: Type.String({ minLength: 1 }),
+  DATABASE_URL: databaseUrl,
+  NATS_URL: natsUrl,
   NATS_NKEY_SEED: Type.String({ minLength: 1 }),
   /** The log's name in its checkpoints, for instance `localhost/mumega`. */
-  LEDGER_ORIGIN: Type.String({ pattern: '^[^\\s+]{1,200}$' }),
+  LEDGER_ORIGIN: Type.Refine(
+    Type.String({ minLength: 1, maxLength: 200 }),
+    isOrigin,
+    () => 'must hold no space, control or plus sign',
+  ),
   /** File with the 32-byte Ed25519 seed as base64, readable by its owner only. */
   LEDGER_KEY_FILE: Type.String({ minLength: 1 }),
   /** Where the newest checkpoint is kept outside the database; beside the key when absent. */
@@ -66,9 +72,9 @@ export const configSchema = Type.Object({
   LEDGER_ANCHOR_ACCESS_KEY_ID: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
   LEDGER_ANCHOR_SECRET_ACCESS_KEY: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
   OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String()),
-  LOG_LEVEL: Type.String({ default: 'info' }),
-  MUMEGA_TIME_SCALE: Type.Number({ default: 1, exclusiveMinimum: 0 }),
-  MUMEGA_TIME_ORIGIN_MS: Type.Number({ default: 0, minimum: 0 }),
+  LOG_LEVEL: logLevel,
+  MUMEGA_TIME_SCALE: timeScale,
+  MUMEGA_TIME_ORIGIN_MS: timeOriginMs,
 })
 export type Config = Static<typeof configSchema>
 

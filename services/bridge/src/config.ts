@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { readConfig } from '@mumega/config'
+import { databaseUrl, logLevel, natsUrl, timeOriginMs, timeScale } from '@mumega/config/settings'
 import { AppError } from '@mumega/errors'
 
 const Topic = (name: string) =>
@@ -31,15 +32,13 @@ const kafkaProperties = {
 }
 
 export const configSchema = Type.Object({
-  DATABASE_URL: Type.String({ minLength: 1 }),
-  NATS_URL: Type.String({ minLength: 1 }),
+  DATABASE_URL: databaseUrl,
+  NATS_URL: natsUrl,
   NATS_NKEY_SEED: Type.Optional(Type.String({ minLength: 1 })),
-  LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
-    default: 'info',
-  }),
+  LOG_LEVEL: logLevel,
   OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String({ minLength: 1 })),
-  MUMEGA_TIME_SCALE: Type.Number({ minimum: 1, maximum: 1_000_000, default: 1 }),
-  MUMEGA_TIME_ORIGIN_MS: Type.Integer({ minimum: 0, default: 0 }),
+  MUMEGA_TIME_SCALE: timeScale,
+  MUMEGA_TIME_ORIGIN_MS: timeOriginMs,
   /** Messages, not settled, that one inbox holds before it refuses more. */
   BRIDGE_INBOX_UNREAD_MAX: Type.Integer({ minimum: 1, maximum: 10_000_000, default: 100_000 }),
   /** An agent is active for so many seconds of the system's time after its last work. */

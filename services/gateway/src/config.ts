@@ -2,16 +2,17 @@ import { readFileSync } from 'node:fs'
 import { Type, type Static } from 'typebox'
 import { readConfig } from '@mumega/config'
 import { scaledClock, type Clock } from '@mumega/config/clock'
+import { databaseUrl, logLevel, natsUrl, timeOriginMs, timeScale } from '@mumega/config/settings'
 
 /** Every setting of the gateway, by its environment variable. */
 export const configSchema = Type.Object({
-  DATABASE_URL: Type.String(),
-  NATS_URL: Type.String(),
+  DATABASE_URL: databaseUrl,
+  NATS_URL: natsUrl,
   NATS_NKEY_SEED: Type.Optional(Type.String()),
   OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String()),
-  LOG_LEVEL: Type.String({ default: 'info' }),
-  MUMEGA_TIME_SCALE: Type.Number({ minimum: 0.001, default: 1 }),
-  MUMEGA_TIME_ORIGIN_MS: Type.Number({ minimum: 0, default: 0 }),
+  LOG_LEVEL: logLevel,
+  MUMEGA_TIME_SCALE: timeScale,
+  MUMEGA_TIME_ORIGIN_MS: timeOriginMs,
   MUMEGA_HOST: Type.String({ default: '127.0.0.1' }),
   /** 0 takes any free port. */
   MUMEGA_PORT: Type.Integer({ minimum: 0, maximum: 65_535, default: 0 }),

@@ -23,7 +23,7 @@ export function describeInstance(
   config: Config,
   { key, vouchers }: { key: LogKey; vouchers: Pick<Vouchers, 'fingerprint'> },
 ): Instance {
-  // Where a ledger finds its parts may differ from machine to machine; what it does and finds may not.
+  // Where a ledger finds its parts may differ from machine to machine; what it does may not.
   const shared = {
     vkey: key.vkey,
     vouchers: vouchers.fingerprint,

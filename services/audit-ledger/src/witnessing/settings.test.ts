@@ -54,7 +54,7 @@ test('a policy file that is not there is refused', async () => {
 })
 
 const base = {
-  DATABASE_URL: 'x',
+  DATABASE_URL: 'postgres://x/x',
   NATS_URL: 'x',
   NATS_NKEY_SEED: 'x',
   LEDGER_ORIGIN: 'log.example',
