@@ -133,6 +133,12 @@ test('an Idempotency-Key is offered only where it does something', async () => {
     .filter(([, { post }]) => !post?.parameters?.some(({ name }) => name === 'idempotency-key'))
     .map(([path]) => path)
 
-  // A heartbeat that is recorded twice is recorded once: the newest counts. Tools have arguments.
-  expect(without.sort()).toEqual(['/mcp', '/v1/heartbeats'])
+  // A heartbeat that is recorded twice is recorded once: the newest counts, as of two holds. Tools
+  // have arguments. What was received, and the answer lost, is leased, and comes again.
+  expect(without.sort()).toEqual([
+    '/mcp',
+    '/v1/heartbeats',
+    '/v1/inbox/receive',
+    '/v1/inbox/{messageId}/hold',
+  ])
 })
