@@ -3,6 +3,7 @@ import type { Static, TSchema } from 'typebox'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { AppError, type ErrorKind } from '@mumega/errors'
+import { AnswerTooLong, readJson } from './read-json.ts'
 
 /** Where the gateway is, and the token that proves who asks. */
 export interface GatewayOptions {
@@ -92,12 +93,14 @@ async function askOnce(
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
-    const value = parse(await readBounded(response))
+    const value = await readJson(response, ANSWER_BYTES_MAX)
     if (response.ok) return { value }
     return { failure: problemOf(response.status, value), ...retryAfter(response) }
   } catch (cause) {
     if (signal?.aborted === true) throw cause
-    if (cause instanceof AppError) return { failure: cause }
+    if (cause instanceof AnswerTooLong) {
+      return { failure: new AppError('agent-sdk.bad-answer', 'unprocessable', cause.message) }
+    }
     return {
       failure: new AppError(
         'agent-sdk.no-answer',
@@ -138,27 +141,4 @@ function retryAfter({ headers }: Response): { retryAfterMs?: number } {
 function backOffMs(made: number): number {
   const most = Math.min(BACK_OFF_MS.first * 2 ** (made - 1), BACK_OFF_MS.most)
   return most / 2 + Math.random() * (most / 2)
-}
-
-async function readBounded(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    bytes += chunk.length
-    if (bytes > ANSWER_BYTES_MAX) {
-      const what = `The answer has more than ${ANSWER_BYTES_MAX} bytes.`
-      throw new AppError('agent-sdk.bad-answer', 'unprocessable', what)
-    }
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
 }

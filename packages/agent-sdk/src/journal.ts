@@ -1,4 +1,5 @@
 import { open, readFile, rename, type FileHandle } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { AppError } from '@mumega/errors'
 
 /** Remembers which messages have been dealt with, also when the process is killed. */
@@ -73,6 +74,9 @@ async function rewritten(path: string, done: ReadonlySet<string>): Promise<FileH
   await file.writeFile([...done].map((messageId) => `${messageId}\n`).join(''))
   await file.sync()
   await rename(next, path)
+  // The name, too, must outlive a power cut; else what is added from here on has none.
+  const folder = await open(dirname(path), 'r')
+  await folder.sync().finally(() => folder.close())
   return file
 }
 

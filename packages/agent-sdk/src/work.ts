@@ -51,6 +51,7 @@ const HEARTBEAT_MS = 60_000
 // Shorter work says of itself by being acknowledged that it was done.
 const RUN_REPORTED_MS = 5_000
 const REASON_CHARACTERS_MAX = 400
+const LONE_SURROGATE = /\p{Surrogate}/u
 
 /**
  * Receives messages and hands them to `handler` until the signal: acknowledged when it returns,
@@ -209,13 +210,19 @@ async function reject(
   messageId: string,
   { message }: Rejection,
 ): Promise<void> {
-  const reason = message.slice(0, REASON_CHARACTERS_MAX) || 'the agent gave no reason'
+  const reason = storable(message) || 'the agent gave no reason'
   await askGateway(gateway, {
     method: 'POST',
     path: `/v1/inbox/${messageId}/reject`,
     body: { reason },
     reply: rejectMessage.reply,
   })
+}
+
+/** What of a reason the gateway takes: not too long, and no halves of characters, nor U+0000. */
+function storable(reason: string): string {
+  const characters = [...reason].filter((one) => one !== '\0' && !LONE_SURROGATE.test(one))
+  return characters.slice(0, REASON_CHARACTERS_MAX).join('')
 }
 
 async function sendReply(

@@ -89,6 +89,46 @@ test('a message that a handler rejects is a dead letter with its reason', async 
   expect(failures).toHaveLength(1)
 })
 
+test('any reason becomes one that can be stored', async () => {
+  const { agent } = await connect('odd')
+  const stop = new AbortController()
+  const reject = () => {
+    throw new Rejection(`\ud800a\u0000${'😀'.repeat(600)}`)
+  }
+  const working = agent.work(reject, { signal: stop.signal })
+  const messageId = await ada.send('odd', 'pay')
+  const { reason } = (await becomes(messageId, 'dead-lettered')) as { reason: string }
+  expect(reason).toBe(`rejected: a${'😀'.repeat(399)}`)
+  stop.abort()
+  await working
+})
+
+test(
+  'work that takes a while is a run that others see, and its signal says that it is lost',
+  async () => {
+    const { agent, secret } = await connect('slow')
+    const stop = new AbortController()
+    const messageId = await ada.send('slow', 'think')
+    const lost: unknown[] = []
+    const think = async ({ signal }: Work) => {
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+      lost.push(signal.reason)
+    }
+    const working = agent.work(think, { signal: stop.signal })
+    const slow = async () => (await ada.peers()).find(({ name }) => name === 'slow')
+    await eventually(async () => (await slow())?.openRuns === 1, { what: 'the start of the run' })
+
+    await company.ask(secret, `/v1/inbox/${messageId}/reject`, { reason: 'settled elsewhere' })
+    const ended = async () => (await slow())?.lastRun
+    const run = await eventually(ended, { what: 'the end of the run', timeoutMs: 30_000 })
+    expect(run).toMatchObject({ runId: messageId, outcome: 'success' })
+    expect(lost).toMatchObject([{ code: 'bridge.lease-lost' }])
+    stop.abort()
+    await working
+  },
+  TEST_MS_MAX,
+)
+
 test('a message whose handler fails comes again, and the failure is told', async () => {
   const { agent, secret } = await connect('cyd')
   const stop = new AbortController()

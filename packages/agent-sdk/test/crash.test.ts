@@ -3,7 +3,14 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { eventually } from '@mumega/testkit'
 import { startLoopbackServer, type LoopbackServer } from '@mumega/testkit/loopback-server'
-import { startCompany, startProgram, stateOf, textsOf, type Company } from './given.ts'
+import {
+  startCompany,
+  startProgram,
+  stateOf,
+  textsOf,
+  type Company,
+  type Program,
+} from './given.ts'
 
 const TEST_MS_MAX = 60_000
 
@@ -44,6 +51,15 @@ function startProxy(hooks: {
 const giveBack = (token: string, messageId: string) =>
   company.ask(token, `/v1/inbox/${messageId}/hold`, { body: 'main', seconds: 0 })
 
+async function finishes(program: Program, messageId: string): Promise<void> {
+  await eventually(
+    async () => (await stateOf(company, ada, messageId))?.['status'] === 'acknowledged',
+    { what: 'the acknowledgement' },
+  )
+  program.process.kill('SIGTERM')
+  await program.ended
+}
+
 test(
   'an agent that is killed before it acknowledges does not do its work a second time',
   async () => {
@@ -65,12 +81,7 @@ test(
     await giveBack(bob, messageId)
 
     const second = startProgram(company, { url: company.url, token: bob, name: 'bob' })
-    await eventually(
-      async () => (await stateOf(company, ada, messageId))?.['status'] === 'acknowledged',
-      { what: 'the acknowledgement' },
-    )
-    second.process.kill('SIGTERM')
-    await second.ended
+    await finishes(second, messageId)
     await proxy.stop()
     expect(second.handled()).toEqual([messageId])
   },
@@ -96,12 +107,7 @@ test(
     await giveBack(cyd, messageId)
 
     const second = startProgram(company, { url: company.url, token: cyd, name: 'cyd' })
-    await eventually(
-      async () => (await stateOf(company, ada, messageId))?.['status'] === 'acknowledged',
-      { what: 'the acknowledgement' },
-    )
-    second.process.kill('SIGTERM')
-    await second.ended
+    await finishes(second, messageId)
     await proxy.stop()
     expect(second.handled()).toEqual([messageId, messageId])
     const replies = (await textsOf(company, ada)).filter((text) => text.startsWith('work: done'))

@@ -1,3 +1,4 @@
+import { AnswerTooLong, readJson } from '@mumega/agent-sdk/read-json'
 import { CommandError, EXIT_FAILED } from './command-error.ts'
 
 const TIMEOUT_MS = 5_000
@@ -45,34 +46,12 @@ export async function askJson(
       },
       ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
     })
-    return { status: response.status, body: parse(await readBounded(response)) }
+    return { status: response.status, body: await readJson(response, BODY_BYTES_MAX) }
   } catch (cause) {
-    if (cause instanceof CommandError) throw cause
+    if (cause instanceof AnswerTooLong) throw new CommandError(EXIT_FAILED, cause.message)
     throw new CommandError(EXIT_FAILED, `${name} at ${url} does not answer: ${whyOf(cause)}.`, {
       cause,
     })
-  }
-}
-
-async function readBounded(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    bytes += chunk.length
-    if (bytes > BODY_BYTES_MAX) {
-      throw new CommandError(EXIT_FAILED, `The answer has more than ${BODY_BYTES_MAX} bytes.`)
-    }
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
   }
 }
 

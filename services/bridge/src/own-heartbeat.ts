@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Bus } from '@mumega/bus'
+import { every } from '@mumega/config/every'
 import { heartbeatRecorded } from '@mumega/contracts/bridge'
 import { checkDatabase } from '@mumega/db'
 import { logger } from '@mumega/telemetry'
@@ -24,31 +25,15 @@ export interface OwnHeartbeat {
 export function startOwnHeartbeat(bridge: Bridge, bus: Bus): OwnHeartbeat {
   const log = logger('bridge')
   let published = 0
-  let isStopped = false
-  let timeout: NodeJS.Timeout | undefined
-  let beating = beat()
-
-  async function beat(): Promise<void> {
+  const beating = every(bridge.clock.realMs(HEARTBEAT_EVERY_MS), async () => {
     try {
       await publishHeartbeat(bridge, bus)
       published += 1
     } catch (error) {
       log.warn({ error }, 'heartbeat-failed')
     }
-    if (isStopped) return
-    timeout = setTimeout(() => {
-      beating = beat()
-    }, bridge.clock.realMs(HEARTBEAT_EVERY_MS))
-  }
-
-  return {
-    published: () => published,
-    async stop() {
-      isStopped = true
-      clearTimeout(timeout)
-      await beating
-    },
-  }
+  })
+  return { published: () => published, stop: () => beating.stop() }
 }
 
 async function publishHeartbeat({ db, clock }: Bridge, bus: Bus): Promise<void> {

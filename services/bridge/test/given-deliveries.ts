@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { RequestOf } from '@mumega/contracts/define'
+import type { EventContract, PayloadOf, RequestOf } from '@mumega/contracts/define'
 import type { sendMessage } from '@mumega/contracts/bridge'
 import type { AuditIntent } from '@mumega/contracts/audit'
 import { openDatabase, type Knex } from '@mumega/db'
@@ -32,10 +32,18 @@ export async function startDeliveries() {
   const register = (name: string) =>
     handleRegisterAgent(bridge, operator(), { requestId: randomUUID(), name })
   await register('kasra')
+  let agents = 0
   return {
     bridge,
     admin,
     register,
+    /** An agent that only this test has; its name. */
+    async givenAgent(): Promise<string> {
+      agents += 1
+      const name = `agent-${agents}`
+      await register(name)
+      return name
+    },
     now: () => new Date(nowMs),
     pass(seconds: number) {
       nowMs += seconds * 1_000
@@ -62,6 +70,8 @@ export async function startDeliveries() {
       return deliveries[0]
     },
     intents: (action: string) => intentsOf(admin, action),
+    /** What waits to be published of an event. */
+    events: <C extends EventContract>(contract: C) => eventsOf(admin, contract),
     async stop() {
       await admin.destroy()
       await database.drop()
@@ -70,6 +80,21 @@ export async function startDeliveries() {
 }
 
 export type Deliveries = Awaited<ReturnType<typeof startDeliveries>>
+
+/** The ids of a page of messages. */
+export const ids = ({ messages }: { messages: { messageId: string }[] }): string[] =>
+  messages.map(({ messageId }) => messageId)
+
+async function eventsOf<C extends EventContract>(
+  admin: Knex,
+  { subject }: C,
+): Promise<PayloadOf<C>[]> {
+  const found = await admin.raw<{ rows: { payload: string }[] }>(
+    'select payload from outbox where not audit and subject = ? order by position',
+    [subject],
+  )
+  return found.rows.map(({ payload }) => JSON.parse(payload) as PayloadOf<C>)
+}
 
 /** What waits for the ledger, oldest first. */
 async function intentsOf(admin: Knex, action: string): Promise<AuditIntent[]> {

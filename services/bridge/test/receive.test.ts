@@ -6,7 +6,7 @@ import { handleGetAgent } from '../src/agents/read-agents.ts'
 import { handleGetInboxMessage } from '../src/messages/get-inbox-message.ts'
 import { eventually } from '@mumega/testkit'
 import { agent, areWaiting, inconsistentInboxes, operator, refusal } from './given.ts'
-import { startDeliveries, type Deliveries } from './given-deliveries.ts'
+import { ids, startDeliveries, type Deliveries } from './given-deliveries.ts'
 
 let bus: Deliveries
 beforeAll(async () => {
@@ -17,20 +17,8 @@ afterAll(async () => {
   await bus.stop()
 })
 
-let agents = 0
-/** An agent of its own for each test. */
-async function givenAgent(): Promise<string> {
-  agents += 1
-  const name = `agent-${agents}`
-  await bus.register(name)
-  return name
-}
-
-const ids = ({ messages }: { messages: { messageId: string }[] }) =>
-  messages.map(({ messageId }) => messageId)
-
 test('each body of an agent gets every message, and keeps its own place', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   await bus.receive(loom, 'laptop')
   await bus.receive(loom, 'server')
   const sent = [await bus.send(loom), await bus.send(loom)]
@@ -41,7 +29,7 @@ test('each body of an agent gets every message, and keeps its own place', async 
 })
 
 test('what one body has settled, another is given once, to know of, and without a lease', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   await bus.receive(loom, 'server')
   const messageId = await bus.send(loom)
   await bus.receive(loom, 'laptop')
@@ -55,7 +43,7 @@ test('what one body has settled, another is given once, to know of, and without 
 })
 
 test('sixteen calls of one body at once are given every message once', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   const sent: string[] = []
   for (let index = 0; index < 32; index += 1) sent.push(await bus.send(loom))
 
@@ -65,7 +53,7 @@ test('sixteen calls of one body at once are given every message once', async () 
 })
 
 test('a message comes again when its lease ends, later each time, and then is a dead letter', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   const messageId = await bus.send(loom)
 
   for (const [index, seconds] of [30, 120, 600, 600].entries()) {
@@ -97,7 +85,7 @@ test('a message comes again when its lease ends, later each time, and then is a 
 })
 
 test('an acknowledgement in time ends it, whichever body makes it', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   const messageId = await bus.send(loom)
   await bus.receive(loom, 'laptop')
   await bus.receive(loom, 'server')
@@ -111,7 +99,7 @@ test('an acknowledgement in time ends it, whichever body makes it', async () => 
 })
 
 test('what is being acknowledged is not leased to another body meanwhile', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   const messageId = await bus.send(loom)
   const holding = await bus.admin.transaction()
   await holding.raw('select from deliveries where message_id = ? for update', [messageId])
@@ -128,7 +116,7 @@ test('what is being acknowledged is not leased to another body meanwhile', async
 })
 
 test('what nobody fetches waits for weeks and is no dead letter', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   const messageId = await bus.send(loom)
   bus.pass(60 * 86_400)
   await bus.sweep()
@@ -138,7 +126,7 @@ test('what nobody fetches waits for weeks and is no dead letter', async () => {
 })
 
 test('a message that one body has used up waits while another holds it', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   const messageId = await bus.send(loom)
   for (const seconds of [30, 120, 600]) {
     await bus.receive(loom, 'laptop')
@@ -157,7 +145,7 @@ test('a message that one body has used up waits while another holds it', async (
 })
 
 test('a body that holds a message is not given it again until then', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   const messageId = await bus.send(loom)
   await bus.receive(loom, 'laptop')
   await bus.hold(loom, { body: 'laptop', messageId, seconds: 3_600 })
@@ -168,7 +156,7 @@ test('a body that holds a message is not given it again until then', async () =>
 })
 
 test('a message that is given back comes again at once', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   const messageId = await bus.send(loom)
   await bus.receive(loom, 'laptop')
   await bus.hold(loom, { body: 'laptop', messageId, seconds: 0 })
@@ -176,7 +164,7 @@ test('a message that is given back comes again at once', async () => {
 })
 
 test('nobody holds what it does not have: too late, never, of another body, settled', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   const messageId = await bus.send(loom)
   const hold = (body: string) => refusal(bus.hold(loom, { body, messageId, seconds: 60 }))
   await bus.receive(loom, 'laptop')
@@ -192,7 +180,7 @@ test('nobody holds what it does not have: too late, never, of another body, sett
 })
 
 test('a body that is new begins at the oldest message that is not settled', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   const old = await bus.send(loom)
   const open = await bus.send(loom)
   const done = await bus.send(loom)
@@ -205,7 +193,7 @@ test('a body that is new begins at the oldest message that is not settled', asyn
 })
 
 test('an agent has so many bodies at most, until one is forgotten', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   const names = Array.from({ length: BODIES_MAX + 4 }, (_, index) => `body-${index}`)
   const outcomes = await Promise.allSettled(names.map((body) => bus.receive(loom, body)))
   const refused = outcomes.filter(({ status }) => status === 'rejected')
@@ -223,7 +211,7 @@ test('an agent has so many bodies at most, until one is forgotten', async () => 
 })
 
 test('what a forgotten body held is still there for a new one', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   const messageId = await bus.send(loom)
   await bus.receive(loom, 'laptop')
   await handleForgetBody(bus.bridge, agent(loom), { body: 'laptop' })
@@ -231,8 +219,8 @@ test('what a forgotten body held is still there for a new one', async () => {
 })
 
 test('a stranger can neither hold, reject nor read a message of another’s inbox', async () => {
-  const loom = await givenAgent()
-  const other = await givenAgent()
+  const loom = await bus.givenAgent()
+  const other = await bus.givenAgent()
   const messageId = await bus.send(loom)
   await bus.receive(loom, 'laptop')
   const read = handleGetInboxMessage(bus.bridge, agent(other), { messageId })

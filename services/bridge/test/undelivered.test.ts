@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { messageDeadLettered, messageExpired } from '@mumega/contracts/deliveries'
 import { handleListBodies } from '../src/deliveries/bodies.ts'
 import { handleListUndelivered } from '../src/deliveries/undelivered.ts'
 import { handleGetAgent } from '../src/agents/read-agents.ts'
 import { handleGetInboxMessage } from '../src/messages/get-inbox-message.ts'
 import { handleSendMessage } from '../src/messages/send-message.ts'
 import { agent, inconsistentInboxes, operator, refusal } from './given.ts'
-import { startDeliveries, type Deliveries } from './given-deliveries.ts'
+import { ids, startDeliveries, type Deliveries } from './given-deliveries.ts'
 
 let bus: Deliveries
 beforeAll(async () => {
@@ -17,20 +18,8 @@ afterAll(async () => {
   await bus.stop()
 })
 
-let agents = 0
-/** An agent of its own for each test. */
-async function givenAgent(): Promise<string> {
-  agents += 1
-  const name = `agent-${agents}`
-  await bus.register(name)
-  return name
-}
-
-const ids = ({ messages }: { messages: { messageId: string }[] }) =>
-  messages.map(({ messageId }) => messageId)
-
 test('a rejected message is a dead letter with the reason, once', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   const messageId = await bus.send(loom)
   await bus.receive(loom, 'laptop')
   const { deadLetteredAt } = await bus.reject(loom, messageId, 'the file is gone')
@@ -47,12 +36,16 @@ test('a rejected message is a dead letter with the reason, once', async () => {
   })
   bus.pass(60)
   expect(ids(await bus.receive(loom, 'laptop'))).toEqual([])
+  const told = await bus.events(messageDeadLettered)
+  expect(told.filter((event) => event.messageId === messageId)).toEqual([
+    { tenantId: 'acme', agent: loom, messageId, reason: 'rejected: the file is gone' },
+  ])
   const targets = (await bus.intents('message.dead-lettered')).map(({ target }) => target)
   expect(targets.filter((target) => target === `message:${messageId}`)).toHaveLength(1)
 })
 
 test('a reason that is too long, or cannot be stored, is refused and nothing changes', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   const messageId = await bus.send(loom)
   expect(await refusal(bus.reject(loom, messageId, 'é'.repeat(1_001)))).toMatchObject({
     code: 'bridge.text-too-large',
@@ -65,7 +58,7 @@ test('a reason that is too long, or cannot be stored, is refused and nothing cha
 })
 
 test('a dead letter that is dealt with after all is one no more', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   const messageId = await bus.send(loom)
   await bus.reject(loom, messageId)
   await bus.acknowledge(loom, messageId)
@@ -79,7 +72,7 @@ test('a dead letter that is dealt with after all is one no more', async () => {
 })
 
 test('an operator delivers a dead letter again, to every body, with all its attempts', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   await bus.receive(loom, 'laptop')
   await bus.receive(loom, 'server')
   const messageId = await bus.send(loom)
@@ -103,13 +96,13 @@ test('an operator delivers a dead letter again, to every body, with all its atte
 })
 
 test('agents neither list nor redeliver dead letters', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   const refused = await refusal(handleListUndelivered(bus.bridge, agent(loom), { limit: 1 }))
   expect(refused).toMatchObject({ code: 'bridge.operators-only' })
 })
 
 test('dead letters are listed newest first, page by page, of one tenant', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   const rejected: string[] = []
   for (let index = 0; index < 5; index += 1) {
     const messageId = await bus.send(loom)
@@ -137,7 +130,7 @@ test('dead letters are listed newest first, page by page, of one tenant', async 
 })
 
 test('a message expires when it says so, for whoever has not acknowledged it', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   const expiresAt = new Date(bus.now().getTime() + 60_000).toISOString()
   const fetched = await bus.send(loom, { expiresAt })
   expect(await bus.receive(loom, 'laptop')).toMatchObject({ messages: [{ expiresAt }] })
@@ -147,7 +140,9 @@ test('a message expires when it says so, for whoever has not acknowledged it', a
   expect(ids(await bus.receive(loom, 'laptop'))).toEqual([])
   await bus.sweep()
 
+  const told = await bus.events(messageExpired)
   for (const messageId of [fetched, queued]) {
+    expect(told).toContainEqual({ tenantId: 'acme', messageId, agents: [loom] })
     expect(await bus.seen(messageId)).toMatchObject({
       status: 'expired',
       expiredAt: bus.now().toISOString(),
@@ -161,7 +156,7 @@ test('a message expires when it says so, for whoever has not acknowledged it', a
 })
 
 test('a message that expires keeps nobody from what comes after it', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   await bus.receive(loom, 'laptop')
   const expiresAt = new Date(bus.now().getTime() + 1_000).toISOString()
   await bus.send(loom, { expiresAt })
@@ -175,7 +170,7 @@ test('a message that expires keeps nobody from what comes after it', async () =>
 })
 
 test('an expiry in the past is refused, but not the repetition of a request that was in time', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   const expiresAt = new Date(bus.now().getTime() + 1_000).toISOString()
   const order = { requestId: randomUUID(), to: loom, text: 'soon', expiresAt }
   const first = await handleSendMessage(bus.bridge, agent('kasra'), order)
@@ -189,7 +184,7 @@ test('an expiry in the past is refused, but not the repetition of a request that
 })
 
 test('a dead letter that has expired meanwhile is not delivered again', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   const expiresAt = new Date(bus.now().getTime() + 1_000).toISOString()
   const messageId = await bus.send(loom, { expiresAt })
   await bus.reject(loom, messageId)
@@ -201,7 +196,7 @@ test('a dead letter that has expired meanwhile is not delivered again', async ()
 })
 
 test('two bridges that sweep at once leave one entry for each dead letter and each expiry', async () => {
-  const loom = await givenAgent()
+  const loom = await bus.givenAgent()
   const expiresAt = new Date(bus.now().getTime() + 2_000_000).toISOString()
   const used: string[] = []
   for (let index = 0; index < 20; index += 1) used.push(await bus.send(loom))

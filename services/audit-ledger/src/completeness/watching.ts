@@ -1,8 +1,8 @@
+import { every } from '@mumega/config/every'
 import type { Clock } from '@mumega/config/clock'
 import type { Knex } from '@mumega/db'
 import { logger } from '@mumega/telemetry'
 import type { Config } from '../config.ts'
-import { every } from '@mumega/config/every'
 import type { FindingRecord } from '../scrubbing/finding-record.ts'
 import { COMPLETENESS_KINDS } from '../scrubbing/finding.ts'
 import {

@@ -1,6 +1,6 @@
+import { every, type Repeating } from '@mumega/config/every'
 import { logger } from '@mumega/telemetry'
 import type { Connection } from '../connection.ts'
-import { every, type Repeating } from '@mumega/config/every'
 import type { FindingRecord } from '../scrubbing/finding-record.ts'
 import { CopyFailed, copyForward, type CheckpointCopy } from '../signing/checkpoint-copy.ts'
 import type { LogKey } from '../signing/log-key.ts'

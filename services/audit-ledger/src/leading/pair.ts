@@ -1,6 +1,6 @@
+import { every } from '@mumega/config/every'
 import { logger } from '@mumega/telemetry'
 import type { Connection } from '../connection.ts'
-import { every } from '@mumega/config/every'
 import { announceInstance, findOthers, forgetInstance, type Drift } from './instance-repository.ts'
 import type { Instance } from './instance.ts'
 

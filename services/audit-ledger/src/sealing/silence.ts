@@ -1,6 +1,6 @@
+import { every } from '@mumega/config/every'
 import { logger } from '@mumega/telemetry'
 import type { Connection } from '../connection.ts'
-import { every } from '@mumega/config/every'
 
 const LOOK_MS = 500
 const SILENT_MS_MAX = 1_500

@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Type } from 'typebox'
 import type { Consuming, Delivery } from '@mumega/bus'
-import { backlogOf } from '@mumega/bus/streams'
+import { backlogOf, rightsTo } from '@mumega/bus/streams'
 import { entriesSealed } from '@mumega/contracts/audit-ledger'
 import { messageAccepted } from '@mumega/contracts/bridge'
 import type { EventContract, PayloadOf } from '@mumega/contracts/define'
-import { type ConsumerRights, findRights } from '@mumega/contracts/topology'
+import type { ConsumerRights } from '@mumega/contracts/topology'
 import { currentTraceparent } from '@mumega/telemetry'
 import { deadLetterRecord, withoutValue } from './dead-letter-record.ts'
 import { openLane, type Lane } from './lane.ts'
@@ -72,7 +72,7 @@ async function forward<C extends EventContract>(
   signal: AbortSignal,
   { name, contract, recordsOf }: Route<C>,
 ): Promise<Forwarding> {
-  const rights = rightsTo(name)
+  const rights = rightsTo('bridge', name)
   await waitForPredecessor(parts, rights, signal)
   const lane: Lane<Forwarded<PayloadOf<C>>> = openLane({
     batchMax: rights.maxAckPending,
@@ -110,12 +110,6 @@ async function waitForPredecessor(
 ): Promise<void> {
   const { unacknowledged } = await backlogOf(bus.connection, { service: bus.service, ...rights })
   if (unacknowledged > 0) await pause(rights.ackWaitMs * 1.1, undefined, { signal })
-}
-
-function rightsTo(name: string): ConsumerRights {
-  const rights = findRights('bridge')?.consumers.find((consumer) => consumer.name === name)
-  if (rights === undefined) throw new Error(`the bridge has no consumer ${name}`)
-  return rights
 }
 
 /** Sends all; what Kafka refuses for good becomes a dead letter and holds up nothing. */
