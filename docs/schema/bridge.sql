@@ -142,19 +142,21 @@ create table leases (
   body text not null,
   position bigint not null,
   attempts smallint not null,
-  ends_at timestamp with time zone not null
+  ends_at timestamp with time zone not null,
+  claim_id uuid
 );  -- owned by mumega_bridge_owner
 alter table leases add constraint leases_pkey PRIMARY KEY (tenant_id, recipient, "position", body);
 alter table leases add constraint leases_attempts_check CHECK (((attempts >= 0) AND (attempts <= 4)));
 alter table leases add constraint leases_tenant_id_recipient_body_fkey FOREIGN KEY (tenant_id, recipient, body) REFERENCES bodies(tenant_id, agent, body) ON DELETE CASCADE;
 alter table leases add constraint leases_tenant_id_recipient_position_fkey FOREIGN KEY (tenant_id, recipient, "position") REFERENCES deliveries(tenant_id, recipient, "position");
 CREATE INDEX leases_of_body ON bridge.leases USING btree (tenant_id, recipient, body, ends_at);
+CREATE INDEX leases_of_claim ON bridge.leases USING btree (tenant_id, recipient, body, claim_id) WHERE (claim_id IS NOT NULL);
 CREATE INDEX leases_used_up ON bridge.leases USING btree (ends_at) WHERE (attempts = 4);
 alter table leases force row level security;
 create policy by_tenant on leases as permissive for all to public using ((tenant_id = current_setting('mumega.tenant_id'::text, true)));
 create policy what_is_due on leases as permissive for select to public using ((current_setting('mumega.tenant_id'::text, true) = 'substrate'::text));
 grant delete, insert, select on leases to mumega_bridge;
-grant update (attempts, ends_at) on leases to mumega_bridge;
+grant update (attempts, claim_id, ends_at) on leases to mumega_bridge;
 
 create table messages (
   tenant_id text not null,

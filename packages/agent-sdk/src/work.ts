@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { every } from '@mumega/config/every'
 import {
@@ -50,6 +51,8 @@ const HOLD_SECONDS = 120
 const HEARTBEAT_MS = 60_000
 // Shorter work says of itself by being acknowledged that it was done.
 const RUN_REPORTED_MS = 5_000
+// Some two minutes. Afterwards it comes again, is found in the journal and only acknowledged.
+const ACK_TRIES = 12
 const REASON_CHARACTERS_MAX = 400
 const LONE_SURROGATE = /\p{Surrogate}/u
 
@@ -103,7 +106,8 @@ async function receive(
     const { messages } = await askGateway(gateway, {
       method: 'POST',
       path: '/v1/inbox/receive',
-      body: { body, limit, waitSeconds: WAIT_SECONDS },
+      // Asked again because an answer was lost, it is given the same messages.
+      body: { body, limit, claimId: randomUUID(), waitSeconds: WAIT_SECONDS },
       reply: receiveMessages.reply,
       timeoutMs: (WAIT_SECONDS + 15) * 1_000,
       tries: Infinity,
@@ -149,7 +153,7 @@ async function runHandler({ worker, handler }: Job, message: ReceivedMessage): P
   let replies = 0
   const reply = async (text: string) => {
     replies += 1
-    await sendReply(worker, message, { text, nth: replies })
+    await sendReply(worker, message, { text, nth: replies, signal: lease.signal })
   }
   try {
     await handler({ ...message, signal: lease.signal, reply })
@@ -202,6 +206,7 @@ async function acknowledge({ gateway }: Worker, messageId: string): Promise<void
     path: `/v1/inbox/${messageId}/ack`,
     idempotencyKey: `ack/${messageId}`,
     reply: acknowledgeMessage.reply,
+    tries: ACK_TRIES,
   })
 }
 
@@ -228,7 +233,7 @@ function storable(reason: string): string {
 async function sendReply(
   { gateway }: Worker,
   { messageId, from }: ReceivedMessage,
-  { text, nth }: { text: string; nth: number },
+  { text, nth, signal }: { text: string; nth: number; signal: AbortSignal },
 ): Promise<void> {
   try {
     await askGateway(gateway, {
@@ -237,6 +242,9 @@ async function sendReply(
       body: { to: from, text, replyTo: messageId },
       idempotencyKey: `reply/${messageId}/${nth}`,
       reply: sendMessage.reply,
+      // As long as the message is ours: else the work would be done again for a gateway's restart.
+      tries: Infinity,
+      signal,
     })
   } catch (error) {
     // Before a crash the same reply was sent, in other words.

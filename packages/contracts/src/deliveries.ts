@@ -43,13 +43,22 @@ export type ReceivedMessage = Static<typeof ReceivedMessage>
  * without an acknowledgement, then what came since. They are leased to the body. A message that
  * another body has settled is given once, without a lease; one that has expired is not given. A
  * body that is seen for the first time begins at the oldest message that nobody has settled. Two
- * calls at once get different messages.
+ * calls at once get different messages, but for those with the same `claimId`.
  */
 export const receiveMessages = defineRequest({
   subject: 'rpc.bridge.v1.receive-messages',
   request: Type.Object({
     body: BodyName,
     limit: Type.Integer({ minimum: 1, maximum: RECEIVED_MAX }),
+    claimId: Type.Optional(
+      Type.String({
+        ...Uuid,
+        description:
+          'Of your choice. When an answer was lost, ask again with the same one: what that call ' +
+          'was given and this body still holds comes again, as the same delivery. Use a new one ' +
+          'for what comes next.',
+      }),
+    ),
   }),
   reply: Type.Object({
     messages: Type.Array(ReceivedMessage, { maxItems: RECEIVED_MAX }),

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { EventContract, PayloadOf, RequestOf } from '@mumega/contracts/define'
 import type { sendMessage } from '@mumega/contracts/bridge'
+import type { receiveMessages } from '@mumega/contracts/deliveries'
 import type { AuditIntent } from '@mumega/contracts/audit'
 import { openDatabase, type Knex } from '@mumega/db'
 import { startTestDatabase } from '@mumega/testkit'
@@ -55,6 +56,8 @@ export async function startDeliveries() {
     },
     receive: (name: string, body: string, limit = 100) =>
       handleReceiveMessages(bridge, agent(name), { body, limit }),
+    claim: (name: string, claim: RequestOf<typeof receiveMessages>) =>
+      handleReceiveMessages(bridge, agent(name), claim),
     acknowledge: (name: string, messageId: string) =>
       handleAcknowledgeMessage(bridge, agent(name), { requestId: randomUUID(), messageId }),
     hold: (name: string, hold: { body: string; messageId: string; seconds: number }) =>

@@ -1,4 +1,4 @@
-import { LEASE_SECONDS } from '@mumega/contracts/deliveries'
+import { LEASE_SECONDS, type ReceivedMessage } from '@mumega/contracts/deliveries'
 import type { Knex } from '@mumega/db'
 import {
   INBOX_COLUMNS,
@@ -71,23 +71,55 @@ export async function listNew(
   return found.rows.map(candidateOf)
 }
 
+/** What a call was given before and the body still holds, oldest first. */
+export async function listGiven(
+  trx: Knex.Transaction,
+  call: BodyKey & { claimId: string | undefined; now: Date; limit: number },
+): Promise<ReceivedMessage[]> {
+  const { tenantId, agent, body, claimId, now, limit } = call
+  if (claimId === undefined) return []
+  const found = await trx.raw<{ rows: (InboxRow & { attempts: number; ends_at: Date })[] }>(
+    `select ${INBOX_COLUMNS}, l.attempts, l.ends_at
+       from ${INBOX_TABLES}
+       join leases l on l.tenant_id = d.tenant_id and l.recipient = d.recipient
+        and l.position = d.position
+      where l.tenant_id = ? and l.recipient = ? and l.body = ? and l.claim_id = ?
+        and l.ends_at > ? and ${UNSETTLED} and ${UNEXPIRED}
+      order by d.position limit ?`,
+    [tenantId, agent, body, claimId, now, now, limit],
+  )
+  return found.rows.map((row) => ({
+    ...listed(row).message,
+    attempt: row.attempts,
+    leaseUntil: row.ends_at.toISOString(),
+  }))
+}
+
 /** Leases these to a body, or anew. Needs the locks of the lists above. */
 export async function upsertLeases(
   trx: Knex.Transaction,
-  { tenantId, agent, body, leases }: BodyKey & { leases: readonly Lease[] },
+  {
+    tenantId,
+    agent,
+    body,
+    claimId,
+    leases,
+  }: BodyKey & { claimId: string | undefined; leases: readonly Lease[] },
 ): Promise<void> {
   if (leases.length === 0) return
   await trx.raw(
-    `insert into leases (tenant_id, recipient, body, position, attempts, ends_at)
-     select ?, ?, ?, position, attempts, ends_at
+    `insert into leases (tenant_id, recipient, body, claim_id, position, attempts, ends_at)
+     select ?, ?, ?, ?::uuid, position, attempts, ends_at
        from unnest(?::bigint[], ?::smallint[], ?::timestamptz[])
          as given (position, attempts, ends_at)
      on conflict (tenant_id, recipient, position, body) do update
-       set attempts = excluded.attempts, ends_at = excluded.ends_at`,
+       set attempts = excluded.attempts, ends_at = excluded.ends_at,
+           claim_id = excluded.claim_id`,
     [
       tenantId,
       agent,
       body,
+      claimId ?? null,
       leases.map(({ position }) => position),
       leases.map(({ attempts }) => attempts),
       leases.map(({ endsAt }) => endsAt),

@@ -16,6 +16,7 @@ import { addBody, lockCursor, updateCursor, type BodyKey } from './body-reposito
 import {
   findNextEnd,
   listDueAgain,
+  listGiven,
   listNew,
   upsertLeases,
   type Candidate,
@@ -25,6 +26,7 @@ import {
 interface Call extends BodyKey {
   now: Date
   limit: number
+  claimId: string | undefined
 }
 
 /**
@@ -37,29 +39,33 @@ interface Call extends BodyKey {
 export async function handleReceiveMessages(
   { db, clock }: Bridge,
   context: CallContext,
-  { body, limit }: RequestOf<typeof receiveMessages>,
+  { body, limit, claimId }: RequestOf<typeof receiveMessages>,
 ): Promise<ReplyOf<typeof receiveMessages>> {
   const agent = callingAgent(context)
   const { tenantId } = context
-  return act(db, { context, clock }, async (trx) => {
-    const call: Call = { tenantId, agent, body, limit, now: clock.now() }
-    const cursor = await openBody(trx, call)
-    // Before the list, so that the list holds everything up to there.
-    const lastPosition = await findLastPosition(trx, call)
-    if (lastPosition === undefined) throw agentNotFound(agent)
-    const { given, isMore, isTail } = await choose(trx, call, { cursor, lastPosition })
-    await insertFetches(trx, { tenantId, agent, positions: freshOf(given), at: call.now })
-    const leases = given.flatMap((candidate) => leaseOf(candidate, call.now) ?? [])
-    await upsertLeases(trx, { ...call, leases })
-    const reached = isTail ? lastPosition : Math.max(cursor, ...given.map(positionOf))
-    await updateCursor(trx, { ...call, cursor: reached })
-    const nextEnd = await findNextEnd(trx, call)
-    return unchanged({
-      messages: given.map((candidate) => received(candidate, call.now)),
-      more: isMore,
-      ...(nextEnd === undefined ? {} : { nextLeaseEndsAt: nextEnd.toISOString() }),
-    })
-  })
+  const call = { tenantId, agent, body, limit, claimId, now: clock.now() }
+  return act(db, { context, clock }, async (trx) => unchanged(await give(trx, call)))
+}
+
+async function give(trx: Knex.Transaction, call: Call): Promise<ReplyOf<typeof receiveMessages>> {
+  const cursor = await openBody(trx, call)
+  // Before the list, so that the list holds everything up to there.
+  const lastPosition = await findLastPosition(trx, call)
+  if (lastPosition === undefined) throw agentNotFound(call.agent)
+  const before = await listGiven(trx, call)
+  if (before.length > 0) return { messages: before, more: true }
+  const { given, isMore, isTail } = await choose(trx, call, { cursor, lastPosition })
+  await insertFetches(trx, { ...call, positions: freshOf(given), at: call.now })
+  const leases = given.flatMap((candidate) => leaseOf(candidate, call.now) ?? [])
+  await upsertLeases(trx, { ...call, leases })
+  const reached = isTail ? lastPosition : Math.max(cursor, ...given.map(positionOf))
+  await updateCursor(trx, { ...call, cursor: reached })
+  const nextEnd = await findNextEnd(trx, call)
+  return {
+    messages: given.map((candidate) => received(candidate, call.now)),
+    more: isMore,
+    ...(nextEnd === undefined ? {} : { nextLeaseEndsAt: nextEnd.toISOString() }),
+  }
 }
 
 async function openBody(trx: Knex.Transaction, call: Call): Promise<number> {

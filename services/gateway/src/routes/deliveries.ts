@@ -58,18 +58,19 @@ function addReceive(app: App, gateway: Gateway): void {
               description: `Default ${LIMIT_DEFAULT}.`,
             }),
           ),
+          claimId: receiveMessages.request.properties.claimId,
           waitSeconds: WaitSeconds,
         }),
         response: { 200: answer('What to do next.', receiveMessages.reply) },
       },
     },
     async (request, reply) => {
-      const { body, limit = LIMIT_DEFAULT, waitSeconds = 0 } = request.body
+      const { limit = LIMIT_DEFAULT, waitSeconds = 0, ...claim } = request.body
       const session = sessionOf(request)
       const context = contextOf(session)
       const wait = { session, waitMs: waitSeconds * 1_000, out: reply.raw }
       return waitForMail(gateway, wait, async () => {
-        const found = await gateway.bus.request(receiveMessages, { body, limit }, { context })
+        const found = await gateway.bus.request(receiveMessages, { ...claim, limit }, { context })
         const { messages, nextLeaseEndsAt: endsAt } = found
         const comesInMs = endsAt === undefined ? Infinity : realMsUntil(gateway, endsAt)
         return { found, isEmpty: messages.length === 0, comesInMs }
