@@ -396,7 +396,7 @@ alter table source_numbers add constraint source_numbers_pkey PRIMARY KEY (sourc
 alter table source_numbers add constraint source_numbers_given_up_check CHECK ((given_up >= 0));
 alter table source_numbers add constraint source_numbers_reused CHECK ((((reused = 0) = (reused_number IS NULL)) AND ((reused = 0) = (reused_index IS NULL))));
 alter table source_numbers add constraint source_numbers_reused_check CHECK ((reused >= 0));
-grant insert, select, update on source_numbers to mumega_audit_ledger;
+grant delete, insert, select, update on source_numbers to mumega_audit_ledger;
 
 create table subtrees (
   level smallint not null,

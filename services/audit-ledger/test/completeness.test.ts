@@ -215,7 +215,7 @@ test('a gap that is told stays one finding until all of it has come, whatever co
 
 test('what is in the log and not projected yet is not called missing', async () => {
   // A look every 50 ms.
-  watched = await givenWatched({ LEDGER_GAP_MS: 200, LEDGER_OUTCOME_MS: 1_000 })
+  watched = await givenWatched({ LEDGER_GAP_MS: 200, LEDGER_OUTCOME_MS: 4_000 })
   const intent = anIntent({ number: 1, phase: 'intent', time: new Date().toISOString() })
   await publishIntents(watched.bridge, [intent, ...numbered(4)])
   await eventually(async () => (await watched.ledger.sql('select from open_intents')).length > 0, {
@@ -230,7 +230,10 @@ test('what is in the log and not projected yet is not called missing', async () 
     const looks = async () =>
       (await healthOfLedger(watched.bridge)).figures['completenessLooks'] ?? 0
     const started = await looks()
-    await eventually(async () => (await looks()) > started + 25, { what: 'enough looks' })
+    await eventually(async () => (await looks()) > started + 90, {
+      what: 'enough looks',
+      timeoutMs: 20_000,
+    })
   })
   await publishIntents(watched.bridge, numbered(6))
 

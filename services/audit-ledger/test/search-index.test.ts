@@ -205,10 +205,14 @@ test('two projectors at once leave each row once and no fault', async () => {
   const connection = openConnection(ledger.config.DATABASE_URL)
   const growth = new Set<(growth: never) => void>()
   const size = 641
-  const second = startProjector(connection, {
-    committed: () => ({ size, nodes: [] }),
-    onGrowth: (listener) => void growth.add(listener),
-  })
+  const second = startProjector(
+    connection,
+    {
+      committed: () => ({ size, nodes: [] }),
+      onGrowth: (listener) => void growth.add(listener),
+    },
+    { record: async () => Promise.resolve([]), clear: async () => Promise.resolve(0) },
+  )
   await publish(size - 1)
   await untilSealed(ledger, size)
 

@@ -39,7 +39,7 @@ import type { LogKey } from '../signing/log-key.ts'
 import { openThreadedSigner, type SignerSettings } from '../signing/threaded-signer.ts'
 import { handleRedactPayload } from '../redactions/redact-payload.ts'
 import { handleGetTile } from '../tiles/get-tile.ts'
-import { openFindingRecord } from '../scrubbing/finding-record.ts'
+import { openFindingRecord, type FindingRecord } from '../scrubbing/finding-record.ts'
 import { recordDrift } from './drift-record.ts'
 import { handleGetTimestamp, handleListTimestamps } from '../witnessing/get-timestamp.ts'
 import { startVouching, type Vouchers, type Vouching } from '../witnessing/vouchers.ts'
@@ -102,7 +102,8 @@ export async function lead(
       sealer,
       announced,
     })
-    const projector = startProjector(ground.projecting, sealer)
+    const record = openFindingRecord(ground.dropsDb, clock)
+    const projector = startProjector(ground.projecting, sealer, record)
     const resolving = startResolving(misfits)
     sealer.onGrowth(() => {
       resolving.look()
@@ -112,6 +113,7 @@ export async function lead(
     const { stop: endWatching, ...watchers } = startWatchers(config, ground, {
       key,
       pair,
+      record,
       sizes: projector.sizes,
     })
     const workers = { relay, sealer, checkpointer, announcer, misfits, intake, projector, pair }
@@ -153,10 +155,14 @@ export async function lead(
 function startWatchers(
   config: Config,
   { dropsDb: db, clock, sealer }: Awaited<ReturnType<typeof openGround>>,
-  { key, pair, sizes }: Pick<LeadOptions, 'key' | 'pair'> & Pick<Projector, 'sizes'>,
+  {
+    key,
+    pair,
+    record,
+    sizes,
+  }: Pick<LeadOptions, 'key' | 'pair'> & Pick<Projector, 'sizes'> & { record: FindingRecord },
 ) {
   const settings = signerSettings(config)
-  const record = openFindingRecord(db, clock)
   const scrubbing = scrubLog(config, { db, sealer, settings, vkey: key.vkey })
   const watching = watchCompleteness(config, { db, record, clock, sizes })
   const endDrift = recordDrift(pair, record)

@@ -77,6 +77,8 @@ export const FINDING_KINDS = {
   'numbers-reused': 'reports',
   /** An intent that was announced, and of whose outcome nobody heard in time. */
   'outcome-missing': 'reports',
+  /** What the three before rest on is not what the log says; it is put right. */
+  'projection-altered': 'reports',
 } as const satisfies Readonly<Record<string, 'halts' | 'reports'>>
 
 export type FindingKind = keyof typeof FINDING_KINDS
@@ -89,6 +91,8 @@ export const COMPLETENESS_KINDS: readonly FindingKind[] = [
   'numbers-reused',
   'outcome-missing',
 ]
+/** What is found of the rows that completeness is judged by. */
+export const GROUND_KINDS: readonly FindingKind[] = ['projection-altered']
 /** What is found of the anchors' copies outside the database. */
 export const COPY_KINDS: readonly FindingKind[] = [
   'anchor-forked',
@@ -98,7 +102,9 @@ export const COPY_KINDS: readonly FindingKind[] = [
 ]
 /** Never cleared: two logs were signed, and which of them stands is not a program's to say. */
 const LASTING_KINDS: readonly FindingKind[] = ['log-set-back']
-const OTHERS_KINDS = [...LASTING_KINDS, ...PAIR_KINDS, ...COMPLETENESS_KINDS, ...COPY_KINDS]
+const OTHERS_KINDS = [
+  ...[LASTING_KINDS, PAIR_KINDS, COMPLETENESS_KINDS, GROUND_KINDS, COPY_KINDS].flat(),
+]
 /** What a scrubber's pass finds, again and again while it is so. */
 export const SCRUBBED_KINDS = (Object.keys(FINDING_KINDS) as FindingKind[]).filter(
   (kind) => !OTHERS_KINDS.includes(kind),

@@ -1,6 +1,8 @@
 import { logger } from '@mumega/telemetry'
+import { openGroundCheck } from '../completeness/ground-check.ts'
 import type { Connection } from '../connection.ts'
 import { openGrowth } from '../growth.ts'
+import type { FindingRecord } from '../scrubbing/finding-record.ts'
 import type { Sealer } from '../sealing/sealer.ts'
 import { openIndexChecker } from './check-index.ts'
 import {
@@ -39,9 +41,11 @@ const RETRY_MS = 1_000
 export function startProjector(
   connection: Connection,
   sealer: Pick<Sealer, 'committed' | 'onGrowth'>,
+  findings: Pick<FindingRecord, 'record' | 'clear'>,
 ): Projector {
   const log = logger('audit-ledger')
   const indexing = openIndexing(connection)
+  const ground = openGroundCheck(connection, findings)
   const growth = openGrowth()
   const rest = openRest()
   let size = sealer.committed()?.size ?? 0
@@ -63,7 +67,9 @@ export function startProjector(
     if (isBehind) return rest.take(restMs(load))
     const isDue = performance.now() >= checkAtMs && hasTimeToCheck(load)
     if (isDue || indexing.checker.isUrgent()) {
-      logFaults(log, await indexing.checker.step(Math.min(indexing.size(), size)))
+      const projected = Math.min(indexing.size(), size)
+      logFaults(log, await indexing.checker.step(projected))
+      if (isDue) await ground.step(projected)
       checkAtMs = performance.now() + CHECK_MS
     }
     if (!indexing.checker.isUrgent()) await rest.takeUntilWoken(CHECK_MS)

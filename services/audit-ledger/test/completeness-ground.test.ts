@@ -1,0 +1,182 @@
+import { afterEach, expect, test } from '@jest/globals'
+import { eventually } from '@mumega/testkit'
+import {
+  givenWatched,
+  numbered,
+  PAST,
+  sealInTurn,
+  untilOpen,
+  type Found,
+  type WatchedLedger,
+} from './given-completeness.ts'
+import { anIntent, publishIntents } from './given.ts'
+
+let watched: WatchedLedger
+
+afterEach(() => watched.ledger.stop())
+
+/** Seals them, and waits until the projection has come by. */
+async function project(intents: Parameters<typeof sealInTurn>[1]): Promise<void> {
+  await sealInTurn(watched, intents)
+  await eventually(
+    async () => {
+      const rows = await watched.ledger.sql(
+        'select from entry_index_progress, log_head where counted_size = size',
+      )
+      return rows.length === 1
+    },
+    { what: 'all to be projected' },
+  )
+}
+
+/** What was found of what completeness rests on, also what is cleared since. */
+async function altered(): Promise<Found[]> {
+  return watched.ledger.sql<Found>(
+    `select place, expected, found from audit_findings where kind = 'projection-altered'
+      order by occurred_at, place`,
+  )
+}
+
+async function untilAltered(place: string): Promise<Found> {
+  return eventually(async () => (await altered()).find((found) => found.place === place), {
+    what: `what was done to ${place}`,
+    timeoutMs: 20_000,
+  })
+}
+
+async function untilCleared(): Promise<void> {
+  await eventually(
+    async () => {
+      const open = await watched.ledger.sql(
+        `select from audit_findings where kind = 'projection-altered' and cleared_at is null`,
+      )
+      return open.length === 0
+    },
+    { what: 'what was mended to be cleared', timeoutMs: 20_000 },
+  )
+}
+
+test('a lost intent is told although somebody wrote that it came', async () => {
+  watched = await givenWatched({ LEDGER_GAP_MS: 5_000 })
+  await project(numbered(1, 2, 5))
+  await watched.ledger.sql(`update source_numbers set seen = '{[1,6)}' where source = 'bridge'`)
+
+  expect(await untilAltered('numbers of bridge')).toMatchObject({
+    expected: 'without {[3,5)}, with {}, 0 given twice',
+    found: 'with {[3,5)}, without {}, 0 given twice',
+  })
+  await untilCleared()
+  expect((await untilOpen(watched, 1))[0]).toMatchObject({ place: 'bridge, numbers 3 to 4' })
+})
+
+test.each([
+  ['its numbers end before the gap', `seen = '{[1,2)}'`],
+  ['its row says nothing', `seen = '{}'`],
+  ['numbers are given up unasked', `given_up_range = '[1,100)', seen = '{[1,100)}'`],
+])('a gap is told although %s', async (_, assignment) => {
+  watched = await givenWatched({ LEDGER_GAP_MS: 5_000 })
+  await project(numbered(1, 2, 5))
+  await watched.ledger.sql(`update source_numbers set ${assignment} where source = 'bridge'`)
+
+  await untilAltered('numbers of bridge')
+  await untilCleared()
+  expect((await untilOpen(watched, 1))[0]).toMatchObject({ place: 'bridge, numbers 3 to 4' })
+})
+
+test('a number that was given twice is told although its count was set back', async () => {
+  watched = await givenWatched()
+  await project(numbered(1, 2, 2, 3))
+  const [told] = await untilOpen(watched, 1)
+  await watched.ledger.sql(
+    `update source_numbers set reused = 0, reused_number = null, reused_index = null`,
+  )
+
+  await untilAltered('numbers of bridge')
+  await untilCleared()
+  const row = await watched.ledger.sql('select * from source_numbers where source = $1', ['bridge'])
+  expect(row).toMatchObject([{ reused: '1', reused_number: '2', reused_index: '2' }])
+  expect(await untilOpen(watched, 1)).toMatchObject([{ kind: told?.kind, place: told?.place }])
+})
+
+const OUTCOME_OF_NOTHING = `insert into entry_index
+  select 999, chain, 999, source, gen_random_uuid(), actor_id, actor_kind, action, target,
+         'outcome', id, occurred_at, trace from entry_index where phase = 'intent'`
+
+test.each([
+  ['removed', 'delete from open_intents'],
+  ['dated to a time to come', `update open_intents set occurred_at = '2999-01-01'`],
+  ['made another chain’s', `update open_intents set chain = 'other'`],
+  ['closed by an entry that is not there', `${OUTCOME_OF_NOTHING}; delete from open_intents`],
+])('an intent without outcome is told although its row was %s', async (_, statement) => {
+  watched = await givenWatched({ LEDGER_OUTCOME_MS: 3_000 })
+  const left = anIntent({ phase: 'intent', number: 1, time: new Date().toISOString() })
+  await project([left])
+  // Not a moment too late: before it is told.
+  const rows = await watched.ledger.sql('select chain, log_index, occurred_at from open_intents')
+  await watched.ledger.sql(statement)
+
+  await untilAltered(`open intent bridge/${left.id}`)
+  await untilCleared()
+  expect(
+    await watched.ledger.sql('select chain, log_index, occurred_at from open_intents'),
+  ).toEqual(rows)
+  expect(await untilOpen(watched, 1)).toMatchObject([{ kind: 'outcome-missing' }])
+})
+
+test('open intents that nobody announced are taken away, and hide none that is', async () => {
+  watched = await givenWatched()
+  const left = anIntent({ phase: 'intent', number: 1, time: PAST })
+  await project([left])
+  await watched.ledger.sql(
+    `insert into open_intents select gen_random_uuid(), 'bridge', 'acme', n, '1999-01-01'
+       from generate_series(1, 1200) n`,
+  )
+
+  await eventually(
+    async () => (await watched.ledger.sql('select from open_intents')).length === 1,
+    { what: 'the others to be gone', timeoutMs: 20_000 },
+  )
+  // So many that what is told at once is nothing but these, until they are gone.
+  expect((await untilOpen(watched, 1))[0]?.place).toBe(`intent bridge/${left.id} at entry 0`)
+})
+
+test('a projection that is said to be further than the log is brought back, and goes on', async () => {
+  watched = await givenWatched({ LEDGER_GAP_MS: 1_000 })
+  await project(numbered(1))
+  await watched.ledger.sql(
+    'update entry_index_progress set indexed_size = 1000000, counted_size = 1000000',
+  )
+
+  expect(await untilAltered('progress')).toMatchObject({ found: '1000000' })
+  await project(numbered(2, 4))
+  await untilCleared()
+  expect((await untilOpen(watched, 1))[0]).toMatchObject({ place: 'bridge, number 3' })
+})
+
+test('nothing is found of numbers that overtake each other, come twice and are given up', async () => {
+  watched = await givenWatched()
+  await project([...numbered(3, 1, 2, 2), anIntent({ phase: 'intent', number: 5 })])
+  for (let first = 10; first < 2_210; first += 128) {
+    const each = Array.from({ length: 64 }, (_, nth) => first + 2 * nth)
+    await publishIntents(watched.bridge, numbered(...each))
+  }
+  await eventually(
+    async () =>
+      (await watched.ledger.sql('select from source_numbers where given_up > 0')).length === 1,
+    { what: 'numbers to be given up', timeoutMs: 20_000 },
+  )
+  await project(numbered(4, 9, 13, 14, 5_000))
+  await watched.ledger.rest()
+  await watched.ledger.run()
+  // A way round the whole log, and one more.
+  const before = await watched.ledger.sql(`select * from source_numbers where source = 'bridge'`)
+  await watched.ledger.sql(`insert into open_intents values
+    (gen_random_uuid(), 'bridge', 'acme', 1, '1999-01-01')`)
+  await eventually(async () => (await altered()).length === 1, { what: 'a look at all of it' })
+  await untilCleared()
+
+  expect(await altered()).toHaveLength(1)
+  expect(await watched.ledger.sql(`select * from source_numbers where source = 'bridge'`)).toEqual(
+    before,
+  )
+})
