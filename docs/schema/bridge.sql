@@ -250,13 +250,17 @@ create table runs (
   tenant_id text not null,
   agent text not null,
   run_id uuid not null,
-  started_at timestamp with time zone not null
+  started_at timestamp with time zone,
+  ended_at timestamp with time zone
 );  -- owned by mumega_bridge_owner
 alter table runs add constraint runs_pkey PRIMARY KEY (tenant_id, agent, run_id);
+alter table runs add constraint runs_check CHECK (((started_at IS NOT NULL) OR (ended_at IS NOT NULL)));
 alter table runs add constraint runs_tenant_id_agent_fkey FOREIGN KEY (tenant_id, agent) REFERENCES agents(tenant_id, name);
+CREATE INDEX runs_ended ON bridge.runs USING btree (tenant_id, agent, ended_at) WHERE (ended_at IS NOT NULL);
 alter table runs force row level security;
 create policy by_tenant on runs as permissive for all to public using ((tenant_id = current_setting('mumega.tenant_id'::text, true)));
 grant delete, insert, select on runs to mumega_bridge;
+grant update (ended_at) on runs to mumega_bridge;
 
 create table schema_migrations (
   name text not null,

@@ -33,6 +33,7 @@ const MessageFields = {
 const ExpiresAt = Type.Optional(Timestamp)
 
 /** What may be wrong with any message, beside its addressee. */
+const EXPIRY_ERRORS = ['bridge.invalid-time', 'bridge.expired-already'] as const
 const MESSAGE_ERRORS = [
   'bridge.text-too-large',
   'bridge.invalid-text',
@@ -122,7 +123,7 @@ export const sendMessage = defineRequest({
   subject: 'rpc.bridge.v1.send-message',
   request: Type.Object({ requestId: Uuid, to: AgentName, ...MessageFields, expiresAt: ExpiresAt }),
   reply: Type.Object({ messageId: Uuid, status: Type.Literal('queued') }),
-  errors: [...MESSAGE_ERRORS, 'bridge.message-not-found', 'bridge.expired-already'],
+  errors: [...MESSAGE_ERRORS, ...EXPIRY_ERRORS, 'bridge.message-not-found'],
   timeoutMs: 5_000,
 })
 
@@ -143,8 +144,8 @@ export const broadcastMessage = defineRequest({
   }),
   errors: [
     ...MESSAGE_ERRORS,
+    ...EXPIRY_ERRORS,
     'bridge.message-not-found',
-    'bridge.expired-already',
     'bridge.too-many-recipients',
   ],
   timeoutMs: 10_000,

@@ -81,6 +81,15 @@ export const holdMessage = defineRequest({
     body: BodyName,
     messageId: Uuid,
     seconds: Type.Integer({ minimum: 0, maximum: HOLD_SECONDS_MAX }),
+    attempt: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: LEASE_SECONDS.length,
+        description:
+          'The delivery that the caller has. With it a process that was away for too long learns ' +
+          'that another process of its body has the message now.',
+      }),
+    ),
   }),
   reply: Type.Object({ messageId: Uuid, leaseUntil: Timestamp }),
   errors: [...INBOX_ERRORS, 'bridge.message-not-found', 'bridge.lease-lost'],

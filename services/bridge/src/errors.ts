@@ -35,6 +35,15 @@ export function invalidText(field: string, what: string): AppError {
   )
 }
 
+export function invalidTime(field: string): AppError {
+  return new AppError(
+    'bridge.invalid-time',
+    'invalid',
+    `${field} is no date of the calendar. Write it as 2026-01-31T12:00:00.000Z.`,
+    { details: { field } },
+  )
+}
+
 export function senderNotAnAgent(): AppError {
   return new AppError(
     'bridge.sender-not-an-agent',

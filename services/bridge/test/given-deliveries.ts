@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { EventContract, PayloadOf, RequestOf } from '@mumega/contracts/define'
 import type { sendMessage } from '@mumega/contracts/bridge'
-import type { receiveMessages } from '@mumega/contracts/deliveries'
+import type { holdMessage, receiveMessages } from '@mumega/contracts/deliveries'
 import type { AuditIntent } from '@mumega/contracts/audit'
 import { openDatabase, type Knex } from '@mumega/db'
 import { startTestDatabase } from '@mumega/testkit'
@@ -60,7 +60,7 @@ export async function startDeliveries() {
       handleReceiveMessages(bridge, agent(name), claim),
     acknowledge: (name: string, messageId: string) =>
       handleAcknowledgeMessage(bridge, agent(name), { requestId: randomUUID(), messageId }),
-    hold: (name: string, hold: { body: string; messageId: string; seconds: number }) =>
+    hold: (name: string, hold: RequestOf<typeof holdMessage>) =>
       handleHoldMessage(bridge, agent(name), hold),
     reject: (name: string, messageId: string, reason = 'cannot be read') =>
       handleRejectMessage(bridge, agent(name), { requestId: randomUUID(), messageId, reason }),

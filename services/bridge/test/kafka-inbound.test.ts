@@ -117,6 +117,9 @@ const poison = (): [code: string, message: Message][] => {
     ['bridge.agent-not-found', record({ ...good, to: 'nobody' })],
     ['bridge.agent-not-found', record(good, as({ tenantId: 'other', agent: 'ada' }))],
     ['bridge.expired-already', record({ ...good, expiresAt: past })],
+    ['bridge.invalid-time', record({ ...good, expiresAt: '2027-02-30T00:00:00.000Z' })],
+    // What every object has by itself.
+    ['bridge.record-without-token', { key: 'k', value: 'junk', headers: { constructor: 'x' } }],
     ['bridge.record-looped', record(good, { 'mumega-path': 'there,here' })],
   ]
 }

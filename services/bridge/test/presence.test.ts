@@ -79,6 +79,31 @@ test('a run whose start was never heard of ends without a duration, and twice ch
   expect(lastRun).not.toHaveProperty('durationMs')
 })
 
+test('a start that comes after the end of its run opens nothing, and an end twice changes nothing', async () => {
+  await bus.register('river')
+  const [runId, other] = [randomUUID(), randomUUID()]
+  await beat('river', { run: { runId, signal: 'success' } })
+  await beat('river', { run: { runId, signal: 'start' } })
+  expect(await shown('river')).toMatchObject({ openRuns: 0 })
+
+  await beat('river', { run: { runId: other, signal: 'start' } })
+  bus.pass(10)
+  await beat('river', { run: { runId: other, signal: 'success' } })
+  bus.pass(10)
+  await beat('river', { run: { runId: other, signal: 'success' } })
+  expect(await shown('river')).toMatchObject({ openRuns: 0, lastRun: { durationMs: 10_000 } })
+})
+
+test('of runs that have ended only the last ones are remembered', async () => {
+  await bus.register('busy')
+  for (let nth = 0; nth < 205; nth += 1) {
+    bus.pass(1)
+    await beat('busy', { run: { runId: randomUUID(), signal: 'fail' } })
+  }
+  const { rows } = await bus.admin.raw<{ rows: unknown[] }>(`select from runs where agent = 'busy'`)
+  expect(rows).toHaveLength(200)
+})
+
 test('runs that overlap are told apart, and starting one again is no second one', async () => {
   await bus.register('calliope')
   const [one, two] = [randomUUID(), randomUUID()]

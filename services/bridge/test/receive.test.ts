@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { BODIES_MAX } from '@mumega/contracts/deliveries'
 import { handleForgetBody, handleListBodies } from '../src/deliveries/bodies.ts'
@@ -51,41 +50,6 @@ test('sixteen calls of one body at once are given every message once', async () 
   const pages = await Promise.all(Array.from({ length: 16 }, () => bus.receive(loom, 'laptop', 2)))
 
   expect(pages.flatMap(ids).sort()).toEqual([...sent].sort())
-})
-
-test('a call whose answer was lost is given the same again, as the same delivery', async () => {
-  const loom = await bus.givenAgent()
-  const sent: string[] = []
-  for (let index = 0; index < 5; index += 1) sent.push(await bus.send(loom))
-  const claim = { body: 'laptop', limit: 3, claimId: randomUUID() }
-
-  const [first, again] = await Promise.all([bus.claim(loom, claim), bus.claim(loom, claim)])
-  bus.pass(1)
-  expect(ids(first)).toEqual(sent.slice(0, 3))
-  expect(again.messages).toEqual(first.messages)
-  expect((await bus.claim(loom, claim)).messages).toEqual(first.messages)
-  expect(await bus.seen(sent[0] ?? '')).toMatchObject({ attempts: 1 })
-
-  // Neither what is dealt with, nor to another body, nor to another call.
-  await bus.acknowledge(loom, sent[0] ?? '')
-  expect(ids(await bus.claim(loom, claim))).toEqual(sent.slice(1, 3))
-  expect(ids(await bus.claim(loom, { ...claim, body: 'server', limit: 1 }))).toEqual([sent[1]])
-  expect(ids(await bus.claim(loom, { ...claim, claimId: randomUUID() }))).toEqual(sent.slice(3))
-})
-
-test('a claim that is over is given what comes next, and what has come again by another', async () => {
-  const loom = await bus.givenAgent()
-  const messageId = await bus.send(loom)
-  const claim = { body: 'laptop', limit: 1, claimId: randomUUID() }
-  await bus.claim(loom, claim)
-  bus.pass(30)
-  const { messages } = await bus.receive(loom, 'laptop')
-  expect(messages).toMatchObject([{ messageId, attempt: 2 }])
-  expect(ids(await bus.claim(loom, claim))).toEqual([])
-  const next = await bus.send(loom)
-  expect(ids(await bus.claim(loom, claim))).toEqual([next])
-  bus.pass(30)
-  expect((await bus.claim(loom, claim)).messages).toMatchObject([{ messageId: next, attempt: 2 }])
 })
 
 test('a message comes again when its lease ends, later each time, and then is a dead letter', async () => {

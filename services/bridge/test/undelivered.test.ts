@@ -183,6 +183,17 @@ test('an expiry in the past is refused, but not the repetition of a request that
   })
 })
 
+test.each(['2026-13-45T99:99:99.999Z', '2027-02-30T00:00:00.000Z', '0000-01-01T00:00:00.000Z'])(
+  'an expiry that no calendar has is refused: %s',
+  async (expiresAt) => {
+    const loom = await bus.givenAgent()
+    expect(await refusal(bus.send(loom, { expiresAt }))).toMatchObject({
+      code: 'bridge.invalid-time',
+      details: { field: 'expiresAt' },
+    })
+  },
+)
+
 test('a dead letter that has expired meanwhile is not delivered again', async () => {
   const loom = await bus.givenAgent()
   const expiresAt = new Date(bus.now().getTime() + 1_000).toISOString()

@@ -48,6 +48,7 @@ export const PROBLEM_STATUS = {
   'bridge.invalid-text': 400,
   'bridge.invalid-cursor': 400,
   'bridge.expired-already': 400,
+  'bridge.invalid-time': 400,
   'bridge.sender-not-an-agent': 403,
   'bridge.identity-binding-mismatch': 403,
   'bridge.operators-only': 403,

@@ -19,6 +19,9 @@ interface AgentRow {
   oldest_unread_at: Date | null
 }
 
+// How many are remembered: a start that comes after its end is seconds late.
+const ENDED_RUNS_MAX = 200
+
 /** An agent as it is on record; what its presence is follows from it and from the time. */
 export interface AgentRecord {
   agent: Omit<Agent, 'presence'>
@@ -40,7 +43,7 @@ const SELECT_AGENTS = `
     left join presence p on p.tenant_id = a.tenant_id and p.agent = a.name
     cross join lateral (
       select count(*) as open_runs, max(started_at) as newest_start_at from runs r
-       where r.tenant_id = a.tenant_id and r.agent = a.name) r
+       where r.tenant_id = a.tenant_id and r.agent = a.name and r.ended_at is null) r
     left join lateral (
       select d.message_id from deliveries d
        where d.tenant_id = a.tenant_id and d.recipient = a.name and ${UNSETTLED}
@@ -116,27 +119,38 @@ export async function upsertPresence(
   )
 }
 
-/** An end of work, by which a run that is open is over. */
+/** An end of work, by which a run is over, also one whose start is heard of later. */
 export async function updateLastRun(
   trx: Knex.Transaction,
   run: AgentKey & { runId: string; outcome: 'success' | 'fail'; endedAt: Date; startedAfter: Date },
 ): Promise<void> {
   const { tenantId, name, runId, outcome, endedAt } = run
   await trx.raw(
-    `with ended as (
-       delete from runs where tenant_id = ? and agent = ? and run_id = ?
-       returning case when started_at > ? then started_at end as started_at)
+    `with known as (
+       select started_at, coalesce(ended_at, ?) as ended_at from runs
+        where tenant_id = ? and agent = ? and run_id = ? and started_at > ?),
+     ended as (
+       insert into runs (tenant_id, agent, run_id, ended_at) values (?, ?, ?, ?)
+       on conflict (tenant_id, agent, run_id) do update
+          set ended_at = coalesce(runs.ended_at, excluded.ended_at))
      update presence
         set last_run_id = ?, last_run_outcome = ?, last_run_ended_at = ?,
             last_run_ms = (
-              select greatest(0, extract(epoch from ?::timestamptz - started_at) * 1000)::bigint
-                from ended)
+              select greatest(0, extract(epoch from ended_at - started_at) * 1000)::bigint
+                from known)
       where tenant_id = ? and agent = ?
         and (last_run_ended_at is null or last_run_ended_at <= ?)`,
     [
-      ...[tenantId, name, runId, run.startedAfter],
-      ...[runId, outcome, endedAt, endedAt, tenantId, name, endedAt],
+      ...[endedAt, tenantId, name, runId, run.startedAfter],
+      ...[tenantId, name, runId, endedAt],
+      ...[runId, outcome, endedAt, tenantId, name, endedAt],
     ],
+  )
+  await trx.raw(
+    `delete from runs where tenant_id = ? and agent = ? and ended_at <=
+       (select ended_at from runs where tenant_id = ? and agent = ? and ended_at is not null
+         order by ended_at desc offset ? limit 1)`,
+    [tenantId, name, tenantId, name, ENDED_RUNS_MAX],
   )
   if (outcome === 'fail') return
   await trx.raw(
@@ -146,8 +160,8 @@ export async function updateLastRun(
 }
 
 /**
- * Opens a run, once. False when the agent has as many open as it may. Those that began before
- * `startedAfter` are over: nobody will end them any more.
+ * Opens a run, once, unless it has ended. False when the agent has as many open as it may. Those
+ * that began before `startedAfter` are over: nobody will end them any more.
  */
 export async function insertRun(
   trx: Knex.Transaction,
@@ -159,7 +173,8 @@ export async function insertRun(
   const inserted = await trx.raw<{ rowCount: number }>(
     `insert into runs (tenant_id, agent, run_id, started_at)
      select ?, ?, ?, ?
-      where (select count(*) from runs where tenant_id = ? and agent = ? and run_id <> ?) < ?
+      where (select count(*) from runs where tenant_id = ? and agent = ? and run_id <> ?
+                and ended_at is null) < ?
      on conflict do nothing`,
     [tenantId, name, runId, run.startedAt, tenantId, name, runId, RUNS_OPEN_MAX],
   )

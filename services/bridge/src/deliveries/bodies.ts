@@ -6,7 +6,7 @@ import type { Bridge } from '../bridge.ts'
 import { agentNotFound } from '../errors.ts'
 import { callingAgent } from '../identity.ts'
 import { findLastPosition } from '../messages/inbox-repository.ts'
-import { deleteBody, listBodiesOf } from './body-repository.ts'
+import { deleteBody, listBodiesOf, lockBodies } from './body-repository.ts'
 
 /** The caller's own. @throws bridge.sender-not-an-agent, bridge.agent-not-found */
 export async function handleListBodies(
@@ -38,6 +38,7 @@ export async function handleForgetBody(
   const key = { tenantId: context.tenantId, agent: callingAgent(context) }
   return act(db, { context, clock }, async (trx) => {
     if ((await findLastPosition(trx, key)) === undefined) throw agentNotFound(key.agent)
+    await lockBodies(trx, key)
     await deleteBody(trx, { ...key, body })
     return unchanged({})
   })

@@ -31,10 +31,24 @@ export async function lockCursor(
   { tenantId, agent, body }: BodyKey,
 ): Promise<number | undefined> {
   const found = await trx.raw<{ rows: { cursor: string }[] }>(
-    'select cursor from bodies where tenant_id = ? and agent = ? and body = ? for update',
+    'select cursor from bodies where tenant_id = ? and agent = ? and body = ? for no key update',
     [tenantId, agent, body],
   )
   return found.rows.map(({ cursor }) => Number(cursor))[0]
+}
+
+/**
+ * Which bodies an agent has stays as it is until `trx` ends. Taken before any other lock, but by
+ * `addBody` after the want of a row. Not the inbox's own lock: whoever settles a delivery has that
+ * of the delivery already, which is asked for next here.
+ */
+export async function lockBodies(
+  trx: Knex.Transaction,
+  { tenantId, agent }: InboxKey,
+): Promise<void> {
+  await trx.raw('select pg_advisory_xact_lock(hashtextextended(?, 0))', [
+    `bodies/${tenantId}/${agent}`,
+  ])
 }
 
 /**
@@ -45,11 +59,7 @@ export async function addBody(
   trx: Knex.Transaction,
   { tenantId, agent, body, now }: BodyKey & { now: Date },
 ): Promise<boolean> {
-  // Makes counting and adding one step. Not the inbox's own lock: whoever settles a delivery has
-  // that of the delivery already, which is asked for next here.
-  await trx.raw('select pg_advisory_xact_lock(hashtextextended(?, 0))', [
-    `bodies/${tenantId}/${agent}`,
-  ])
+  await lockBodies(trx, { tenantId, agent })
   const added = await trx.raw<{ rowCount: number }>(
     `insert into bodies (tenant_id, agent, body, cursor, created_at, last_received_at)
      select i.tenant_id, i.agent, ?, coalesce(
@@ -101,7 +111,7 @@ export async function listBodiesOf(
   }))
 }
 
-/** With its leases. */
+/** With its leases. Needs `lockBodies`. */
 export async function deleteBody(
   trx: Knex.Transaction,
   { tenantId, agent, body }: BodyKey,

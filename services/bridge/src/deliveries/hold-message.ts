@@ -18,7 +18,7 @@ import { updateLeaseEnd } from './lease-repository.ts'
 export async function handleHoldMessage(
   { db, clock }: Bridge,
   context: CallContext,
-  { body, messageId, seconds }: RequestOf<typeof holdMessage>,
+  { body, messageId, seconds, attempt }: RequestOf<typeof holdMessage>,
 ): Promise<ReplyOf<typeof holdMessage>> {
   const agent = callingAgent(context)
   const { tenantId } = context
@@ -26,7 +26,8 @@ export async function handleHoldMessage(
     const { position } = await lockOwnDelivery(trx, { tenantId, agent, messageId })
     const now = clock.now()
     const endsAt = new Date(now.getTime() + seconds * 1_000)
-    const isHeld = await updateLeaseEnd(trx, { tenantId, agent, body, position, now, endsAt })
+    const lease = { tenantId, agent, body, position, attempt }
+    const isHeld = await updateLeaseEnd(trx, { ...lease, now, endsAt })
     if (!isHeld) throw leaseLost({ messageId, body })
     return unchanged({ messageId, leaseUntil: endsAt.toISOString() })
   })

@@ -141,10 +141,10 @@ export async function findNextEnd(
   return found.rows.map((row) => row.ends_at)[0]
 }
 
-/** False when the body does not hold the message any more. */
+/** False when the body, or its process with this delivery, does not hold the message any more. */
 export async function updateLeaseEnd(
   trx: Knex.Transaction,
-  hold: BodyKey & { position: number; now: Date; endsAt: Date },
+  hold: BodyKey & { position: number; attempt: number | undefined; now: Date; endsAt: Date },
 ): Promise<boolean> {
   const updated = await trx('leases')
     .where({
@@ -152,6 +152,7 @@ export async function updateLeaseEnd(
       recipient: hold.agent,
       body: hold.body,
       position: hold.position,
+      ...(hold.attempt !== undefined && { attempts: hold.attempt }),
     })
     .where('ends_at', '>', hold.now)
     .update({ ends_at: hold.endsAt })

@@ -10,6 +10,7 @@ import type { Bridge } from '../bridge.ts'
 import { expiredAlready, invalidCursor, messageNotFound, notADeadLetter } from '../errors.ts'
 import { checkTenantOperator } from '../identity.ts'
 import { findSender } from '../messages/message-repository.ts'
+import { lockBodies } from './body-repository.ts'
 import {
   findDeliveryForUpdate,
   listDeadBefore,
@@ -58,6 +59,8 @@ export async function handleRedeliverMessage(
   const request = { requestId, command: 'redeliver-message', content: { messageId, to } }
   return act(db, { context, clock, request }, async (trx) => {
     const key = { tenantId, agent: to, messageId }
+    // A body that is added meanwhile would begin behind the dead letter, and never be given it.
+    await lockBodies(trx, key)
     const delivery = await findDeliveryForUpdate(trx, key)
     if (delivery === undefined) throw messageNotFound(messageId)
     if (settledAs(delivery) !== 'dead-lettered') throw notADeadLetter(messageId)

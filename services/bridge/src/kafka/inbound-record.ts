@@ -83,6 +83,18 @@ function pathOf(headers: IHeaders, instance: string): string[] {
   return path
 }
 
+/**
+ * What was really sent: the client collects headers in a plain object, so that one with the name of
+ * an object's own member, such as `constructor`, comes behind that member.
+ */
+export function ownValues(headers: IHeaders = {}): IHeaders {
+  const sent = Object.entries(headers).map(([name, value]) => {
+    const values = Array.isArray(value) ? value : [value]
+    return [name, values.filter((one) => typeof one === 'string' || Buffer.isBuffer(one))] as const
+  })
+  return Object.fromEntries(sent)
+}
+
 /** Names of headers are the same in any case, as in HTTP, whose gateways may have written them. */
 function headerOf(headers: IHeaders, wanted: string): string | undefined {
   const found = Object.entries(headers).filter(([name]) => name.toLowerCase() === wanted)

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs'
 import { logger } from '@mumega/telemetry'
+import { ownValues } from './inbound-record.ts'
 import type { KafkaParts } from './parts.ts'
 import { takeRecord } from './take-record.ts'
 
@@ -114,9 +115,10 @@ async function takeBatch(
   const { topic, partition, highWatermark } = batch
   for (const message of batch.messages) {
     if (signal.aborted || !isRunning() || isStale()) return
-    const { key, value, headers = {}, offset, timestamp } = message
+    const { key, value, headers, offset, timestamp } = message
     try {
-      await takeRecord(parts, { topic, partition, offset, timestamp, key, value, headers })
+      const record = { topic, partition, offset, timestamp, key, value }
+      await takeRecord(parts, { ...record, headers: ownValues(headers) })
     } catch (error) {
       parts.figures.heldUp()
       logger('bridge').warn({ error, topic, partition, offset }, 'kafka-record-held-up')

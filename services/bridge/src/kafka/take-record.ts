@@ -40,7 +40,9 @@ export async function takeRecord(parts: KafkaParts, record: Placed): Promise<voi
       'messaging.destination.partition.id': String(record.partition),
       'messaging.kafka.offset': Number(record.offset),
     }
-    const settings = { kind: 'consumer', attributes, parent: order.traceparent } as const
+    // No parent: whoever writes to the topic must not choose the trace of what is put on record.
+    const links = order.traceparent === undefined ? [] : [order.traceparent]
+    const settings = { kind: 'consumer', attributes, links } as const
     await withSpan(`${record.topic} receive`, settings, () => accept(parts, record, order))
     parts.figures.accepted()
   } catch (error) {

@@ -36,7 +36,8 @@ interface Order {
  * sender sends after this returned stands behind it in every inbox.
  *
  * @throws bridge.agent-not-found, bridge.message-not-found, bridge.inbox-full,
- * bridge.too-many-recipients, bridge.text-too-large, bridge.invalid-text, bridge.expired-already
+ * bridge.too-many-recipients, bridge.text-too-large, bridge.invalid-text, bridge.invalid-time,
+ * bridge.expired-already
  */
 export async function acceptMessage(
   { db, clock, inboxUnreadMax }: Bridge,

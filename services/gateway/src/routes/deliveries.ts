@@ -100,7 +100,7 @@ function addGetInboxMessage(app: App, gateway: Gateway): void {
 }
 
 function addHold(app: App, gateway: Gateway): void {
-  const { body, seconds } = holdMessage.request.properties
+  const { body, seconds, attempt } = holdMessage.request.properties
   app.post(
     '/v1/inbox/:messageId/hold',
     {
@@ -111,7 +111,7 @@ function addHold(app: App, gateway: Gateway): void {
         summary: 'Lease a message for longer, or give it back',
         description: 'For so many seconds from now on; 0 gives it back, to be delivered again.',
         params: closed({ messageId: Uuid }),
-        body: closed({ body, seconds }),
+        body: closed({ body, seconds, attempt }),
         response: { 200: answer('Held until then.', holdMessage.reply) },
       },
     },
