@@ -3,9 +3,11 @@ import type { StoredBatch } from './batch-frames.ts'
 import { checkChainEnd } from './chain-end-check.ts'
 import { CHAINS_PAGE, readChainEnds } from './key-repository.ts'
 import { openPassFindings, type Finding } from './finding.ts'
+import { openDropsCheck, type DropsCheck } from './drops-check.ts'
 import { checkGuards } from './guard-check.ts'
 import { openPass, type Pass } from './pass.ts'
 import { endOf, startOf } from './pass-plan.ts'
+import { readDropsSeen } from './drop-repository.ts'
 import {
   readBatchesBehind,
   readBeyond,
@@ -32,7 +34,7 @@ export interface ScrubberOptions {
 
 /** What one step did. */
 export interface ScrubStep {
-  /** Entries, or ends of chains, that it looked at. */
+  /** Entries, ends of chains, or drops that it looked at. */
   readonly looked: number
   /** The entry that the next step begins with. */
   readonly position: number
@@ -47,6 +49,7 @@ export interface ScrubStep {
 
 export interface PassEnd {
   readonly entries: number
+  readonly drops: number
   /** Whether each value was judged: none was hidden behind a finding. */
   readonly isWhole: boolean
   /** Everything that the pass found. */
@@ -62,7 +65,7 @@ export interface Scrubber {
   step(): Promise<ScrubStep>
 }
 
-type Phase = 'entries' | 'chains' | 'beyond' | 'over'
+type Phase = 'entries' | 'chains' | 'drops' | 'beyond' | 'over'
 
 interface Running {
   readonly pass: Pass
@@ -71,6 +74,7 @@ interface Running {
   after: number
   /** The last chain whose end was looked at. */
   chain: string
+  readonly drops: DropsCheck
 }
 
 /**
@@ -80,8 +84,9 @@ interface Running {
 export function openScrubber(options: ScrubberOptions): Scrubber {
   const { connection } = options
   let running: Running | undefined
-  // Over all passes: a log never becomes smaller.
+  // Over all passes: a log never becomes smaller, and no drop goes.
   let largest = 0
+  let dropsMost = 0
 
   const isLate = openLateness(options.unsealedMsMax ?? UNSEALED_MS_MAX)
   let isResuming = options.isResuming === true
@@ -89,6 +94,7 @@ export function openScrubber(options: ScrubberOptions): Scrubber {
   async function begin(): Promise<Running> {
     const note = await options.readCopy()
     const kept = isResuming ? await readKeptCheckpoint(connection) : undefined
+    dropsMost = Math.max(dropsMost, await readDropsSeen(connection))
     const extent = await readExtent(connection)
     isResuming = false
     const findings = openPassFindings()
@@ -100,18 +106,7 @@ export function openScrubber(options: ScrubberOptions): Scrubber {
       phase: 'entries',
       after: start.size - 1,
       chain: '',
-    }
-  }
-
-  async function advance(current: Running): Promise<number> {
-    switch (current.phase) {
-      case 'entries':
-        return checkEntries(connection, current)
-      case 'chains':
-        return checkChainEnds(connection, current)
-      case 'beyond':
-      case 'over':
-        return checkBeyond(connection, current)
+      drops: openDropsCheck(connection, dropsMost),
     }
   }
 
@@ -122,9 +117,13 @@ export function openScrubber(options: ScrubberOptions): Scrubber {
       const { pass } = current
       const { findings } = pass
       await checkGuards(connection, findings)
-      const looked = await advance(current)
+      const looked = await advance(connection, current)
       const isOver = current.phase === 'over'
-      if (isOver) running = undefined
+      const drops = current.drops.seen()
+      if (isOver) {
+        running = undefined
+        dropsMost = Math.max(dropsMost, drops)
+      }
       return {
         looked,
         position: isOver ? 0 : pass.next(),
@@ -132,7 +131,10 @@ export function openScrubber(options: ScrubberOptions): Scrubber {
         size: pass.plan.size,
         findings: findings.takeNew(),
         ...(isOver && {
-          ended: { entries: pass.next(), isWhole: findings.hidden() === 0, found: findings.all() },
+          ended: {
+            ...{ entries: pass.next(), drops },
+            ...{ isWhole: findings.hidden() === 0, found: findings.all() },
+          },
         }),
       }
     },
@@ -151,6 +153,20 @@ function openLateness(msMax: number): (redactionId: string) => boolean {
     const sinceMs = seen.get(redactionId) ?? nowMs
     if (seen.size < UNSEALED_MAX) seen.set(redactionId, sinceMs)
     return nowMs - sinceMs >= msMax
+  }
+}
+
+async function advance(connection: Connection, current: Running): Promise<number> {
+  switch (current.phase) {
+    case 'entries':
+      return checkEntries(connection, current)
+    case 'chains':
+      return checkChainEnds(connection, current)
+    case 'drops':
+      return checkDrops(current)
+    case 'beyond':
+    case 'over':
+      return checkBeyond(connection, current)
   }
 }
 
@@ -211,8 +227,14 @@ async function checkChainEnds(connection: Connection, current: Running): Promise
   const ends = await readChainEnds(connection, current.chain)
   for (const end of ends) checkChainEnd(current.pass, end)
   current.chain = ends.at(-1)?.chain ?? current.chain
-  if (ends.length < CHAINS_PAGE) current.phase = 'beyond'
+  if (ends.length < CHAINS_PAGE) current.phase = 'drops'
   return ends.length
+}
+
+async function checkDrops(current: Running): Promise<number> {
+  const { looked, isOver } = await current.drops.next(current.pass)
+  if (isOver) current.phase = 'beyond'
+  return looked
 }
 
 async function checkBeyond(connection: Connection, current: Running): Promise<number> {
