@@ -375,13 +375,15 @@ grant select on schema_migrations to mumega_audit_ledger;
 
 create table scrub_progress (
   only_row boolean not null default true,
-  checkpoint_size bigint not null default 0
+  checkpoint_size bigint not null default 0,
+  drops_seen bigint not null default 0
 );  -- owned by mumega_audit_ledger_owner
 alter table scrub_progress add constraint scrub_progress_pkey PRIMARY KEY (only_row);
 alter table scrub_progress add constraint scrub_progress_checkpoint_size_check CHECK ((checkpoint_size >= 0));
+alter table scrub_progress add constraint scrub_progress_drops_seen_check CHECK ((drops_seen >= 0));
 alter table scrub_progress add constraint scrub_progress_only_row_check CHECK (only_row);
 grant select on scrub_progress to mumega_audit_ledger;
-grant update (checkpoint_size) on scrub_progress to mumega_audit_ledger;
+grant update (checkpoint_size, drops_seen) on scrub_progress to mumega_audit_ledger;
 
 create table source_numbers (
   source text not null,

@@ -18,6 +18,7 @@ const NATS_CONFIG = 'packages/bus/src/nats-config.ts'
 const GROWTH = 'services/audit-ledger/src/signing/verified-growth.ts'
 const INTAKE = 'services/audit-ledger/src/intake/on-append.ts'
 const GUARD_CHECK = 'services/audit-ledger/src/scrubbing/guard-check.ts'
+const DROPS_CHECK = 'services/audit-ledger/src/scrubbing/drops-check.ts'
 const SCRUBBING = 'services/audit-ledger/src/scrubbing/scrubbing.ts'
 const GROUP = 'services/audit-ledger/src/sealing/seal-group.ts'
 
@@ -208,6 +209,35 @@ export const MUTATIONS: readonly Mutation[] = [
         find: 'course.isUnrecorded = true\n      course.isHandedBack = true',
         replace: 'course.isUnrecorded = true',
       },
+    ],
+  },
+  {
+    lock: 'LOCK-MON-6',
+    guard: 'the refusal to alter a drop-record, and to resolve it by what is no entry of it',
+    edits: [
+      {
+        file: 'services/audit-ledger/migrations/0075_guard_drops.sql',
+        find: 'for each row execute function refuse_change_of_drop();',
+        replace: 'for each row when (false) execute function refuse_change_of_drop();',
+      },
+    ],
+  },
+  {
+    lock: 'LOCK-MON-6',
+    guard: 'the comparison of a resolved drop with the entry that it names',
+    edits: [
+      {
+        file: DROPS_CHECK,
+        find: 'for (const drop of drops) checkDrop(tools, drop)',
+        replace: '',
+      },
+    ],
+  },
+  {
+    lock: 'LOCK-MON-6',
+    guard: 'the count of the drops that a pass has seen',
+    edits: [
+      { file: DROPS_CHECK, find: 'if (isOver && seen < least) {', replace: 'if (seen < 0) {' },
     ],
   },
   {

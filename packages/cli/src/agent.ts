@@ -49,7 +49,7 @@ export const agent: Command = {
     if (days !== undefined && !/^[1-9]\d{0,3}$/.test(days)) {
       throw usageError('--days is a number of days.')
     }
-    const base = gatewayOf(values.url, config)
+    const base = await gatewayOf(values.url, config)
     const answer = await askJson(`${base}/v1/tenants/${encodeURIComponent(tenant)}/agents`, {
       name: 'The gateway',
       token: tokenOf(config),
@@ -74,8 +74,8 @@ export const agent: Command = {
   },
 }
 
-function gatewayOf(url: string | undefined, config: Config): string {
-  if (url === undefined) return readRunFile(config).gatewayUrl.replace(/\/$/, '')
+async function gatewayOf(url: string | undefined, config: Config): Promise<string> {
+  if (url === undefined) return (await readRunFile(config)).gatewayUrl.replace(/\/$/, '')
   if (!/^https?:\/\/[^/?#]+\/?$/.test(url)) {
     throw usageError('--url is the URL of a gateway, as https://mumega.example.')
   }

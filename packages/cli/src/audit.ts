@@ -1,6 +1,7 @@
 import { openExportAudit, type ExportVerdict } from '@mumega/tlog/export-audit'
 import { usageError } from './command-error.ts'
 import { onlyArgument, parseCommand, type Command, type Outcome } from './command.ts'
+import type { Config } from './config.ts'
 import { findLogKey, type LogKey } from './log-key.ts'
 import { printable, printableJson } from './printable.ts'
 import { readLines, type LineFault } from './read-lines.ts'
@@ -27,8 +28,8 @@ export const audit: Command = {
     if (values.key !== undefined && values.vkey !== undefined) {
       throw usageError('--key and --vkey are the same: give one of them.')
     }
-    const key = findLogKey(values.key ?? values.vkey, config)
-    const verdict = await judge(path, key)
+    const key = await findLogKey(values.key ?? values.vkey, config)
+    const verdict = await judge(path, key, config)
     const output = values.json === true ? asJson(verdict, key) : asText(verdict, key)
     return { exitCode: EXIT_CODES[verdict.status], output }
   },
@@ -39,9 +40,9 @@ const LINE_FAULTS: Readonly<Record<LineFault, string>> = {
   'too-long': 'A line is longer than any that the ledger writes.',
 }
 
-async function judge(path: string, key: LogKey): Promise<ExportVerdict> {
+async function judge(path: string, key: LogKey, config: Config): Promise<ExportVerdict> {
   const open = openExportAudit(key.vkey)
-  const { isWhole, fault } = await readLines(path, (line) => open.take(line))
+  const { isWhole, fault } = await readLines(path, config, (line) => open.take(line))
   const verdict = open.end({ isWhole })
   if (fault === undefined) return verdict
   const reason = `${LINE_FAULTS[fault]} It comes after ${verdict.entries} entries.`

@@ -14,6 +14,8 @@ export const configSchema = Type.Object({
   DATABASE_URL: Type.Optional(databaseUrl),
   /** The operator's, for what changes something. */
   MUMEGA_TOKEN: Type.Optional(Type.String()),
+  /** How long a pipe that is read may be without a word. */
+  MUMEGA_PIPE_SILENCE_MS: Type.Integer({ minimum: 1, maximum: 86_400_000, default: 60_000 }),
   /** Where the local run was told to keep the log's newest checkpoint. */
   LEDGER_CHECKPOINT_FILE: Type.Optional(Type.String({ minLength: 1 })),
 })

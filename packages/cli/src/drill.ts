@@ -28,7 +28,7 @@ export const drill: Command = {
     if (mib !== undefined && !/^[1-9]\d{0,5}$/.test(mib)) {
       throw usageError('--mib is a number of MiB, from 1 to 999999.')
     }
-    readRunFile(config)
+    await readRunFile(config)
     const dataDir = config.MUMEGA_DATA_DIR
     const folder = serviceDir('audit-ledger')
     const program = join(folder, 'dist', 'src', 'drill', 'main.js')
@@ -36,7 +36,7 @@ export const drill: Command = {
       cwd: folder,
       env: {
         DATABASE_URL: adminUrlOf(config),
-        LEDGER_VKEY: findLogKey(undefined, config).vkey,
+        LEDGER_VKEY: (await findLogKey(undefined, config)).vkey,
         LEDGER_CHECKPOINT_FILE:
           config.LEDGER_CHECKPOINT_FILE ?? join(dataDir, 'ledger.key.checkpoint'),
         ...(mib !== undefined && { DRILL_MIB_MAX: mib }),

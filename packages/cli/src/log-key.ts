@@ -17,19 +17,19 @@ export interface LogKey {
  *
  * @throws CommandError of exit code 64 when there is none
  */
-export function findLogKey(option: string | undefined, config: Config): LogKey {
+export async function findLogKey(option: string | undefined, config: Config): Promise<LogKey> {
   if (option === undefined) return localKey(config)
   if (isVkey(option)) return { vkey: option, origin: 'the command line' }
-  if (existsSync(option)) return keyOfFile(option)
+  if (existsSync(option)) return keyOfFile(option, config)
   throw new CommandError(
     EXIT_USAGE,
     '--vkey is neither a verifier key (<name>+<8 hex digits>+<base64>) nor a file with one.',
   )
 }
 
-function localKey(config: Config): LogKey {
+async function localKey(config: Config): Promise<LogKey> {
   const path = join(config.MUMEGA_DATA_DIR, 'log.vkey')
-  if (existsSync(path)) return keyOfFile(path)
+  if (existsSync(path)) return keyOfFile(path, config)
   throw new CommandError(
     EXIT_USAGE,
     `There is no key to verify with: ${path} does not exist. ` +
@@ -37,8 +37,8 @@ function localKey(config: Config): LogKey {
   )
 }
 
-function keyOfFile(path: string): LogKey {
-  const vkey = readInput(path).toString('utf8').trim()
+async function keyOfFile(path: string, config: Config): Promise<LogKey> {
+  const vkey = (await readInput(path, config)).toString('utf8').trim()
   if (isVkey(vkey)) return { vkey, origin: path }
   throw new CommandError(EXIT_USAGE, `${path} does not hold the verifier key of a log.`)
 }

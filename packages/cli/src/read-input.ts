@@ -1,16 +1,16 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { FILE_BYTES_MAX } from '@mumega/tlog/receipt-file'
-import { CommandError, EXIT_NO_INPUT } from './command-error.ts'
+import type { Config } from './config.ts'
+import { openInput, unreadable } from './open-input.ts'
 
 /**
  * The bytes of a file that the user named.
  *
  * @throws CommandError of exit code 66 when it cannot be read or is larger than `FILE_BYTES_MAX`
  */
-export function readInput(path: string): Buffer {
-  return read(path, (bytes) => {
-    if (bytes.length > FILE_BYTES_MAX) throw new Error(TOO_LARGE)
-  })
+export async function readInput(path: string, config: Config): Promise<Buffer> {
+  const { bytes } = await readBounded(path, config)
+  if (bytes.length > FILE_BYTES_MAX) throw tooLarge(path)
+  return bytes
 }
 
 /**
@@ -19,39 +19,25 @@ export function readInput(path: string): Buffer {
  *
  * @throws CommandError of exit code 66 when it cannot be read, or is a device or a pipe without end
  */
-export function readJudged(path: string): Buffer {
-  return read(path, (bytes, isFile) => {
-    if (bytes.length > FILE_BYTES_MAX && !isFile) throw new Error(TOO_LARGE)
-  })
+export async function readJudged(path: string, config: Config): Promise<Buffer> {
+  const { bytes, isFile } = await readBounded(path, config)
+  if (bytes.length > FILE_BYTES_MAX && !isFile) throw tooLarge(path)
+  return bytes
 }
 
-const TOO_LARGE = `it has more than ${FILE_BYTES_MAX} bytes`
-
-function read(path: string, check: (bytes: Buffer, isFile: boolean) => void): Buffer {
-  let file: number | undefined
-  try {
-    file = openSync(path, 'r')
-    // A device or a pipe has no size to trust, hence the bound on what is read and not on the size.
-    const stat = fstatSync(file)
-    if (stat.isDirectory()) throw new Error('it is a folder')
-    const bytes = readBounded(file)
-    check(bytes, stat.isFile())
-    return bytes
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new CommandError(EXIT_NO_INPUT, `Cannot read ${path}: ${why}.`, { cause })
-  } finally {
-    if (file !== undefined) closeSync(file)
-  }
+function tooLarge(path: string) {
+  return unreadable(path, new Error(`it has more than ${FILE_BYTES_MAX} bytes`))
 }
 
-function readBounded(file: number): Buffer {
-  const buffer = Buffer.alloc(FILE_BYTES_MAX + 1)
+// A device or a pipe has no size to trust, hence the bound on what is read and not on the size.
+async function readBounded(path: string, config: Config) {
+  const { isFile, chunks } = openInput(path, config)
+  const read: Buffer[] = []
   let length = 0
-  while (length < buffer.length) {
-    const read = readSync(file, buffer, length, buffer.length - length, null)
-    if (read === 0) break
-    length += read
+  for await (const chunk of chunks) {
+    read.push(chunk)
+    length += chunk.length
+    if (length > FILE_BYTES_MAX) break
   }
-  return buffer.subarray(0, length)
+  return { isFile, bytes: Buffer.concat(read).subarray(0, FILE_BYTES_MAX + 1) }
 }

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
-import { createReadStream } from 'node:fs'
-import { CommandError, EXIT_NO_INPUT } from './command-error.ts'
+import type { Config } from './config.ts'
+import { openInput } from './open-input.ts'
 
 /** Bytes of one line at most; a longer one is nothing that the ledger writes. */
 const LINE_BYTES_MAX = 1_048_576
@@ -16,10 +16,11 @@ export type LineFault = 'not-utf8' | 'too-long'
  */
 export async function readLines(
   path: string,
+  config: Config,
   take: (line: string) => boolean,
 ): Promise<{ isWhole: boolean; fault?: LineFault }> {
   let rest: Buffer = Buffer.alloc(0)
-  for await (const chunk of chunksOf(path)) {
+  for await (const chunk of openInput(path, config).chunks) {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
     let begin = 0
     for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, begin)) {
@@ -33,14 +34,4 @@ export async function readLines(
     if (rest.length > LINE_BYTES_MAX) return { isWhole: false, fault: 'too-long' }
   }
   return { isWhole: rest.length === 0 }
-}
-
-async function* chunksOf(path: string): AsyncGenerator<Buffer> {
-  try {
-    // Without an encoding each chunk is bytes.
-    for await (const chunk of createReadStream(path)) yield chunk as Buffer
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new CommandError(EXIT_NO_INPUT, `Cannot read ${path}: ${why}.`, { cause })
-  }
 }

@@ -20,10 +20,10 @@ export type RunFile = Static<typeof RunFile>
  *
  * @throws CommandError of exit code 1 when nothing runs here
  */
-export function readRunFile(config: Config): RunFile {
+export async function readRunFile(config: Config): Promise<RunFile> {
   const path = join(config.MUMEGA_DATA_DIR, 'run.json')
   if (!existsSync(path)) throw notRunning(`${path} does not exist`)
-  const run = parseRunFile(readInput(path).toString('utf8'))
+  const run = parseRunFile((await readInput(path, config)).toString('utf8'))
   if (run === undefined) {
     throw new CommandError(EXIT_FAILED, `${path} is damaged. Stop the suite and start it again.`)
   }

@@ -29,7 +29,7 @@ export const status: Command = {
   async run(args, config): Promise<Outcome> {
     const { values, positionals } = parseCommand(args, { json: { type: 'boolean' } })
     if (positionals.length > 0) throw usageError('`mumega status` takes no argument.')
-    const { gatewayUrl } = readRunFile(config)
+    const { gatewayUrl } = await readRunFile(config)
     const url = `${gatewayUrl.replace(/\/$/, '')}/readyz`
     const answer = await getJson(url, 'The gateway')
     if (!Value.Check(Readiness, answer.body)) {

@@ -24,7 +24,7 @@ export const trace: Command = {
     const { values, positionals } = parseCommand(args, { json: { type: 'boolean' } })
     const id = onlyArgument(positionals, 'the trace id')
     if (!/^[0-9a-f]{32}$/.test(id)) throw usageError('A trace id is 32 lower-case hex digits.')
-    const { tracesUrl } = readRunFile(config)
+    const { tracesUrl } = await readRunFile(config)
     if (tracesUrl === undefined || tracesUrl === null) {
       throw new CommandError(
         EXIT_FAILED,

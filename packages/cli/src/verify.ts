@@ -27,11 +27,12 @@ export const verify: Command = {
       json: { type: 'boolean' },
     })
     const path = onlyArgument(positionals, 'the receipt file')
-    const key = findLogKey(values.vkey, config)
-    const policy = values.policy === undefined ? undefined : readPolicy(values.policy)
+    const key = await findLogKey(values.vkey, config)
+    const policy = values.policy === undefined ? undefined : await readPolicy(values.policy, config)
     if (policy !== undefined) checkLogOf(policy, key.vkey)
-    const receipt = readJudged(path)
-    const disclosure = values.payload === undefined ? undefined : readJudged(values.payload)
+    const receipt = await readJudged(path, config)
+    const disclosure =
+      values.payload === undefined ? undefined : await readJudged(values.payload, config)
 
     const verdict = verifyReceiptFiles({
       ...{ receipt, vkey: key.vkey },

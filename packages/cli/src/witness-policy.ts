@@ -1,10 +1,11 @@
 import { parsePolicy, PolicyError, type Policy } from '@mumega/tlog/policy'
 import { CommandError, EXIT_USAGE } from './command-error.ts'
+import type { Config } from './config.ts'
 import { readInput } from './read-input.ts'
 
 /** @throws CommandError of exit code 64 naming the line, of 66 when the file cannot be read */
-export function readPolicy(path: string): Policy {
-  const text = readInput(path).toString('utf8')
+export async function readPolicy(path: string, config: Config): Promise<Policy> {
+  const text = (await readInput(path, config)).toString('utf8')
   try {
     return parsePolicy(text)
   } catch (fault) {

@@ -34,6 +34,8 @@ export interface Place {
   mumegaIn(nodeOptions: string[], ...args: string[]): Promise<Ended>
   /** The same, with more in its environment. */
   mumegaWith(environment: Readonly<Record<string, string>>, args: string[]): Promise<Ended>
+  /** Runs a script of the shell in which `mumega` is the real program. */
+  shell(script: string): Promise<Ended>
   remove(): void
 }
 
@@ -45,9 +47,13 @@ export function givenPlace(): Place {
       writeFileSync(join(folder, name), text)
       return name
     },
-    mumega: (...args) => run(folder, [PROGRAM, ...args]),
-    mumegaIn: (nodeOptions, ...args) => run(folder, [...nodeOptions, PROGRAM, ...args]),
-    mumegaWith: (environment, args) => run(folder, [PROGRAM, ...args], environment),
+    mumega: (...args) => run(folder, [process.execPath, PROGRAM, ...args]),
+    mumegaIn: (nodeOptions, ...args) =>
+      run(folder, [process.execPath, ...nodeOptions, PROGRAM, ...args]),
+    mumegaWith: (environment, args) =>
+      run(folder, [process.execPath, PROGRAM, ...args], environment),
+    shell: (script) =>
+      run(folder, ['sh', '-c', `mumega() { '${process.execPath}' '${PROGRAM}' "$@"; }; ${script}`]),
     remove() {
       rmSync(folder, { recursive: true })
     },
@@ -56,11 +62,11 @@ export function givenPlace(): Place {
 
 function run(
   folder: string,
-  words: string[],
+  [command = '', ...words]: string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, words, {
+    const child = spawn(command, words, {
       cwd: folder,
       // Nothing of the machine's own run may be found by accident.
       env: { MUMEGA_DATA_DIR: folder, ...environment },

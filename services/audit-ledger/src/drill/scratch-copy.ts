@@ -35,7 +35,7 @@ export interface ScratchCopy {
 
 const SERVICE = 'audit-ledger'
 const MIGRATIONS = fileURLToPath(new URL('../../../migrations', import.meta.url))
-/** What the scrubber reads. */
+/** What the scrubber reads of the log itself. */
 const TABLES = [
   ...['event_batches', 'payload_batches', 'event_keys', 'checkpoints', 'subtrees'],
   ...['audit_chain_anchors', 'chains', 'log_head', 'redactions'],

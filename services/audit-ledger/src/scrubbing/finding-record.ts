@@ -15,6 +15,8 @@ export interface FindingRecord {
   clear(end: Omit<Clearing, 'clearedAt'>): Promise<number>
   /** Remembers from which checkpoint the pass that is under way can go on; 0 for none. */
   keepCheckpoint(size: number): Promise<void>
+  /** Remembers that there were so many drops at least; fewer than it knows of change nothing. */
+  keepDrops(count: number): Promise<void>
 }
 
 const CONTEXT = {
@@ -67,6 +69,11 @@ export function openFindingRecord(db: Knex, clock: Clock): FindingRecord {
       }),
     async keepCheckpoint(size) {
       await db('scrub_progress').update({ checkpoint_size: size })
+    },
+    async keepDrops(count) {
+      await db.raw('update scrub_progress set drops_seen = :count where drops_seen < :count', {
+        count,
+      })
     },
   }
 }

@@ -57,6 +57,10 @@ export const FINDING_KINDS = {
   'payloads-torn': 'reports',
   'payloads-missing': 'reports',
   'payloads-extra': 'reports',
+  /** A drop-record says that an entry resolves it, which does not. */
+  'drop-altered': 'reports',
+  /** There are fewer drop-records than there were. */
+  'drops-missing': 'reports',
   /** What refuses changes of the log is not in place; the values are looked at on their own. */
   'guard-altered': 'reports',
   /** A copy outside the database has another root for an anchor, which the log's key signed too. */

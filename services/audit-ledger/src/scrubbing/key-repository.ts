@@ -30,13 +30,14 @@ const NAME_MAX = 300
 // is taken only where the one before led somewhere.
 const numberAt = (from: number) =>
   `('x' || encode(substring(pair from ${from} for 4), 'hex'))::bit(32)::int`
-const ENTRY = `
+/** Joins the entry at this index, with the batch that it is in, where there is one. */
+export const entryAt = (index: string): string => `
   left join lateral (
     select first_index, count, offsets, entries from event_batches
-     where first_index between 0 and key.log_index order by first_index desc limit 1) batch on true
+     where first_index between 0 and ${index} order by first_index desc limit 1) batch on true
   left join lateral (
-    select case when key.log_index - first_index < least(count, 2048)
-                then substring(offsets from (4 * (key.log_index - first_index) + 1)::int for 8)
+    select case when ${index} - first_index < least(count, 2048)
+                then substring(offsets from (4 * (${index} - first_index) + 1)::int for 8)
             end as pair) slice on true
   left join lateral (
     select case when octet_length(pair) = 8 then ${numberAt(1)} end as begins,
@@ -79,7 +80,7 @@ export async function readChainEnds(connection: Connection, after: string): Prom
         from page left join chains row on row.chain = page.chain
         left join lateral (select * from event_keys where event_keys.chain = page.chain
                             order by event_keys.seq desc limit ${KEYS_MAX}) key on true
-        ${ENTRY}
+        ${entryAt('key.log_index')}
        order by page.chain, key.seq desc`,
     values: [after],
   })
@@ -123,7 +124,7 @@ export async function readEntriesAt(
     text: `select nth, wanted.chain, left(key.source, ${NAME_MAX}) as source, key.id,
                   key.seq as last_seq, key.log_index, batch.first_index, entry.bytes
              from unnest($1::text[], $2::int8[]) with ordinality as wanted (chain, seq, nth)
-             ${KEY_AT_PLACE} ${ENTRY}`,
+             ${KEY_AT_PLACE} ${entryAt('key.log_index')}`,
     values: [places.map(({ chain }) => chain), places.map(({ seq }) => seq)],
   })
   return new Map(
@@ -211,7 +212,7 @@ export async function readRedactions(
   const answer = await connection.query<{ at: string; id: string; bytes: Buffer | null }>({
     text: `select redaction.log_index as at, redaction_id as id, entry.bytes
              from redactions redaction
-             left join event_keys key on key.source = $3 and key.id = redaction_id ${ENTRY}
+             left join event_keys key on key.source = $3 and key.id = redaction_id ${entryAt('key.log_index')}
             where redaction.log_index >= $1 and redaction.log_index < $2`,
     values: [begin, end, REDACTING_SOURCE],
   })

@@ -1,20 +1,21 @@
-import { emptyFrontier, frontierRoot, type Frontier } from '@mumega/tlog/merkle'
 import type { Connection } from '../connection.ts'
 import type { StoredBatch } from './batch-frames.ts'
 import { checkChainEnd } from './chain-end-check.ts'
 import { CHAINS_PAGE, readChainEnds } from './key-repository.ts'
-import { digestOf, openPassFindings, type Finding, type PassFindings } from './finding.ts'
+import { openPassFindings, type Finding } from './finding.ts'
+import { openDropsCheck, type DropsCheck } from './drops-check.ts'
 import { checkGuards } from './guard-check.ts'
-import { openPass, type Pass, type PassPlan } from './pass.ts'
+import { openPass, type Pass } from './pass.ts'
+import { endOf, startOf } from './pass-plan.ts'
+import { readDropsSeen } from './drop-repository.ts'
 import {
   readBatchesBehind,
   readBeyond,
   readExtent,
   readKeptCheckpoint,
   readLostPayloads,
-  type LogExtent,
 } from './scrub-repository.ts'
-import { frontierOf, type CheckpointRow, type OpenNote } from './signed-check.ts'
+import type { OpenNote } from './signed-check.ts'
 import { readForStep } from './step-reads.ts'
 
 export interface ScrubberOptions {
@@ -33,7 +34,7 @@ export interface ScrubberOptions {
 
 /** What one step did. */
 export interface ScrubStep {
-  /** Entries, or ends of chains, that it looked at. */
+  /** Entries, ends of chains, or drops that it looked at. */
   readonly looked: number
   /** The entry that the next step begins with. */
   readonly position: number
@@ -48,6 +49,7 @@ export interface ScrubStep {
 
 export interface PassEnd {
   readonly entries: number
+  readonly drops: number
   /** Whether each value was judged: none was hidden behind a finding. */
   readonly isWhole: boolean
   /** Everything that the pass found. */
@@ -63,7 +65,7 @@ export interface Scrubber {
   step(): Promise<ScrubStep>
 }
 
-type Phase = 'entries' | 'chains' | 'beyond' | 'over'
+type Phase = 'entries' | 'chains' | 'drops' | 'beyond' | 'over'
 
 interface Running {
   readonly pass: Pass
@@ -72,6 +74,7 @@ interface Running {
   after: number
   /** The last chain whose end was looked at. */
   chain: string
+  readonly drops: DropsCheck
 }
 
 /**
@@ -81,8 +84,9 @@ interface Running {
 export function openScrubber(options: ScrubberOptions): Scrubber {
   const { connection } = options
   let running: Running | undefined
-  // Over all passes: a log never becomes smaller.
+  // Over all passes: a log never becomes smaller, and no drop goes.
   let largest = 0
+  let dropsMost = 0
 
   const isLate = openLateness(options.unsealedMsMax ?? UNSEALED_MS_MAX)
   let isResuming = options.isResuming === true
@@ -90,6 +94,7 @@ export function openScrubber(options: ScrubberOptions): Scrubber {
   async function begin(): Promise<Running> {
     const note = await options.readCopy()
     const kept = isResuming ? await readKeptCheckpoint(connection) : undefined
+    dropsMost = Math.max(dropsMost, await readDropsSeen(connection))
     const extent = await readExtent(connection)
     isResuming = false
     const findings = openPassFindings()
@@ -101,18 +106,7 @@ export function openScrubber(options: ScrubberOptions): Scrubber {
       phase: 'entries',
       after: start.size - 1,
       chain: '',
-    }
-  }
-
-  async function advance(current: Running): Promise<number> {
-    switch (current.phase) {
-      case 'entries':
-        return checkEntries(connection, current)
-      case 'chains':
-        return checkChainEnds(connection, current)
-      case 'beyond':
-      case 'over':
-        return checkBeyond(connection, current)
+      drops: openDropsCheck(connection, dropsMost),
     }
   }
 
@@ -123,9 +117,13 @@ export function openScrubber(options: ScrubberOptions): Scrubber {
       const { pass } = current
       const { findings } = pass
       await checkGuards(connection, findings)
-      const looked = await advance(current)
+      const looked = await advance(connection, current)
       const isOver = current.phase === 'over'
-      if (isOver) running = undefined
+      const drops = current.drops.seen()
+      if (isOver) {
+        running = undefined
+        dropsMost = Math.max(dropsMost, drops)
+      }
       return {
         looked,
         position: isOver ? 0 : pass.next(),
@@ -133,7 +131,10 @@ export function openScrubber(options: ScrubberOptions): Scrubber {
         size: pass.plan.size,
         findings: findings.takeNew(),
         ...(isOver && {
-          ended: { entries: pass.next(), isWhole: findings.hidden() === 0, found: findings.all() },
+          ended: {
+            ...{ entries: pass.next(), drops },
+            ...{ isWhole: findings.hidden() === 0, found: findings.all() },
+          },
         }),
       }
     },
@@ -155,61 +156,18 @@ function openLateness(msMax: number): (redactionId: string) => boolean {
   }
 }
 
-/**
- * Where a pass goes on: behind the checkpoint that was kept, as long as the log's key vouches for
- * what it says of the tree, else at the beginning.
- */
-function startOf(kept: CheckpointRow | undefined, size: number, openNote: OpenNote): Frontier {
-  if (kept === undefined || kept.size > size) return emptyFrontier()
-  const signed = openNote(kept.note)
-  const frontier = frontierOf(kept.frontier, kept.size)
-  const isTrue =
-    frontier !== undefined &&
-    signed?.size === kept.size &&
-    signed.root.equals(frontierRoot(frontier))
-  return isTrue ? frontier : emptyFrontier()
-}
-
-function endOf(
-  findings: PassFindings,
-  extent: LogExtent,
-  known: { note: string | undefined; largest: number; openNote: OpenNote },
-): Omit<PassPlan, 'start'> {
-  const frontier = extent.size === undefined ? undefined : frontierOf(extent.frontier, extent.size)
-  // Where the head does not even fit itself, the batches say how far the log reaches.
-  const size = frontier?.size ?? extent.batchesEnd
-  if (frontier === undefined) {
-    const found =
-      extent.size === undefined
-        ? 'no row'
-        : `size ${extent.size}, frontier ${digestOf(extent.frontier)}`
-    const expected = `size ${size}, and the frontier of so many entries`
-    findings.report({ kind: 'log-head-altered', place: 'log_head', expected, found })
+async function advance(connection: Connection, current: Running): Promise<number> {
+  switch (current.phase) {
+    case 'entries':
+      return checkEntries(connection, current)
+    case 'chains':
+      return checkChainEnds(connection, current)
+    case 'drops':
+      return checkDrops(current)
+    case 'beyond':
+    case 'over':
+      return checkBeyond(connection, current)
   }
-  const kept = known.note === undefined ? undefined : known.openNote(known.note)
-  if (known.note !== undefined && kept === undefined) {
-    const place = 'the copy of the checkpoint outside the database'
-    const expected = 'a checkpoint that the log’s key signed'
-    findings.report({ kind: 'copy-altered', place, expected, found: 'another text' })
-  }
-  const keptSize = kept?.size ?? 0
-  const least = Math.max(keptSize, known.largest)
-  if (least > size) {
-    const place = `entries ${size} to ${least - 1}`
-    findings.report({
-      kind: 'entries-missing',
-      place,
-      expected: `${least - size} entries`,
-      found: 'no row',
-    })
-  }
-  if (keptSize > extent.checkpointSize) {
-    const place = `checkpoint ${keptSize}`
-    const expected = 'the checkpoint that is kept outside the database'
-    findings.report({ kind: 'checkpoint-missing', place, expected, found: 'no row' })
-  }
-  const signedSize = Math.min(size, Math.max(extent.checkpointSize, keptSize))
-  return { size, frontier, signedSize }
 }
 
 async function checkEntries(connection: Connection, current: Running): Promise<number> {
@@ -269,8 +227,14 @@ async function checkChainEnds(connection: Connection, current: Running): Promise
   const ends = await readChainEnds(connection, current.chain)
   for (const end of ends) checkChainEnd(current.pass, end)
   current.chain = ends.at(-1)?.chain ?? current.chain
-  if (ends.length < CHAINS_PAGE) current.phase = 'beyond'
+  if (ends.length < CHAINS_PAGE) current.phase = 'drops'
   return ends.length
+}
+
+async function checkDrops(current: Running): Promise<number> {
+  const { looked, isOver } = await current.drops.next(current.pass)
+  if (isOver) current.phase = 'beyond'
+  return looked
 }
 
 async function checkBeyond(connection: Connection, current: Running): Promise<number> {

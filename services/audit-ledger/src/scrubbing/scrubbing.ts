@@ -153,12 +153,19 @@ function openRecording(
 ) {
   const log = logger('audit-ledger')
   let kept = { checkpoint: 0, atMs: -KEEP_MS }
+  let dropsKept = 0
 
   async function keepPlace({ checkpoint }: ScrubStep): Promise<void> {
     const isEarly = checkpoint > 0 && performance.now() < kept.atMs + KEEP_MS
     if (checkpoint === kept.checkpoint || isEarly) return
     await record.keepCheckpoint(checkpoint)
     kept = { checkpoint, atMs: performance.now() }
+  }
+
+  async function keepDrops({ drops }: PassEnd): Promise<void> {
+    if (drops <= dropsKept) return
+    await record.keepDrops(drops)
+    dropsKept = drops
   }
 
   return {
@@ -170,6 +177,7 @@ function openRecording(
         for (const finding of await record.record(findings)) {
           log.error({ finding }, 'scrubbing-found')
         }
+        if (ended !== undefined) await keepDrops(ended)
         if (ended?.isWhole === true) await clearAll(record, ended, startedAt)
         await keepPlace(step)
       })
