@@ -15,7 +15,7 @@ export interface CreateAgent {
   /** Whether the caller chose the id by an `Idempotency-Key`: another request may have it too. */
   isKeyed: boolean
   /** Of the token of whoever asks. */
-  held: Pick<Token, 'scopes' | 'rateClass'>
+  held: Pick<Token, 'scopes' | 'rateClass' | 'depth' | 'expiresAt'>
   name: string
   scopes: Scope[] | undefined
   rateClass: RateClass | undefined
@@ -52,6 +52,7 @@ export async function createAgent(
     scopes,
     rateClass,
     expiresInDays,
+    maker: held,
   })
   return { agent: registered.agent, created }
 }

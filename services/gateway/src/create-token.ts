@@ -25,6 +25,8 @@ export interface CreateToken {
   scopes: Scope[]
   rateClass: RateClass
   expiresInDays: number
+  /** Of whoever asks; absent where nobody's token makes it. */
+  maker?: Pick<Token, 'depth' | 'expiresAt'>
 }
 
 export interface CreatedToken {
@@ -43,7 +45,7 @@ export async function createToken(
   { db, clock }: Authentication,
   order: CreateToken,
 ): Promise<CreatedToken> {
-  const { context, requestId, kind, agent, scopes, rateClass, expiresInDays } = order
+  const { context, requestId, kind, agent, scopes, rateClass, expiresInDays, maker } = order
   const secret = newSecret(kind)
   const createdAt = clock.now()
   const token = rootToken({
@@ -54,7 +56,7 @@ export async function createToken(
     scopes,
     rateClass,
     createdAt,
-    expiresAt: expiryOf(createdAt, expiresInDays),
+    expiresAt: endOf(expiryOf(createdAt, expiresInDays), maker),
   })
   // The usual class is left out: requests of before there were classes are still the same.
   const unusual = rateClass === RATE_CLASS_DEFAULT[kind] ? {} : { rateClass }
@@ -71,6 +73,12 @@ export async function createToken(
   })
   if (made.tokenId !== token.tokenId) throw tokenAlreadyShown(made.tokenId)
   return { token, secret }
+}
+
+/** What a delegated token makes lives no longer than it does. */
+function endOf(asked: Date, maker: CreateToken['maker']): Date {
+  const isBound = maker !== undefined && maker.depth > 1 && maker.expiresAt < asked
+  return isBound ? maker.expiresAt : asked
 }
 
 /** What the ledger is told of a new token: never its secret, nor the hash. */

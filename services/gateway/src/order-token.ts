@@ -45,7 +45,7 @@ async function forAgent(gateway: Gateway, order: OrderToken): Promise<CreatedTok
   await getTenant(gateway, context)
   await gateway.bus.request(getAgent, { name: agent }, { context })
   const details = { requestId, kind: 'agent' as const, agent, scopes, rateClass, expiresInDays }
-  return createToken(gateway, { context, ...details })
+  return createToken(gateway, { context, ...details, maker: session.token })
 }
 
 async function forOperator(gateway: Gateway, order: OrderToken): Promise<CreatedToken> {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { AGENT_SCOPES } from '@mumega/contracts/gateway'
 import { eventually } from '@mumega/testkit'
-import { delegate, givenChild, listed, revokeBy, stateOf } from './delegating.ts'
+import { delegate, givenChild, listed, revokeBy, stateOf, type GivenToken } from './delegating.ts'
 import {
   givenAgent,
   givenAgentToken,
@@ -183,13 +183,20 @@ test('the ledger tells of a delegation with it, and nobody stores the secret', a
 })
 
 test('a delegated operator is the same operator, and makes no token that outlives it', async () => {
-  const scopes = ['tokens:write', 'tenants:write', ...AGENT_SCOPES]
-  const child = await givenChild(api, api.operator, { scopes })
+  const scopes = ['tokens:write', 'tenants:write', 'agents:write', ...AGENT_SCOPES]
+  const made = await delegate(api, api.operator, { scopes, expiresInDays: 2 })
+  const child = made.json as unknown as GivenToken & { expiresAt: string }
   const order = (body: unknown) =>
     api.call({ method: 'POST', path: '/v1/tokens', token: child.secret, body })
 
   const operator = await order({ kind: 'operator', scopes: ['audit:read'] })
-  const agent = await order({ kind: 'agent', tenantId, agent: 'ada' })
+  const agent = await order({ kind: 'agent', tenantId, agent: 'ada', expiresInDays: 365 })
+  const joined = await api.call({
+    method: 'POST',
+    path: `/v1/tenants/${tenantId}/agents`,
+    token: child.secret,
+    body: { name: 'joined', expiresInDays: 365 },
+  })
   // A key belongs to a principal: the child's is its parent's.
   const headers = { 'idempotency-key': randomUUID() }
   const body = { tenantId: 'by-either', name: 'By either' }
@@ -198,7 +205,8 @@ test('a delegated operator is the same operator, and makes no token that outlive
   const [first, second] = [await create(child.secret), await create(api.operator)]
 
   expect([operator.status, operator.code]).toEqual([403, 'gateway.root-required'])
-  expect(agent.status).toBe(201)
+  expect(agent.json).toMatchObject({ depth: 1, expiresAt: child.expiresAt })
+  expect(joined.json).toMatchObject({ token: { depth: 1, expiresAt: child.expiresAt } })
   expect([first.status, second.status, second.text]).toEqual([201, 201, first.text])
 })
 
