@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect } from '@jest/globals'
 import type { Message } from 'kafkajs'
 import { eventually } from '@mumega/testkit'
-import { agent, givenAgents, inboxOf } from './given.ts'
+import { agent, collectIntents, givenAgents, inboxOf } from './given.ts'
 import { kafkaTest, startKafkaBridge, type KafkaBridge } from './given-kafka.ts'
 import { openTokenDesk, type TokenDesk } from './given-tokens.ts'
+// As the service's process has it: trace ids are made and passed on.
+import '@mumega/telemetry/register'
 
 const INBOUND = 'mumega.inbound'
 const DEAD_LETTERS = 'mumega.dead-letters'
@@ -152,6 +154,22 @@ kafkaTest(
     expect(await inboxOf(side.bridge, agent('dan', 'other')).catch(() => [])).toEqual([])
   },
 )
+
+kafkaTest('a sender chooses no trace of what is put on record', async () => {
+  const collected = await collectIntents(side.bridge.nats)
+  const traceparent = `00-${'deadbeef'.repeat(4)}-1111111111111111-01`
+  await produce(record({ to: 'cyd', text: 'traced' }, { traceparent }))
+
+  const intent = await eventually(
+    async () =>
+      Promise.resolve(
+        collected.intents.find(({ payload }) => (payload as { to?: string }).to === 'cyd'),
+      ),
+    { what: 'the intent', timeoutMs: 25_000 },
+  )
+  await collected.stop()
+  expect(intent.traceparent ?? '').not.toContain('deadbeef')
+})
 
 kafkaTest('records of one key become messages in their order', async () => {
   const texts = Array.from({ length: 60 }, (_, nth) => String(nth))
