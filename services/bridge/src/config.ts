@@ -58,6 +58,8 @@ export const configSchema = Type.Object({
   BRIDGE_ASKS_WAITING_MAX: Type.Integer({ minimum: 1, maximum: 255, default: 250 }),
   /** How many of them one tenant may have, so that no tenant takes all. */
   BRIDGE_ASKS_WAITING_PER_TENANT_MAX: Type.Integer({ minimum: 1, maximum: 255, default: 100 }),
+  /** How many of those one agent may have: one whose callers are gone leaves room for others. */
+  BRIDGE_ASKS_WAITING_PER_AGENT_MAX: Type.Integer({ minimum: 1, maximum: 255, default: 25 }),
   ...kafkaProperties,
 })
 export type Config = Static<typeof configSchema>

@@ -56,6 +56,7 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
   const asks = openWaitingAsks({
     all: config.BRIDGE_ASKS_WAITING_MAX,
     perTenant: config.BRIDGE_ASKS_WAITING_PER_TENANT_MAX,
+    perAgent: config.BRIDGE_ASKS_WAITING_PER_AGENT_MAX,
   })
   const bridge = {
     db,

@@ -22,9 +22,10 @@ beforeAll(async () => {
   bridge = await startTestBridge({
     BRIDGE_ASKS_WAITING_MAX: '4',
     BRIDGE_ASKS_WAITING_PER_TENANT_MAX: '3',
+    BRIDGE_ASKS_WAITING_PER_AGENT_MAX: '2',
   })
   await givenAgents(bridge, ['kasra', 'loom', 'river'])
-  await givenAgents(bridge, ['a', 'b'], 'globex')
+  await givenAgents(bridge, ['a', 'b', 'c'], 'globex')
   await givenAgents(bridge, ['a', 'b'], 'initech')
 })
 afterAll(async () => {
@@ -118,9 +119,9 @@ test('an ask that was not answered in time gives a late answer when it is repeat
   expect((await bridge.call(kasra, askAgent, request)).answer).toMatchObject({ text: 'now' })
 })
 
-test('asks over the bound are refused before they are sent, one tenant’s before all', async () => {
-  const ask = (tenantId: string, text: string) =>
-    bridge.call(agent('a', tenantId), askAgent, { ...question(60), to: 'b', text })
+test('asks over the bound are refused unsent: an agent’s, then its tenant’s, then all', async () => {
+  const ask = (tenantId: string, text: string, asker = 'a') =>
+    bridge.call(agent(asker, tenantId), askAgent, { ...question(60), to: 'b', text })
   const questions = (tenantId: string, count: number) =>
     eventually(
       async () => {
@@ -129,12 +130,17 @@ test('asks over the bound are refused before they are sent, one tenant’s befor
       },
       { what: `${count} questions` },
     )
-  const waiting = ['one', 'two', 'three'].map((text) => ask('globex', text))
-  const asked = await questions('globex', 3)
+  const waiting = ['one', 'two'].map((text) => ask('globex', text))
+  await questions('globex', 2)
 
-  expect(await refusal(ask('globex', 'one too many of a tenant'))).toMatchObject({
+  expect(await refusal(ask('globex', 'one too many of an agent'))).toMatchObject({
     code: 'bridge.too-many-asks',
     kind: 'unavailable',
+    details: { limit: 2 },
+  })
+  waiting.push(ask('globex', 'three', 'c'))
+  const asked = await questions('globex', 3)
+  expect(await refusal(ask('globex', 'one too many of a tenant', 'c'))).toMatchObject({
     details: { limit: 3 },
   })
   waiting.push(ask('initech', 'four'))
@@ -143,8 +149,8 @@ test('asks over the bound are refused before they are sent, one tenant’s befor
     details: { limit: 4 },
   })
 
-  for (const { messageId: replyTo } of asked) {
-    await givenMessage(bridge, agent('b', 'globex'), { to: 'a', text: 'yes', replyTo })
+  for (const { messageId: replyTo, from: to } of asked) {
+    await givenMessage(bridge, agent('b', 'globex'), { to, text: 'yes', replyTo })
   }
   const replyTo = fourth?.messageId ?? ''
   await givenMessage(bridge, agent('b', 'initech'), { to: 'a', text: 'yes', replyTo })

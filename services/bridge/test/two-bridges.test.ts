@@ -167,7 +167,7 @@ test('an ask is answered by a process that has no bus at all', async () => {
 test('an ask whose wake was lost still finds the answer at its deadline', async () => {
   // These asks hear nothing: no bus is connected to them.
   const deaf = {
-    asks: openWaitingAsks({ all: 1, perTenant: 1 }),
+    asks: openWaitingAsks({ all: 1, perTenant: 1, perAgent: 1 }),
     callDeadline: new Date(Date.now() + 60_000),
   }
   const request = { requestId: randomUUID(), to: 'loom', text: 'deaf?', timeoutSeconds: 2 }

@@ -209,6 +209,9 @@ export const tooManyStreams = () =>
     'Too many event streams are open. Close one, or read GET /v1/inbox instead.',
   )
 
+export const connectionBusy = () =>
+  invalidField('connection', 'is busy with an earlier answer; open the stream on one of its own')
+
 /** `whose` ends a sentence about exports: `of this tenant`. */
 export const tooManyExports = (whose: string, limit: number) =>
   new AppError(

@@ -1,7 +1,6 @@
 import { listInbox, type InboxMessage } from '@mumega/contracts/bridge'
 import { receiveMessages, type ReceivedMessage } from '@mumega/contracts/deliveries'
 import type { Gateway } from './app.ts'
-import { readLiveToken } from './authentication.ts'
 import { contextOf, type Session } from './session.ts'
 
 const PAGE = 50
@@ -11,9 +10,9 @@ const LEASED_PAGE = 10
 /** Where a stream of an inbox goes on reading. */
 export interface InboxSource {
   /**
-   * What comes next, for a token that still holds: nothing when all has been taken.
+   * What comes next: nothing when all has been taken.
    *
-   * @throws as `readLiveToken`, `listInbox` and `receiveMessages`
+   * @throws as `listInbox` and `receiveMessages`
    */
   read(): Promise<Look>
   /** Goes on after this message from now on. */
@@ -33,7 +32,6 @@ export function sourceAfter(gateway: Gateway, session: Session, position: number
   let after = position
   return {
     async read() {
-      await readLiveToken(gateway, session.tokenHash)
       const request = { after, limit: PAGE, unreadOnly: false }
       const context = contextOf(session)
       const { messages, next } = await gateway.bus.request(listInbox, request, { context })
@@ -51,7 +49,6 @@ export function sourceOf(gateway: Gateway, session: Session, body: string): Inbo
   let given: ReceivedMessage[] = []
   return {
     async read() {
-      await readLiveToken(gateway, session.tokenHash)
       const now = gateway.clock.now().toISOString()
       // What was not taken in time comes again by itself.
       given = given.filter(({ leaseUntil }) => leaseUntil === undefined || leaseUntil > now)

@@ -4,14 +4,17 @@ import { suppressTracing } from '@opentelemetry/core'
 import type { InboxMessage } from '@mumega/contracts/bridge'
 import { isAppError } from '@mumega/errors'
 import type { Gateway } from './app.ts'
-import { slowReader } from './errors.ts'
-import type { InboxSource } from './inbox-source.ts'
+import { readLiveToken } from './authentication.ts'
+import { connectionBusy, slowReader } from './errors.ts'
+import type { InboxSource, Look } from './inbox-source.ts'
 import { failureOf } from './problem.ts'
 import type { Session } from './session.ts'
 import { openWaker, type Waker } from './waker.ts'
+import { watchCaller } from './watch-caller.ts'
 
 const RETRY_MS = 1_000
 const GOODBYE_MS = 5_000
+const NOTHING: Look = { messages: [], isMore: false }
 
 export interface InboxStreamOrder {
   session: Session
@@ -37,21 +40,42 @@ interface Stream extends InboxStreamOrder {
  * away the stream stays open, silent.
  *
  * Nothing is buffered beyond one event: the next one is written when the socket has taken the last.
+ * Nothing is read or leased before the stream has its place, and nothing more once its reader has
+ * gone.
  *
- * @throws gateway.too-many-streams, before anything is written
+ * @throws gateway.too-many-streams, .stopping, .invalid-request for a connection that is still
+ * busy, and what the first read throws; nothing is written then
  */
 export async function streamInbox(
   gateway: Gateway,
   out: ServerResponse,
   order: InboxStreamOrder,
 ): Promise<void> {
+  // What is written would wait for the answers before it, for a reader that may never get it.
+  if (out.socket === null) throw connectionBusy()
   const waker = openWaker()
   const stream: Stream = { ...order, gateway, out, waker, isDoubtful: false }
+  const detach = attach(stream)
+  const unwatch = watchCaller(out.req.socket, waker.close)
+  try {
+    // What would refuse the stream is answered as a problem, before it is one.
+    await look(stream)
+    if (out.destroyed || out.headersSent) return
+    order.open()
+    out.once('error', waker.close)
+    // The looks at the inbox go on for hours: they belong to no request's trace.
+    await context.with(suppressTracing(ROOT_CONTEXT), () => deliver(stream))
+  } finally {
+    unwatch()
+    detach()
+  }
+}
+
+function attach(stream: Stream): () => void {
+  const { gateway, waker, agent, session } = stream
+  const { tenantId, tokenId, rootTokenId } = session.token
   const detach = gateway.hub.attach({
-    tenantId: order.session.token.tenantId,
-    agent: order.agent,
-    tokenId: order.session.token.tokenId,
-    rootTokenId: order.session.token.rootTokenId,
+    ...{ tenantId, agent, tokenId, rootTokenId },
     wake: waker.wake,
     doubt() {
       stream.isDoubtful = true
@@ -60,16 +84,10 @@ export async function streamInbox(
     end: waker.end,
   })
   gateway.metrics.streamsOpen.inc()
-  order.open()
-  out.once('close', waker.close)
-  out.once('error', waker.close)
-  // The looks at the inbox go on for hours: they belong to no request's trace.
-  await context
-    .with(suppressTracing(ROOT_CONTEXT), () => deliver(stream))
-    .finally(() => {
-      detach()
-      gateway.metrics.streamsOpen.dec()
-    })
+  return () => {
+    detach()
+    gateway.metrics.streamsOpen.dec()
+  }
 }
 
 async function deliver(stream: Stream): Promise<void> {
@@ -93,12 +111,11 @@ async function deliver(stream: Stream): Promise<void> {
 async function deliverWaiting(stream: Stream): Promise<number> {
   const { gateway } = stream
   try {
-    stream.isDoubtful = false
-    const { messages, isMore, comesInMs } = await stream.source.read()
+    const { messages, isMore, comesInMs } = await look(stream)
     for (const message of messages) {
       // The next look begins with the token. Without it a slow reader would get the whole page.
       if (isInDoubt(stream)) return 0
-      await write(stream, eventOf(message))
+      if (!(await write(stream, eventOf(message)))) return 0
       gateway.metrics.streamEvents.inc()
       stream.source.take(message)
     }
@@ -110,6 +127,15 @@ async function deliverWaiting(stream: Stream): Promise<number> {
   }
 }
 
+/** What comes next, for a token that still holds and a reader that is still there. */
+async function look(stream: Stream): Promise<Look> {
+  const { gateway, session, source, waker } = stream
+  stream.isDoubtful = false
+  await readLiveToken(gateway, session.tokenHash)
+  // What were leased to a reader that has gone would be lost to the others until its lease ends.
+  return waker.isOver() ? NOTHING : source.read()
+}
+
 // Of its own, because the compiler takes a field that it saw assigned for constant.
 function isInDoubt({ isDoubtful }: Stream): boolean {
   return isDoubtful
@@ -119,10 +145,14 @@ function eventOf(message: InboxMessage): string {
   return `id: ${message.position}\nevent: message\ndata: ${JSON.stringify(message)}\n\n`
 }
 
-/** Resolves when the socket has room again. @throws gateway.slow-reader */
-async function write({ gateway, out, waker }: Stream, text: string): Promise<void> {
-  if (waker.isOver() || out.destroyed) return
-  if (out.write(text)) return
+/**
+ * Whether it was written, to a reader that is still there; resolves when the socket has room again.
+ *
+ * @throws gateway.slow-reader
+ */
+async function write({ gateway, out, waker }: Stream, text: string): Promise<boolean> {
+  if (waker.isOver() || out.destroyed) return false
+  if (out.write(text)) return true
   const stallMs = gateway.config.MUMEGA_STREAM_STALL_MS
   const hasRoom = await new Promise<boolean>((resolve) => {
     const timer = setTimeout(() => settle(false), stallMs)
@@ -137,6 +167,7 @@ async function write({ gateway, out, waker }: Stream, text: string): Promise<voi
     out.on('close', onRoom)
   })
   if (!hasRoom) throw slowReader(stallMs)
+  return !out.destroyed
 }
 
 /** The last event says why. A reader that does not take it either is cut off after a while. */

@@ -1,9 +1,10 @@
-import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { Type } from 'typebox'
 import type { Gateway } from './app.ts'
 import { readLiveToken } from './authentication.ts'
 import type { Session } from './session.ts'
 import { openWaker } from './waker.ts'
+import { watchCaller } from './watch-caller.ts'
 
 /** The longest that a request waits for mail, in real seconds. */
 const MAIL_WAIT_SECONDS_MAX = 60
@@ -33,21 +34,22 @@ export interface MailWait {
   session: Session
   /** Real milliseconds. */
   waitMs: number
-  /** Closed when the caller has gone. */
-  out: ServerResponse
+  /** Of the request. */
+  socket: Socket
 }
 
 /**
  * What `look` finds in the inbox of the session's agent, waiting for something to be there: until
- * the time is over, or the caller has gone. Each look is at a token that holds.
+ * the time is over, or the caller has gone, to whom nothing is given. Each look is at a token that
+ * holds.
  *
  * @throws gateway.too-many-streams, .stopping, .token-revoked, .token-expired, and as `look` does
  */
 export async function waitForMail<Found>(
   gateway: Gateway,
-  { session, waitMs, out }: MailWait,
+  { session, waitMs, socket }: MailWait,
   look: () => Promise<MailLook<Found>>,
-): Promise<Found> {
+): Promise<Found | undefined> {
   if (waitMs === 0) return (await look()).found
   const { token } = session
   const waker = openWaker()
@@ -62,24 +64,24 @@ export async function waitForMail<Found>(
     end: waker.end,
   })
   gateway.metrics.streamsOpen.inc()
-  out.once('close', waker.close)
+  const unwatch = watchCaller(socket, waker.close)
   try {
-    for (;;) {
+    while (!waker.isOver()) {
       await readLiveToken(gateway, session.tokenHash)
+      // It may be over by now; a look may lease what it finds.
+      if (waker.isOver()) break
       const { found, isEmpty, comesInMs = Infinity } = await look()
       const leftMs = untilMs - performance.now()
       if (!isEmpty || leftMs <= 0) return found
       // A wake-up may be lost while NATS is away, so it looks by itself too.
       const keepAliveMs = gateway.config.MUMEGA_STREAM_KEEP_ALIVE_MS
-      const cause = await waker.wait(Math.min(leftMs, comesInMs, keepAliveMs))
-      if (cause === 'over') {
-        const reason = waker.reason()
-        if (reason !== undefined) throw reason
-        return found
-      }
+      await waker.wait(Math.min(leftMs, comesInMs, keepAliveMs))
     }
+    const reason = waker.reason()
+    if (reason !== undefined) throw reason
+    return undefined
   } finally {
-    out.off('close', waker.close)
+    unwatch()
     gateway.metrics.streamsOpen.dec()
     detach()
   }

@@ -1,3 +1,6 @@
+import { eventually } from '@mumega/testkit'
+import type { Api } from './given.ts'
+
 /** One server-sent event, or a comment of the stream. */
 export interface StreamEvent {
   id?: string
@@ -60,4 +63,14 @@ function parse(block: string): StreamEvent {
     if (field === 'id' || field === 'event' || field === 'data') event[field] = value
   }
   return event
+}
+
+/** How many streams and waits for mail the gateway holds open. */
+export async function openStreams({ call }: Api): Promise<number> {
+  const { text } = await call({ path: '/metrics' })
+  return Number(/^gateway_inbox_streams_open (\d+)$/m.exec(text)?.[1])
+}
+
+export async function areOpen(api: Api, count: number): Promise<void> {
+  await eventually(async () => (await openStreams(api)) === count, { what: `${count} open` })
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { connect } from 'node:net'
 import { eventually } from '@mumega/testkit'
 import { givenChild } from './delegating.ts'
-import { openEventStream, type EventStream } from './event-stream.ts'
+import { areOpen, openEventStream, type EventStream } from './event-stream.ts'
 import {
   givenAgent,
   givenAgentToken,
@@ -173,8 +173,8 @@ test('a reader that takes nothing is cut off, and told why when it reads on', as
   )
   socket.pause()
 
-  await eventually(async () => (await openStreams()) === 1, { what: 'the stream to be open' })
-  await eventually(async () => (await openStreams()) === 0, { what: 'the stream to be cut off' })
+  await areOpen(api, 1)
+  await areOpen(api, 0)
   let received = ''
   socket.on('data', (chunk) => (received += chunk.toString()))
   socket.resume()
@@ -197,8 +197,3 @@ test('streams end with an event when the gateway stops', async () => {
     { code: 'gateway.stopping', detail: expect.stringContaining('Last-Event-ID') },
   ])
 })
-
-async function openStreams(): Promise<number> {
-  const { text } = await api.call({ path: '/metrics' })
-  return Number(/^gateway_inbox_streams_open (\d+)$/m.exec(text)?.[1])
-}

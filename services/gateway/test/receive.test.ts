@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { eventually } from '@mumega/testkit'
-import { openEventStream } from './event-stream.ts'
+import { areOpen, openEventStream } from './event-stream.ts'
 import {
   givenAgent,
   givenAgentToken,
@@ -35,29 +34,19 @@ function receive(token: string, body: Record<string, unknown>): Promise<Answer> 
 
 const messagesOf = ({ json }: Answer) => json['messages'] as Record<string, unknown>[]
 
-/** How many streams and waits the gateway holds open. */
-async function isOpen(count: number): Promise<boolean> {
-  const response = await fetch(`${api.suite.gatewayUrl}/metrics`, {
-    headers: { authorization: `Bearer ${api.operator}` },
-  })
-  return new RegExp(`^gateway_inbox_streams_open ${count}$`, 'm').test(await response.text())
-}
-
-const areOpen = (count: number) => eventually(() => isOpen(count), { what: `${count} waits` })
-
 test('who waits for mail is answered as soon as it comes, by either way of asking', async () => {
   const bob = await givenAgent(api, tenantId, 'bob')
   const waiting = [
     receive(bob, { body: 'laptop', waitSeconds: 60 }),
     api.call({ path: '/v1/inbox?waitSeconds=60', token: bob }),
   ]
-  await areOpen(2)
+  await areOpen(api, 2)
   const messageId = await givenMessage(api, { token: ada, to: 'bob', text: 'now' })
 
   const [leased, listed] = await Promise.all(waiting)
   expect(leased?.json).toMatchObject({ messages: [{ messageId, text: 'now', attempt: 1 }] })
   expect(listed?.json).toMatchObject({ messages: [{ messageId, text: 'now' }] })
-  await areOpen(0)
+  await areOpen(api, 0)
 })
 
 test('who waits is answered with nothing when the time is over', async () => {
@@ -69,7 +58,7 @@ test('who waits is answered with nothing when the time is over', async () => {
 test('a wait ends with its token, and there are so many of a token at most', async () => {
   const { secret, tokenId } = await givenAgentToken(api, { tenantId, name: 'dan' })
   const waiting = [1, 2].map(() => receive(secret, { body: 'laptop', waitSeconds: 60 }))
-  await areOpen(2)
+  await areOpen(api, 2)
   const third = await receive(secret, { body: 'laptop', waitSeconds: 60 })
   expect([third.status, third.code]).toEqual([429, 'gateway.too-many-streams'])
 
@@ -89,10 +78,10 @@ test('a caller that goes away leaves no wait behind', async () => {
     headers: { authorization: `Bearer ${eve}` },
     signal: abort.signal,
   })
-  await areOpen(1)
+  await areOpen(api, 1)
   abort.abort()
   await expect(waiting).rejects.toThrow()
-  await areOpen(0)
+  await areOpen(api, 0)
 })
 
 test('a body is streamed its mail under a lease, from the place that is kept here', async () => {

@@ -33,7 +33,7 @@ export async function handleAskAgent(
 ): Promise<ReplyOf<typeof askAgent>> {
   const from = callingAgent(context)
   // Taken before the question is sent, so that a refused ask leaves nothing behind.
-  const waiting = asks.open(context.tenantId)
+  const waiting = asks.open({ tenantId: context.tenantId, agent: from })
   try {
     const draft = draftOf(from, request)
     const { requestId } = request

@@ -3,6 +3,7 @@ import type { messageAccepted } from '@mumega/contracts/bridge'
 import type { PayloadOf } from '@mumega/contracts/define'
 import { openWaitingAsks } from './waiting-asks.ts'
 
+const KASRA = { tenantId: 'acme', agent: 'kasra' }
 const QUESTION = { tenantId: 'acme', messageId: 'question', asked: 'loom' }
 const ANSWER: PayloadOf<typeof messageAccepted> = {
   tenantId: 'acme',
@@ -25,17 +26,17 @@ async function isSettled(promise: Promise<void>): Promise<boolean> {
 }
 
 function givenAsk() {
-  const asks = openWaitingAsks({ all: 3, perTenant: 2 })
-  const ask = asks.open('acme')
+  const asks = openWaitingAsks({ all: 4, perTenant: 3, perAgent: 2 })
+  const ask = asks.open(KASRA)
   ask.expect(QUESTION)
   return { asks, ask }
 }
 
 test('an answer wakes every ask that waits for it, and only those', async () => {
   const { asks, ask } = givenAsk()
-  const same = asks.open('acme')
+  const same = asks.open(KASRA)
   same.expect(QUESTION)
-  const other = asks.open('globex')
+  const other = asks.open({ tenantId: 'globex', agent: 'kasra' })
   other.expect({ ...QUESTION, messageId: 'another' })
   const woken = [ask, same, other].map((one) => one.nextWake())
 
@@ -80,16 +81,18 @@ test('a reconnection wakes all; a stop wakes all and says so', async () => {
 
 test('a place is given back once, however often an ask is closed', () => {
   const { asks, ask } = givenAsk()
-  const second = asks.open('acme')
-  expect(() => asks.open('acme')).toThrow('2 asks')
-  asks.open('globex')
-  expect(() => asks.open('globex')).toThrow('3 asks')
+  const second = asks.open(KASRA)
+  expect(() => asks.open(KASRA)).toThrow('2 asks')
+  asks.open({ ...KASRA, agent: 'river' })
+  expect(() => asks.open({ ...KASRA, agent: 'loom' })).toThrow('3 asks')
+  asks.open({ ...KASRA, tenantId: 'globex' })
+  expect(() => asks.open({ ...KASRA, tenantId: 'globex' })).toThrow('4 asks')
 
   ask.close()
   ask.close()
-  expect(asks.count()).toBe(2)
-  asks.open('acme')
-  expect(() => asks.open('acme')).toThrow('3 asks')
+  expect(asks.count()).toBe(3)
+  asks.open(KASRA)
+  expect(() => asks.open(KASRA)).toThrow('4 asks')
   second.close()
-  expect(asks.count()).toBe(2)
+  expect(asks.count()).toBe(3)
 })

@@ -23,9 +23,20 @@ export interface Question {
   asked: string
 }
 
+export interface Asker {
+  tenantId: string
+  agent: string
+}
+
+export interface AskLimits {
+  all: number
+  perTenant: number
+  perAgent: number
+}
+
 export interface WaitingAsks {
-  /** @throws bridge.too-many-asks when as many as allowed wait, of this tenant or of all */
-  open(tenantId: string): WaitingAsk
+  /** @throws bridge.too-many-asks when as many as allowed wait, of this agent, its tenant or all */
+  open(asker: Asker): WaitingAsk
   /** Wakes whoever waits for this message. */
   hear(message: Accepted): void
   /** Wakes all: something may have been missed. */
@@ -36,33 +47,29 @@ export interface WaitingAsks {
 }
 
 interface Waiter {
-  readonly tenantId: string
+  readonly asker: Asker
   question?: Question
   wake(): void
 }
 
 /** Keeps the asks that wait in this process, and wakes them. A wake is only a hint to look. */
-export function openWaitingAsks(limits: { all: number; perTenant: number }): WaitingAsks {
+export function openWaitingAsks(limits: AskLimits): WaitingAsks {
   const waiters = new Set<Waiter>()
-  const perTenant = new Map<string, number>()
+  // By tenant, and by agent of a tenant.
+  const waiting = new Map<string, number>()
   const byQuestion = new Map<string, Set<Waiter>>()
   let isStopped = false
 
-  function checkRoom(tenantId: string): void {
+  function checkRoom({ tenantId, agent }: Asker): void {
     if (waiters.size >= limits.all) throw tooManyAsks(limits.all)
-    if ((perTenant.get(tenantId) ?? 0) >= limits.perTenant) throw tooManyAsks(limits.perTenant)
-  }
-
-  function add(waiter: Waiter): void {
-    waiters.add(waiter)
-    perTenant.set(waiter.tenantId, (perTenant.get(waiter.tenantId) ?? 0) + 1)
+    if ((waiting.get(tenantId) ?? 0) >= limits.perTenant) throw tooManyAsks(limits.perTenant)
+    const ofAgent = waiting.get(`${tenantId}/${agent}`) ?? 0
+    if (ofAgent >= limits.perAgent) throw tooManyAsks(limits.perAgent)
   }
 
   function remove(waiter: Waiter): void {
     if (!waiters.delete(waiter)) return
-    const left = (perTenant.get(waiter.tenantId) ?? 0) - 1
-    if (left > 0) perTenant.set(waiter.tenantId, left)
-    else perTenant.delete(waiter.tenantId)
+    change(waiting, waiter.asker, -1)
     if (waiter.question === undefined) return
     const same = byQuestion.get(waiter.question.messageId)
     same?.delete(waiter)
@@ -74,10 +81,11 @@ export function openWaitingAsks(limits: { all: number; perTenant: number }): Wai
   }
 
   return {
-    open(tenantId) {
-      checkRoom(tenantId)
-      const waiter: Waiter = { tenantId, wake: () => undefined }
-      add(waiter)
+    open(asker) {
+      checkRoom(asker)
+      const waiter: Waiter = { asker, wake: () => undefined }
+      waiters.add(waiter)
+      change(waiting, asker, 1)
       return {
         expect(question) {
           waiter.question = question
@@ -107,5 +115,14 @@ export function openWaitingAsks(limits: { all: number; perTenant: number }): Wai
       wakeAll()
     },
     count: () => waiters.size,
+  }
+}
+
+/** What nobody has goes, so that the map is no bigger than what waits. */
+function change(waiting: Map<string, number>, { tenantId, agent }: Asker, by: 1 | -1): void {
+  for (const share of [tenantId, `${tenantId}/${agent}`]) {
+    const now = (waiting.get(share) ?? 0) + by
+    if (now > 0) waiting.set(share, now)
+    else waiting.delete(share)
   }
 }

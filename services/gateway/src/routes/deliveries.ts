@@ -64,11 +64,11 @@ function addReceive(app: App, gateway: Gateway): void {
         response: { 200: answer('What to do next.', receiveMessages.reply) },
       },
     },
-    async (request, reply) => {
+    async (request) => {
       const { limit = LIMIT_DEFAULT, waitSeconds = 0, ...claim } = request.body
       const session = sessionOf(request)
       const context = contextOf(session)
-      const wait = { session, waitMs: waitSeconds * 1_000, out: reply.raw }
+      const wait = { session, waitMs: waitSeconds * 1_000, socket: request.socket }
       return waitForMail(gateway, wait, async () => {
         const found = await gateway.bus.request(receiveMessages, { ...claim, limit }, { context })
         const { messages, nextLeaseEndsAt: endsAt } = found

@@ -48,16 +48,15 @@ export function addInboxStreamRoute(app: App, gateway: Gateway): void {
         ...request.query,
         lastEventId: request.headers['last-event-id'],
       })
-      // What would refuse the stream is answered as a problem, before it is one.
-      await source.read()
-      const opened = streamInbox(gateway, reply.raw, {
+      await streamInbox(gateway, reply.raw, {
         session,
         agent: session.token.agent ?? '',
         source,
-        open: () => openResponse(reply),
+        open() {
+          openResponse(reply)
+          closeTrace(request, 200)
+        },
       })
-      closeTrace(request, 200)
-      await opened
     },
   )
 }

@@ -89,12 +89,12 @@ function addListInbox(app: App, gateway: Gateway): void {
         },
       },
     },
-    async (request, reply) => {
+    async (request) => {
       const { after = 0, limit = LIMIT_DEFAULT, unreadOnly = false } = request.query
       const session = sessionOf(request)
       const context = contextOf(session)
       const waitMs = (request.query.waitSeconds ?? 0) * 1_000
-      return waitForMail(gateway, { session, waitMs, out: reply.raw }, async () => {
+      return waitForMail(gateway, { session, waitMs, socket: request.socket }, async () => {
         const found = await gateway.bus.request(
           listInbox,
           { after, limit, unreadOnly },
