@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { LimitFunction } from 'p-limit'
 import type { Bus } from '@mumega/bus'
 import type { Clock } from '@mumega/config/clock'
 import type { RequestContract } from '@mumega/contracts/define'
@@ -19,6 +20,11 @@ export interface Gateway {
   readonly db: Knex
   readonly bus: Bus
   readonly hub: StreamHub
+  /**
+   * Of the open streams so many look at once: a broadcast wakes all, and whoever asks meanwhile must
+   * find a connection to the database.
+   */
+  readonly looks: LimitFunction
   readonly metrics: Metrics
   readonly log: ReturnType<typeof logger>
 }

@@ -59,7 +59,7 @@ export async function streamInbox(
   const unwatch = watchCaller(out.req.socket, waker.close)
   try {
     // What would refuse the stream is answered as a problem, before it is one.
-    await look(stream)
+    await gateway.looks(() => look(stream))
     if (out.destroyed || out.headersSent) return
     order.open()
     out.once('error', waker.close)
@@ -111,7 +111,7 @@ async function deliver(stream: Stream): Promise<void> {
 async function deliverWaiting(stream: Stream): Promise<number> {
   const { gateway } = stream
   try {
-    const { messages, isMore, comesInMs } = await look(stream)
+    const { messages, isMore, comesInMs } = await gateway.looks(() => look(stream))
     for (const message of messages) {
       // The next look begins with the token. Without it a slow reader would get the whole page.
       if (isInDoubt(stream)) return 0

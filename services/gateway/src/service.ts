@@ -1,3 +1,4 @@
+import pLimit from 'p-limit'
 import { connectBus } from '@mumega/bus'
 import { startRelay } from '@mumega/bus/relay'
 import { checkTopology } from '@mumega/bus/streams'
@@ -59,7 +60,8 @@ async function open(config: Config, opened: (() => Promise<unknown>)[]): Promise
     streamsMax: config.MUMEGA_STREAMS_MAX,
     streamsPerTokenMax: config.MUMEGA_STREAMS_PER_TOKEN_MAX,
   })
-  const gateway: Gateway = { config, clock, db, bus, hub, log, metrics: createMetrics() }
+  const looks = pLimit(Math.ceil(config.MUMEGA_DATABASE_POOL_MAX / 2))
+  const gateway: Gateway = { config, clock, db, bus, hub, looks, log, metrics: createMetrics() }
   serveHealth(gateway, { relay, outbox })
   bus.serve(authenticateToken, (request) => handleAuthenticateToken(gateway, request))
   const app = await buildServer(gateway)

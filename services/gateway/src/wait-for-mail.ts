@@ -67,10 +67,13 @@ export async function waitForMail<Found>(
   const unwatch = watchCaller(socket, waker.close)
   try {
     while (!waker.isOver()) {
-      await readLiveToken(gateway, session.tokenHash)
-      // It may be over by now; a look may lease what it finds.
-      if (waker.isOver()) break
-      const { found, isEmpty, comesInMs = Infinity } = await look()
+      const looked = await gateway.looks(async () => {
+        await readLiveToken(gateway, session.tokenHash)
+        // It may be over by now; a look may lease what it finds.
+        return waker.isOver() ? undefined : look()
+      })
+      if (looked === undefined) break
+      const { found, isEmpty, comesInMs = Infinity } = looked
       const leftMs = untilMs - performance.now()
       if (!isEmpty || leftMs <= 0) return found
       // A wake-up may be lost while NATS is away, so it looks by itself too.
