@@ -21,8 +21,8 @@ export interface Gateway {
   readonly bus: Bus
   readonly hub: StreamHub
   /**
-   * Of the open streams so many look at once: a broadcast wakes all, and whoever asks meanwhile must
-   * find a connection to the database.
+   * Of the open streams so many look at once: a broadcast wakes all, and whoever asks meanwhile
+   * must find a connection to the database.
    */
   readonly looks: LimitFunction
   readonly metrics: Metrics

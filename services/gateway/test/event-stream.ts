@@ -65,12 +65,9 @@ function parse(block: string): StreamEvent {
   return event
 }
 
-/** How many streams and waits for mail the gateway holds open. */
-export async function openStreams({ call }: Api): Promise<number> {
-  const { text } = await call({ path: '/metrics' })
-  return Number(/^gateway_inbox_streams_open (\d+)$/m.exec(text)?.[1])
-}
-
-export async function areOpen(api: Api, count: number): Promise<void> {
-  await eventually(async () => (await openStreams(api)) === count, { what: `${count} open` })
+/** Waits until the gateway holds so many streams and waits for mail open. */
+export async function areOpen({ call }: Api, count: number): Promise<void> {
+  const line = new RegExp(`^gateway_inbox_streams_open ${count}$`, 'm')
+  const isMet = async () => line.test((await call({ path: '/metrics' })).text)
+  await eventually(isMet, { what: `${count} open` })
 }

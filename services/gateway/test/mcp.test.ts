@@ -70,6 +70,23 @@ test('the official client sends, reads and acknowledges by tools, and each resul
   })
 })
 
+test('each body of an agent reads every message by its own place, and waits for the next one', async () => {
+  const secret = await givenAgent(api, tenantId, 'eve')
+  const eve = await mcpClient(api.suite.gatewayUrl, secret)
+  const asBody = async (body: string, more: object = {}) =>
+    (await callTool(eve, 'inbox', { body, ...more })).json
+  await callTool(ada, 'send', { to: 'eve', text: 'one' })
+  const one = { messages: [{ text: 'one', attempt: 1 }] }
+  expect(await asBody('laptop')).toMatchObject(one)
+  expect(await asBody('laptop')).toMatchObject({ messages: [] })
+  expect(await asBody('server')).toMatchObject(one)
+  const waiting = asBody('laptop', { waitSeconds: 20 })
+  await callTool(ada, 'send', { to: 'eve', text: 'two' })
+  expect(await waiting).toMatchObject({ messages: [{ text: 'two' }] })
+  expect((await asBody('laptop', { after: 1 }))['detail']).toMatch(/after/)
+  await eve.close()
+})
+
 test('an asker gets the answer of the asked, and learns when none came in time', async () => {
   const asking = callTool(ada, 'ask', { to: 'bob', text: 'How many?', timeoutSeconds: 60 })
   const question = await eventually(

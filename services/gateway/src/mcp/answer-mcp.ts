@@ -77,7 +77,9 @@ async function callTool(
   const session = sessionOf(request)
   try {
     checkScope(session, tool.access)
-    const result = await tool.run({ gateway, session, context: contextOf(session) }, given)
+    const { socket } = request
+    const call = { gateway, session, context: contextOf(session), socket }
+    const result = await tool.run(call, given)
     return { content: [textOf(result)], structuredContent: { ...result } }
   } catch (error) {
     const failed = failureOf(error)

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { ToolAnnotations } from '@modelcontextprotocol/sdk/types.js'
 import { Compile } from 'typebox/compile'
 import type { Static, TObject } from 'typebox'
@@ -11,6 +12,8 @@ export interface ToolCall {
   readonly gateway: Gateway
   readonly session: Session
   readonly context: CallContext
+  /** Of the request. */
+  readonly socket: Socket
 }
 
 /** What a tool is called and shows, and who may call it. */

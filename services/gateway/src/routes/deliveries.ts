@@ -11,16 +11,11 @@ import {
 } from '@mumega/contracts/deliveries'
 import { Uuid } from '@mumega/contracts/scalars'
 import type { App, Gateway } from '../app.ts'
-import { realMsUntil } from '../inbox-source.ts'
+import { receiveMail } from '../read-mail.ts'
 import { requestIdOf } from '../request-id.ts'
 import { answer, closed, IdempotencyHeaders } from '../schemas.ts'
 import { contextOf, sessionOf } from '../session.ts'
-import {
-  MAIL_HANDLER_MS_MAX,
-  MAIL_WAIT_PROBLEMS,
-  waitForMail,
-  WaitSeconds,
-} from '../wait-for-mail.ts'
+import { MAIL_HANDLER_MS_MAX, MAIL_WAIT_PROBLEMS, WaitSeconds } from '../wait-for-mail.ts'
 
 const tags = ['inbox']
 const LIMIT_DEFAULT = 10
@@ -65,16 +60,9 @@ function addReceive(app: App, gateway: Gateway): void {
       },
     },
     async (request) => {
-      const { limit = LIMIT_DEFAULT, waitSeconds = 0, ...claim } = request.body
-      const session = sessionOf(request)
-      const context = contextOf(session)
-      const wait = { session, waitMs: waitSeconds * 1_000, socket: request.socket }
-      return waitForMail(gateway, wait, async () => {
-        const found = await gateway.bus.request(receiveMessages, { ...claim, limit }, { context })
-        const { messages, nextLeaseEndsAt: endsAt } = found
-        const comesInMs = endsAt === undefined ? Infinity : realMsUntil(gateway, endsAt)
-        return { found, isEmpty: messages.length === 0, comesInMs }
-      })
+      const { limit = LIMIT_DEFAULT, waitSeconds, ...claim } = request.body
+      const reader = { session: sessionOf(request), socket: request.socket, waitSeconds }
+      return receiveMail(gateway, reader, { ...claim, limit })
     },
   )
 }

@@ -3,15 +3,11 @@ import { listInbox, recordHeartbeat } from '@mumega/contracts/bridge'
 import { acknowledgeMessage } from '@mumega/contracts/deliveries'
 import { Uuid } from '@mumega/contracts/scalars'
 import type { App, Gateway } from '../app.ts'
+import { listMail } from '../read-mail.ts'
 import { requestIdOf } from '../request-id.ts'
 import { answer, closed, IdempotencyHeaders, page, positionAfter } from '../schemas.ts'
 import { contextOf, sessionOf } from '../session.ts'
-import {
-  MAIL_HANDLER_MS_MAX,
-  MAIL_WAIT_PROBLEMS,
-  waitForMail,
-  WaitSeconds,
-} from '../wait-for-mail.ts'
+import { MAIL_HANDLER_MS_MAX, MAIL_WAIT_PROBLEMS, WaitSeconds } from '../wait-for-mail.ts'
 
 const tags = ['inbox']
 const LIMIT_DEFAULT = 50
@@ -90,18 +86,9 @@ function addListInbox(app: App, gateway: Gateway): void {
       },
     },
     async (request) => {
-      const { after = 0, limit = LIMIT_DEFAULT, unreadOnly = false } = request.query
-      const session = sessionOf(request)
-      const context = contextOf(session)
-      const waitMs = (request.query.waitSeconds ?? 0) * 1_000
-      return waitForMail(gateway, { session, waitMs, socket: request.socket }, async () => {
-        const found = await gateway.bus.request(
-          listInbox,
-          { after, limit, unreadOnly },
-          { context },
-        )
-        return { found, isEmpty: found.messages.length === 0 }
-      })
+      const { after = 0, limit = LIMIT_DEFAULT, unreadOnly = false, waitSeconds } = request.query
+      const reader = { session: sessionOf(request), socket: request.socket, waitSeconds }
+      return listMail(gateway, reader, { after, limit, unreadOnly })
     },
   )
 }
