@@ -28,7 +28,8 @@ export interface AgentOptions {
   body?: string
   /**
    * A file that remembers what was done, so that no message is worked on twice, also after a crash.
-   * Without it a crash may repeat the last one. One process has it at a time.
+   * Without it a crash may repeat the last one. It is this agent's and body's alone, and one
+   * process of a machine has it at a time.
    */
   journal?: string
 }
@@ -61,7 +62,11 @@ export interface Agent {
   ): Promise<string | undefined>
   /** All agents of the tenant, sorted by name. */
   peers(): Promise<Peer[]>
-  /** Works on what comes in, until the signal. @throws as `workOn` */
+  /**
+   * Works on what comes in, until the signal.
+   *
+   * @throws agent-sdk.journal-unusable, .journal-in-use, .journal-of-another, and as `workOn`
+   */
   work(handler: Handler, options?: WorkOptions): Promise<void>
 }
 
@@ -94,7 +99,8 @@ export async function connectAgent(options: AgentOptions): Promise<Agent> {
     throw invalidOption('body', 'is a lower-case letter, then at most 62 letters, digits, hyphens')
   }
   const identity = await askGateway(gateway, { path: '/v1/whoami', reply: Identity })
-  if (identity.agent === undefined) {
+  const { tenantId, agent: name } = identity
+  if (name === undefined) {
     throw new AppError(
       'agent-sdk.not-an-agent',
       'forbidden',
@@ -102,12 +108,13 @@ export async function connectAgent(options: AgentOptions): Promise<Agent> {
     )
   }
   return {
-    name: identity.agent,
-    tenantId: identity.tenantId,
+    name,
+    tenantId,
     ...talk(gateway),
     async work(handler, workOptions = {}) {
       checkConcurrency(workOptions)
-      const done = journal === undefined ? openMemory() : await openJournal(journal)
+      const owner = { tenantId, agent: name, body }
+      const done = journal === undefined ? openMemory() : await openJournal(journal, owner)
       try {
         await workOn({ gateway, body, journal: done }, handler, workOptions)
       } finally {
