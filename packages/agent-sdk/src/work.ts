@@ -20,8 +20,8 @@ export interface Work extends ReceivedMessage {
   /** Aborted when the message is not this process's to deal with any more. */
   readonly signal: AbortSignal
   /**
-   * Answers the sender. The first, the second … reply to a message is sent once, also when the
-   * message comes again after a crash, whatever the text then is.
+   * Answers the sender. The first, the second … reply of a body to a message is sent once, also
+   * when the message comes again after a crash, whatever the text then is.
    */
   reply(text: string): Promise<void>
 }
@@ -231,7 +231,7 @@ function storable(reason: string): string {
 }
 
 async function sendReply(
-  { gateway }: Worker,
+  { gateway, body }: Worker,
   { messageId, from }: ReceivedMessage,
   { text, nth, signal }: { text: string; nth: number; signal: AbortSignal },
 ): Promise<void> {
@@ -240,7 +240,7 @@ async function sendReply(
       method: 'POST',
       path: '/v1/messages',
       body: { to: from, text, replyTo: messageId },
-      idempotencyKey: `reply/${messageId}/${nth}`,
+      idempotencyKey: `reply/${body}/${messageId}/${nth}`,
       reply: sendMessage.reply,
       // As long as the message is ours: else the work would be done again for a gateway's restart.
       tries: Infinity,
