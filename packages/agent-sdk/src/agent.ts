@@ -10,8 +10,10 @@ import {
 import { BodyName } from '@mumega/contracts/deliveries'
 import { AgentName, TenantId, Uuid } from '@mumega/contracts/scalars'
 import { AppError } from '@mumega/errors'
-import { askGateway, type GatewayOptions } from './gateway.ts'
+import { askGateway, badAnswer, type Gateway } from './gateway.ts'
 import { openJournal, openMemory } from './journal.ts'
+import { openRate } from './rate.ts'
+import { realTime } from './time.ts'
 import { checkConcurrency, workOn, type Handler, type WorkOptions } from './work.ts'
 
 export { Rejection, type Handler, type Work, type WorkOptions } from './work.ts'
@@ -85,6 +87,8 @@ const ASK_SECONDS_DEFAULT = 30
 // What the gateway needs to answer after the deadline.
 const ASK_MARGIN_MS = 10_000
 const PEERS_PAGE = 200
+// Twenty thousand agents.
+const PEERS_PAGES_MAX = 100
 
 /**
  * Who the token proves the caller to be, on the bus.
@@ -94,11 +98,16 @@ const PEERS_PAGE = 200
  */
 export async function connectAgent(options: AgentOptions): Promise<Agent> {
   const { token, body = 'main', journal } = options
-  const gateway = { url: baseUrlOf(options.url), token }
+  const time = realTime
+  const there = { url: baseUrlOf(options.url), token, time, rate: openRate(time) }
   if (!Value.Check(BodyName, body)) {
     throw invalidOption('body', 'is a lower-case letter, then at most 62 letters, digits, hyphens')
   }
-  const identity = await askGateway(gateway, { path: '/v1/whoami', reply: Identity })
+  const identity = await askGateway(
+    { ...there, isKnown: false },
+    { path: '/v1/whoami', reply: Identity },
+  )
+  const gateway = { ...there, isKnown: true }
   const { tenantId, agent: name } = identity
   if (name === undefined) {
     throw new AppError(
@@ -124,7 +133,7 @@ export async function connectAgent(options: AgentOptions): Promise<Agent> {
   }
 }
 
-function talk(gateway: GatewayOptions): Pick<Agent, 'send' | 'broadcast' | 'ask' | 'peers'> {
+function talk(gateway: Gateway): Pick<Agent, 'send' | 'broadcast' | 'ask' | 'peers'> {
   const post = { method: 'POST' as const }
   return {
     async send(to, text, options = {}) {
@@ -161,16 +170,15 @@ function talk(gateway: GatewayOptions): Pick<Agent, 'send' | 'broadcast' | 'ask'
     },
     async peers() {
       const all: Peer[] = []
-      for (let after: string | undefined = ''; after !== undefined;) {
-        const path: string = `/v1/peers?limit=${PEERS_PAGE}${after === '' ? '' : `&after=${after}`}`
-        const page: Static<typeof listAgents.reply> = await askGateway(gateway, {
-          path,
-          reply: listAgents.reply,
-        })
-        all.push(...page.agents)
-        after = page.next
+      let path = `/v1/peers?limit=${PEERS_PAGE}`
+      for (let pages = 1; ; pages += 1) {
+        const { agents, next } = await askGateway(gateway, { path, reply: listAgents.reply })
+        all.push(...agents)
+        if (next === undefined) return all
+        const nextPath = `/v1/peers?limit=${PEERS_PAGE}&after=${next}`
+        if (nextPath === path || pages === PEERS_PAGES_MAX) throw badAnswer(path)
+        path = nextPath
       }
-      return all
     },
   }
 }
