@@ -89,6 +89,8 @@ const ASK_MARGIN_MS = 10_000
 const PEERS_PAGE = 200
 // Twenty thousand agents.
 const PEERS_PAGES_MAX = 100
+// What a header may hold of a token (RFC 6750, section 2.1).
+const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/
 
 /**
  * Who the token proves the caller to be, on the bus.
@@ -98,6 +100,9 @@ const PEERS_PAGES_MAX = 100
  */
 export async function connectAgent(options: AgentOptions): Promise<Agent> {
   const { token, body = 'main', journal } = options
+  if (!TOKEN.test(token)) {
+    throw invalidOption('token', 'is what `mumega agent join` printed, with no space or line break')
+  }
   const time = realTime
   const there = { url: baseUrlOf(options.url), token, time, rate: openRate(time) }
   if (!Value.Check(BodyName, body)) {

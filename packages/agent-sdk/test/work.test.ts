@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { inspect } from 'node:util'
 import { afterEach, expect, test } from '@jest/globals'
 import { connectAgent } from '@mumega/agent-sdk'
 import { eventually } from '@mumega/testkit'
@@ -192,4 +193,16 @@ test('a list of agents that does not advance, or has no end, is a bad answer', a
   )
   await expect(peers(endless.url)).rejects.toMatchObject({ code: 'agent-sdk.bad-answer' })
   expect(endless.count('/v1/peers')).toBe(100)
+})
+
+test('a token that no header can hold is refused, and not told', async () => {
+  const { url, count } = await givenAnswers(() => undefined)
+  const connecting = connectAgent({ url, token: 'mmg_agent_SECRET\nSECRET' })
+  const thrown: unknown = await connecting.catch((error: unknown) => error)
+  expect(thrown).toMatchObject({
+    code: 'agent-sdk.invalid-option',
+    details: { field: 'token' },
+  })
+  expect(inspect(thrown, { depth: 9 })).not.toContain('SECRET')
+  expect(count('/')).toBe(0)
 })
