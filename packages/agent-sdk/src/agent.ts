@@ -10,8 +10,10 @@ import {
 import { BodyName } from '@mumega/contracts/deliveries'
 import { AgentName, TenantId, Uuid } from '@mumega/contracts/scalars'
 import { AppError } from '@mumega/errors'
-import { askGateway, type GatewayOptions } from './gateway.ts'
+import { askGateway, badAnswer, type Gateway } from './gateway.ts'
 import { openJournal, openMemory } from './journal.ts'
+import { openRate } from './rate.ts'
+import { realTime } from './time.ts'
 import { checkConcurrency, workOn, type Handler, type WorkOptions } from './work.ts'
 
 export { Rejection, type Handler, type Work, type WorkOptions } from './work.ts'
@@ -28,7 +30,8 @@ export interface AgentOptions {
   body?: string
   /**
    * A file that remembers what was done, so that no message is worked on twice, also after a crash.
-   * Without it a crash may repeat the last one. One process has it at a time.
+   * Without it a crash may repeat the last one. It is this agent's and body's alone, and one
+   * process of a machine has it at a time.
    */
   journal?: string
 }
@@ -61,7 +64,11 @@ export interface Agent {
   ): Promise<string | undefined>
   /** All agents of the tenant, sorted by name. */
   peers(): Promise<Peer[]>
-  /** Works on what comes in, until the signal. @throws as `workOn` */
+  /**
+   * Works on what comes in, until the signal.
+   *
+   * @throws agent-sdk.journal-unusable, .journal-in-use, .journal-of-another, and as `workOn`
+   */
   work(handler: Handler, options?: WorkOptions): Promise<void>
 }
 
@@ -80,6 +87,10 @@ const ASK_SECONDS_DEFAULT = 30
 // What the gateway needs to answer after the deadline.
 const ASK_MARGIN_MS = 10_000
 const PEERS_PAGE = 200
+// Twenty thousand agents.
+const PEERS_PAGES_MAX = 100
+// What a header may hold of a token (RFC 6750, section 2.1).
+const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/
 
 /**
  * Who the token proves the caller to be, on the bus.
@@ -89,12 +100,21 @@ const PEERS_PAGE = 200
  */
 export async function connectAgent(options: AgentOptions): Promise<Agent> {
   const { token, body = 'main', journal } = options
-  const gateway = { url: baseUrlOf(options.url), token }
+  if (!TOKEN.test(token)) {
+    throw invalidOption('token', 'is what `mumega agent join` printed, with no space or line break')
+  }
+  const time = realTime
+  const there = { url: baseUrlOf(options.url), token, time, rate: openRate(time) }
   if (!Value.Check(BodyName, body)) {
     throw invalidOption('body', 'is a lower-case letter, then at most 62 letters, digits, hyphens')
   }
-  const identity = await askGateway(gateway, { path: '/v1/whoami', reply: Identity })
-  if (identity.agent === undefined) {
+  const identity = await askGateway(
+    { ...there, isKnown: false },
+    { path: '/v1/whoami', reply: Identity },
+  )
+  const gateway = { ...there, isKnown: true }
+  const { tenantId, agent: name } = identity
+  if (name === undefined) {
     throw new AppError(
       'agent-sdk.not-an-agent',
       'forbidden',
@@ -102,12 +122,13 @@ export async function connectAgent(options: AgentOptions): Promise<Agent> {
     )
   }
   return {
-    name: identity.agent,
-    tenantId: identity.tenantId,
+    name,
+    tenantId,
     ...talk(gateway),
     async work(handler, workOptions = {}) {
       checkConcurrency(workOptions)
-      const done = journal === undefined ? openMemory() : await openJournal(journal)
+      const owner = { tenantId, agent: name, body }
+      const done = journal === undefined ? openMemory() : await openJournal(journal, owner)
       try {
         await workOn({ gateway, body, journal: done }, handler, workOptions)
       } finally {
@@ -117,7 +138,7 @@ export async function connectAgent(options: AgentOptions): Promise<Agent> {
   }
 }
 
-function talk(gateway: GatewayOptions): Pick<Agent, 'send' | 'broadcast' | 'ask' | 'peers'> {
+function talk(gateway: Gateway): Pick<Agent, 'send' | 'broadcast' | 'ask' | 'peers'> {
   const post = { method: 'POST' as const }
   return {
     async send(to, text, options = {}) {
@@ -154,16 +175,15 @@ function talk(gateway: GatewayOptions): Pick<Agent, 'send' | 'broadcast' | 'ask'
     },
     async peers() {
       const all: Peer[] = []
-      for (let after: string | undefined = ''; after !== undefined;) {
-        const path: string = `/v1/peers?limit=${PEERS_PAGE}${after === '' ? '' : `&after=${after}`}`
-        const page: Static<typeof listAgents.reply> = await askGateway(gateway, {
-          path,
-          reply: listAgents.reply,
-        })
-        all.push(...page.agents)
-        after = page.next
+      let path = `/v1/peers?limit=${PEERS_PAGE}`
+      for (let pages = 1; ; pages += 1) {
+        const { agents, next } = await askGateway(gateway, { path, reply: listAgents.reply })
+        all.push(...agents)
+        if (next === undefined) return all
+        const nextPath = `/v1/peers?limit=${PEERS_PAGE}&after=${next}`
+        if (nextPath === path || pages === PEERS_PAGES_MAX) throw badAnswer(path)
+        path = nextPath
       }
-      return all
     },
   }
 }

@@ -1,14 +1,19 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Static, TSchema } from 'typebox'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { AppError, type ErrorKind } from '@mumega/errors'
+import type { Rate } from './rate.ts'
 import { AnswerTooLong, readJson } from './read-json.ts'
+import type { Time } from './time.ts'
 
 /** Where the gateway is, and the token that proves who asks. */
-export interface GatewayOptions {
+export interface Gateway {
   url: string
   token: string
+  time: Time
+  rate: Rate
+  /** Whether a gateway has answered there: what is none’s answer then is a proxy's before it. */
+  isKnown: boolean
 }
 
 export interface Question<Reply extends TSchema> {
@@ -22,6 +27,8 @@ export interface Question<Reply extends TSchema> {
   timeoutMs?: number
   /** How often it is asked before it fails. */
   tries?: number
+  /** Whether a message is lost without it, so that others leave it its place. */
+  goesFirst?: boolean
   signal?: AbortSignal
 }
 
@@ -34,6 +41,7 @@ const ANSWER_BYTES_MAX = 4 * 1_048_576
 const Problem = Type.Object({ code: Type.String(), detail: Type.String() })
 
 const KINDS: Readonly<Record<number, ErrorKind>> = {
+  200: 'unprocessable',
   400: 'invalid',
   401: 'unauthenticated',
   403: 'forbidden',
@@ -58,11 +66,12 @@ interface Answered {
  * @throws the problem's own code; agent-sdk.no-answer, agent-sdk.bad-answer
  */
 export async function askGateway<Reply extends TSchema>(
-  gateway: GatewayOptions,
+  gateway: Gateway,
   question: Question<Reply>,
 ): Promise<Static<Reply>> {
   const { reply, signal, tries = TRIES } = question
   for (let made = 1; ; made += 1) {
+    await gateway.rate.take(question)
     const { failure, retryAfterMs, value } = await askOnce(gateway, question)
     signal?.throwIfAborted()
     if (failure === undefined) {
@@ -71,15 +80,17 @@ export async function askGateway<Reply extends TSchema>(
     }
     const isWorthIt = failure.kind === 'unavailable' || failure.kind === 'limited'
     if (!isWorthIt || made >= tries) throw failure
-    await pause(retryAfterMs ?? backOffMs(made), undefined, signal === undefined ? {} : { signal })
+    await gateway.time.pause(retryAfterMs ?? backOffMs(made), signal)
   }
 }
 
 async function askOnce(
-  { url, token }: GatewayOptions,
+  gateway: Gateway,
   { method = 'GET', path, body, idempotencyKey, timeoutMs = TIMEOUT_MS, signal }: Question<TSchema>,
 ): Promise<Answered> {
+  const { url, token, time, rate } = gateway
   const timeout = AbortSignal.timeout(timeoutMs)
+  const askedMs = time.nowMs()
   try {
     const response = await fetch(`${url}${path}`, {
       method,
@@ -93,9 +104,10 @@ async function askOnce(
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
+    rate.note(response.headers, askedMs)
     const value = await readJson(response, ANSWER_BYTES_MAX)
-    if (response.ok) return { value }
-    return { failure: problemOf(response.status, value), ...retryAfter(response) }
+    if (response.ok && value !== undefined) return { value }
+    return { failure: problemOf(gateway, response.status, value), ...retryAfter(response) }
   } catch (cause) {
     if (signal?.aborted === true) throw cause
     if (cause instanceof AnswerTooLong) {
@@ -112,18 +124,20 @@ async function askOnce(
   }
 }
 
-function problemOf(status: number, value: unknown): AppError {
+function problemOf({ isKnown }: Gateway, status: number, value: unknown): AppError {
   const kind = KINDS[status] ?? 'unavailable'
   if (Value.Check(Problem, value)) return new AppError(value.code, kind, value.detail)
-  // A proxy's own page, as a rule.
+  // A proxy's own page, as a rule. Before a gateway it says that it is away; but of a question that
+  // is too long it says so each time.
   return new AppError(
     'agent-sdk.bad-answer',
-    kind,
+    isKnown && kind !== 'too-large' ? 'unavailable' : kind,
     `The gateway answered ${status}, and no problem.`,
   )
 }
 
-function badAnswer(path: string): AppError {
+/** For an answer of the right status that nothing can be done with. */
+export function badAnswer(path: string): AppError {
   return new AppError(
     'agent-sdk.bad-answer',
     'unprocessable',
@@ -133,12 +147,13 @@ function badAnswer(path: string): AppError {
 
 function retryAfter({ headers }: Response): { retryAfterMs?: number } {
   const seconds = headers.get('retry-after') ?? ''
-  if (!/^[0-9]{1,4}$/.test(seconds)) return {}
-  return { retryAfterMs: Math.max(Number(seconds) * 1_000, BACK_OFF_MS.first) }
+  if (!/^[0-9]{1,9}$/.test(seconds)) return {}
+  const { first, most } = BACK_OFF_MS
+  return { retryAfterMs: Math.min(Math.max(Number(seconds) * 1_000, first), most) }
 }
 
 /** Twice as long each time, and never the same for many agents at once. */
-function backOffMs(made: number): number {
+export function backOffMs(made: number): number {
   const most = Math.min(BACK_OFF_MS.first * 2 ** (made - 1), BACK_OFF_MS.most)
   return most / 2 + Math.random() * (most / 2)
 }

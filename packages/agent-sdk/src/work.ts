@@ -1,17 +1,8 @@
-import { randomUUID } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
 import { every } from '@mumega/config/every'
-import {
-  acknowledgeMessage,
-  holdMessage,
-  receiveMessages,
-  rejectMessage,
-  type ReceivedMessage,
-} from '@mumega/contracts/deliveries'
-import { recordHeartbeat, sendMessage } from '@mumega/contracts/bridge'
-import type { RequestOf } from '@mumega/contracts/define'
-import { AppError, isAppError } from '@mumega/errors'
-import { askGateway, type GatewayOptions } from './gateway.ts'
+import { LEASE_SECONDS, type ReceivedMessage } from '@mumega/contracts/deliveries'
+import { AppError } from '@mumega/errors'
+import { backOffMs } from './gateway.ts'
+import { acknowledge, beat, hold, receive, reject, sendReply, type Inbox } from './inbox.ts'
 import type { Journal } from './journal.ts'
 import { keepLease } from './lease.ts'
 
@@ -20,8 +11,8 @@ export interface Work extends ReceivedMessage {
   /** Aborted when the message is not this process's to deal with any more. */
   readonly signal: AbortSignal
   /**
-   * Answers the sender. The first, the second … reply to a message is sent once, also when the
-   * message comes again after a crash, whatever the text then is.
+   * Answers the sender. The first, the second … reply of a body to a message is sent once, also
+   * when the message comes again after a crash, whatever the text then is.
    */
   reply(text: string): Promise<void>
 }
@@ -32,93 +23,103 @@ export type Handler = (work: Work) => Promise<void> | void
 export class Rejection extends Error {}
 
 export interface WorkOptions {
-  /** How many messages are worked on at once. Default 1. */
+  /** How many messages are worked on at once, where the rate allows it. Default 1, at most 100. */
   concurrency?: number
   /** Ends the work: nothing more is received, and what has begun is finished. */
   signal?: AbortSignal
-  /** Gets what a handler threw; the message comes again later. */
-  onFailure?: (error: unknown, message: ReceivedMessage) => void
+  /** Gets what a handler threw; the message comes again later. What it throws ends the work. */
+  onFailure?: (error: unknown, message: ReceivedMessage) => unknown
 }
 
-export interface Worker {
-  gateway: GatewayOptions
-  body: string
+export interface Worker extends Inbox {
   journal: Journal
 }
 
-const WAIT_SECONDS = 25
-const HOLD_SECONDS = 120
 const HEARTBEAT_MS = 60_000
 // Shorter work says of itself by being acknowledged that it was done.
 const RUN_REPORTED_MS = 5_000
-// Some two minutes. Afterwards it comes again, is found in the journal and only acknowledged.
-const ACK_TRIES = 12
-const REASON_CHARACTERS_MAX = 400
-const LONE_SURROGATE = /\p{Surrogate}/u
+// An empty answer that comes sooner has not waited for anything.
+const WAITED_MS_MIN = 1_000
 
 /**
  * Receives messages and hands them to `handler` until the signal: acknowledged when it returns,
  * given up when it throws a `Rejection`, and delivered again, later each time, when it throws
  * anything else. Sends a heartbeat each minute. Outlives a gateway that is away.
  *
- * @throws what ends it: a token that is no more, or a scope that is missing
+ * @throws what ends it: a token that is no more, a scope that is missing, what `onFailure` throws
  */
 export async function workOn(
   worker: Worker,
   handler: Handler,
   options: WorkOptions,
 ): Promise<void> {
-  const { concurrency = 1, signal } = options
+  const { signal } = options
   const stopping = new AbortController()
   const stop = () => stopping.abort()
   signal?.addEventListener('abort', stop, { once: true })
   if (signal?.aborted === true) stop()
   const busy = new Map<string, Promise<void>>()
+  const failures: unknown[] = []
+  const begin = (message: ReceivedMessage) => {
+    const { messageId, leaseUntil } = message
+    // What another body has settled needs nothing of this one; the other is one of a lease that
+    // ended while the process was asleep.
+    if (leaseUntil === undefined || busy.has(messageId)) return
+    const done = handle({ worker, handler, options }, message).catch((error: unknown) => {
+      failures.push(error)
+      stop()
+    })
+    const settled = done.finally(() => busy.delete(messageId))
+    busy.set(messageId, settled)
+  }
   const heart = every(HEARTBEAT_MS, () => beat(worker, {}).catch(() => undefined))
   try {
-    while (!stopping.signal.aborted) {
-      if (busy.size >= concurrency) {
-        await Promise.race(busy.values())
-        continue
-      }
-      const limit = concurrency - busy.size
-      for (const message of await receive(worker, { limit, signal: stopping.signal })) {
-        const { messageId } = message
-        // Of a lease that ended while the process was asleep.
-        if (busy.has(messageId)) continue
-        const done = handle({ worker, handler, options }, message)
-        const settled = done.finally(() => busy.delete(messageId))
-        busy.set(messageId, settled)
-      }
-    }
+    await receiveAll(worker, { ...options, signal: stopping.signal, busy, begin })
+  } catch (error) {
+    if (!stopping.signal.aborted) throw error
   } finally {
     signal?.removeEventListener('abort', stop)
     await Promise.allSettled(busy.values())
     await heart.stop()
   }
+  if (failures.length > 0) throw failures[0]
 }
 
-async function receive(
-  { gateway, body }: Worker,
-  { limit, signal }: { limit: number; signal: AbortSignal },
-): Promise<ReceivedMessage[]> {
-  try {
-    const { messages } = await askGateway(gateway, {
-      method: 'POST',
-      path: '/v1/inbox/receive',
-      // Asked again because an answer was lost, it is given the same messages.
-      body: { body, limit, claimId: randomUUID(), waitSeconds: WAIT_SECONDS },
-      reply: receiveMessages.reply,
-      timeoutMs: (WAIT_SECONDS + 15) * 1_000,
-      tries: Infinity,
-      signal,
-    })
-    // What another body has settled needs nothing of this one.
-    return messages.filter(({ leaseUntil }) => leaseUntil !== undefined)
-  } catch (error) {
-    if (signal.aborted) return []
-    throw error
+interface Receiving {
+  concurrency?: number
+  signal: AbortSignal
+  busy: ReadonlyMap<string, Promise<void>>
+  begin: (message: ReceivedMessage) => void
+}
+
+/** Receives until the signal, never more than can be worked on, and held, at once. */
+async function receiveAll(worker: Worker, receiving: Receiving): Promise<void> {
+  const { concurrency = 1, signal, busy, begin } = receiving
+  const { time, rate } = worker.gateway
+  let emptyAnswers = 0
+  while (!signal.aborted) {
+    const limit = Math.min(concurrency - busy.size, rate.room())
+    if (limit < 1) {
+      await untilRoom(worker, receiving)
+      continue
+    }
+    const askedMs = time.nowMs()
+    const messages = await receive(worker, { limit, signal })
+    for (const message of messages) begin(message)
+    const hasWaited = messages.length > 0 || time.nowMs() - askedMs >= WAITED_MS_MIN
+    emptyAnswers = hasWaited ? 0 : emptyAnswers + 1
+    if (emptyAnswers > 0) await time.pause(backOffMs(emptyAnswers), signal)
   }
+}
+
+async function untilRoom(
+  { gateway: { rate } }: Worker,
+  { busy, signal }: Receiving,
+): Promise<void> {
+  const waiting = new AbortController()
+  const next = rate.untilNext(AbortSignal.any([signal, waiting.signal])).catch(() => undefined)
+  await Promise.race([next, ...busy.values()])
+  waiting.abort()
 }
 
 interface Job {
@@ -127,10 +128,16 @@ interface Job {
   options: WorkOptions
 }
 
-/** Never throws: what becomes of one message does not end the work on the others. */
+/**
+ * What becomes of one message does not end the work on the others.
+ *
+ * @throws what `onFailure` throws
+ */
 async function handle(job: Job, message: ReceivedMessage): Promise<void> {
   const { worker, options } = job
   const { messageId } = message
+  const { rate } = worker.gateway
+  rate.held += 1
   try {
     if (!worker.journal.has(messageId)) {
       await runHandler(job, message)
@@ -138,17 +145,23 @@ async function handle(job: Job, message: ReceivedMessage): Promise<void> {
     }
     await acknowledge(worker, messageId)
   } catch (error) {
-    options.onFailure?.(error, message)
+    await options.onFailure?.(error, message)
     if (!(error instanceof Rejection)) return
-    await reject(worker, messageId, error).catch((cause: unknown) =>
+    await reject(worker, { messageId, reason: error.message }).catch((cause: unknown) =>
       options.onFailure?.(cause, message),
     )
+  } finally {
+    rate.held -= 1
   }
 }
 
 async function runHandler({ worker, handler }: Job, message: ReceivedMessage): Promise<void> {
-  const { messageId, leaseUntil = '' } = message
-  const lease = keepLease({ leaseUntil, hold: () => hold(worker, messageId) })
+  const { messageId, attempt = 1 } = message
+  const lease = keepLease({
+    time: worker.gateway.time,
+    grantedMs: (LEASE_SECONDS[attempt - 1] ?? LEASE_SECONDS[0]) * 1_000,
+    hold: (withinMs) => hold(worker, { messageId, withinMs }),
+  })
   const reported = reportRun(worker, messageId)
   let replies = 0
   const reply = async (text: string) => {
@@ -166,90 +179,27 @@ async function runHandler({ worker, handler }: Job, message: ReceivedMessage): P
   }
 }
 
-/** Says of work that takes a while that it has begun, and how it ended. */
-function reportRun(worker: Worker, runId: string) {
+/**
+ * Says of work that takes a while that it has begun, and how it ended; unless there are hardly
+ * requests enough for what keeps the messages.
+ */
+function reportRun({ gateway, ...inbox }: Worker, runId: string) {
+  const { time, rate } = gateway
+  const tell = (signal: 'start' | 'success' | 'fail') =>
+    beat({ gateway, ...inbox }, { run: { runId, signal } })
   const quick = new AbortController()
-  const started = pause(RUN_REPORTED_MS, undefined, { signal: quick.signal }).then(
-    () => beat(worker, { run: { runId, signal: 'start' } }).then(() => true),
+  const started = time.pause(RUN_REPORTED_MS, quick.signal).then(
+    () => (rate.room() < 1 ? false : tell('start').then(() => true)),
     () => false,
   )
   return {
     async end(signal: 'success' | 'fail'): Promise<void> {
       quick.abort()
       const isTold = await started.catch(() => false)
-      if (!isTold && signal === 'success') return
+      if (!isTold && (signal === 'success' || rate.room() < 1)) return
       // What watches the agent must not keep it from its work.
-      await beat(worker, { run: { runId, signal } }).catch(() => undefined)
+      await tell(signal).catch(() => undefined)
     },
-  }
-}
-
-async function beat({ gateway }: Worker, body: RequestOf<typeof recordHeartbeat>): Promise<void> {
-  const path = '/v1/heartbeats'
-  await askGateway(gateway, { method: 'POST', path, body, reply: recordHeartbeat.reply, tries: 2 })
-}
-
-async function hold({ gateway, body }: Worker, messageId: string): Promise<string> {
-  const { leaseUntil } = await askGateway(gateway, {
-    method: 'POST',
-    path: `/v1/inbox/${messageId}/hold`,
-    body: { body, seconds: HOLD_SECONDS },
-    reply: holdMessage.reply,
-    tries: 1,
-  })
-  return leaseUntil
-}
-
-async function acknowledge({ gateway }: Worker, messageId: string): Promise<void> {
-  await askGateway(gateway, {
-    method: 'POST',
-    path: `/v1/inbox/${messageId}/ack`,
-    idempotencyKey: `ack/${messageId}`,
-    reply: acknowledgeMessage.reply,
-    tries: ACK_TRIES,
-  })
-}
-
-async function reject(
-  { gateway }: Worker,
-  messageId: string,
-  { message }: Rejection,
-): Promise<void> {
-  const reason = storable(message) || 'the agent gave no reason'
-  await askGateway(gateway, {
-    method: 'POST',
-    path: `/v1/inbox/${messageId}/reject`,
-    body: { reason },
-    reply: rejectMessage.reply,
-  })
-}
-
-/** What of a reason the gateway takes: not too long, and no halves of characters, nor U+0000. */
-function storable(reason: string): string {
-  const characters = [...reason].filter((one) => one !== '\0' && !LONE_SURROGATE.test(one))
-  return characters.slice(0, REASON_CHARACTERS_MAX).join('')
-}
-
-async function sendReply(
-  { gateway }: Worker,
-  { messageId, from }: ReceivedMessage,
-  { text, nth, signal }: { text: string; nth: number; signal: AbortSignal },
-): Promise<void> {
-  try {
-    await askGateway(gateway, {
-      method: 'POST',
-      path: '/v1/messages',
-      body: { to: from, text, replyTo: messageId },
-      idempotencyKey: `reply/${messageId}/${nth}`,
-      reply: sendMessage.reply,
-      // As long as the message is ours: else the work would be done again for a gateway's restart.
-      tries: Infinity,
-      signal,
-    })
-  } catch (error) {
-    // Before a crash the same reply was sent, in other words.
-    if (isAppError(error) && error.code === 'gateway.idempotency-key-reused') return
-    throw error
   }
 }
 

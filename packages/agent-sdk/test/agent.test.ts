@@ -172,6 +172,37 @@ test('as many messages as were asked for are worked on at once, and no more', as
   expect(most).toBe(3)
 })
 
+test('what each body of an agent replies is sent', async () => {
+  const { secret } = await company.join('two')
+  const stop = new AbortController()
+  const bodies = ['laptop', 'server']
+  // So that both know it, the message comes after them.
+  for (const body of bodies) await company.ask(secret, '/v1/inbox/receive', { body })
+  await ada.send('two', 'where are you?')
+  let begun = 0
+  let bothBegun: () => void = () => undefined
+  const both = new Promise<void>((resolve) => (bothBegun = resolve))
+  const working = bodies.map(async (body) => {
+    const agent = await connectAgent({ url: company.url, token: secret, body })
+    await agent.work(
+      async ({ reply }) => {
+        begun += 1
+        if (begun === 2) bothBegun()
+        await both
+        await reply(`on the ${body}`)
+      },
+      { signal: stop.signal },
+    )
+  })
+  const replies = async () =>
+    (await textsOf(company, adaToken)).filter((text) => text.startsWith('on the ')).sort()
+  const sent = async () => ((await replies()).length === 2 ? replies() : undefined)
+  await eventually(sent, { what: 'both replies' })
+  expect(await replies()).toEqual(['on the laptop', 'on the server'])
+  stop.abort()
+  await Promise.all(working)
+})
+
 test('work that has begun is finished before it ends', async () => {
   const { agent } = await connect('eve')
   const stop = new AbortController()
