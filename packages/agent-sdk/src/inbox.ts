@@ -46,12 +46,13 @@ export async function receive(
 /** Holds a message for longer; for how many milliseconds. Gives up after `withinMs`. */
 export async function hold(
   { gateway, body }: Inbox,
-  { messageId, withinMs }: { messageId: string; withinMs: number },
+  { messageId, attempt, withinMs }: { messageId: string; attempt: number; withinMs: number },
 ): Promise<number> {
   await askGateway(gateway, {
     method: 'POST',
     path: `/v1/inbox/${messageId}/hold`,
-    body: { body, seconds: HOLD_SECONDS },
+    // Another process of this body may have it by now, as its next delivery.
+    body: { body, seconds: HOLD_SECONDS, attempt },
     reply: holdMessage.reply,
     timeoutMs: withinMs,
     tries: 1,

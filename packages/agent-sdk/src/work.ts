@@ -160,7 +160,7 @@ async function runHandler({ worker, handler }: Job, message: ReceivedMessage): P
   const lease = keepLease({
     time: worker.gateway.time,
     grantedMs: (LEASE_SECONDS[attempt - 1] ?? LEASE_SECONDS[0]) * 1_000,
-    hold: (withinMs) => hold(worker, { messageId, withinMs }),
+    hold: (withinMs) => hold(worker, { messageId, attempt, withinMs }),
   })
   const reported = reportRun(worker, messageId)
   let replies = 0
