@@ -1,7 +1,7 @@
 import type { Connection } from '../connection.ts'
 import type { FindingRecord } from '../scrubbing/finding-record.ts'
 import { FINDINGS_MAX, GROUND_KINDS, type Finding } from '../scrubbing/finding.ts'
-import { readRows } from '../search/index-repository.ts'
+import { readSealedRows } from '../search/index-repository.ts'
 import { RANGES_MAX } from '../search/number-repository.ts'
 import { SLICE } from '../search/pace.ts'
 import {
@@ -43,7 +43,10 @@ interface Round {
   next: number
 }
 
-const NOTHING = { numbers: '{}', ranges: 0, reused: 0, reusedNumber: null, reusedIndex: null }
+const NOTHING = {
+  ...{ numbers: '{}', ranges: 0, entries: 0 },
+  ...{ reused: 0, reusedNumber: null, reusedIndex: null },
+}
 const TEXT_MAX = 200
 // Of one step; who alters many must not fill the record.
 const NAMED_MAX = 20
@@ -54,6 +57,8 @@ export function openGroundCheck(
 ): GroundCheck {
   let round: Round | undefined
   let openAfter: IntentKey | undefined
+  // Also what an earlier process left open.
+  let mayBeOpen = true
 
   async function begin(): Promise<Round> {
     const said = await boundProgress(connection)
@@ -65,15 +70,19 @@ export function openGroundCheck(
 
   async function report(to: Round, found: readonly Finding[]): Promise<void> {
     if (found.length === 0) return
+    mayBeOpen = true
     to.found.push(...found.slice(0, FINDINGS_MAX + 1 - to.found.length))
     await findings.record(found)
   }
 
-  /** Adds a slice up; gives the intents in it. */
-  async function addSlice(at: Round): Promise<IntentKey[]> {
+  /** Adds a slice up; gives the intents in it, and nothing where the log itself is altered. */
+  async function addSlice(at: Round): Promise<IntentKey[] | undefined> {
     const end = Math.min(at.next + SLICE, at.size)
-    const rows = at.next === end ? [] : await readRows(connection, { begin: at.next, end })
-    const added = await addNumbers(connection, rows, knownOf(at))
+    const slice = { begin: at.next, end }
+    const rows = at.next === end ? [] : await readSealedRows(connection, slice)
+    const added = await addNumbers(connection, rows ?? [], knownOf(at))
+    const keyed = added.reduce((sum, { entries }) => sum + entries, 0)
+    if (rows === undefined || keyed < rows.length) return undefined
     for (const numbers of added) at.told.set(numbers.source, sumOf(at, numbers))
     at.next = end
     return rows.filter(({ phase }) => phase === 'intent')
@@ -100,12 +109,21 @@ export function openGroundCheck(
   return {
     async step(size) {
       round ??= await begin()
-      await holdOpen(round, await addSlice(round), size)
+      const intents = await addSlice(round)
+      if (intents === undefined) {
+        // The scrubber's to find. What is altered judges nothing: a way round begins anew.
+        round = undefined
+        return
+      }
+      await holdOpen(round, intents, size)
       if (round.next < round.size) return
       await holdNumbers(round)
       // What is wrong no more was mended; a round that shows only a part of it tells nothing.
       const { found } = round
-      if (found.length <= FINDINGS_MAX) await findings.clear({ kinds: GROUND_KINDS, found })
+      if (mayBeOpen && found.length <= FINDINGS_MAX) {
+        await findings.clear({ kinds: GROUND_KINDS, found })
+        mayBeOpen = found.length > 0
+      }
       round = undefined
     },
   }

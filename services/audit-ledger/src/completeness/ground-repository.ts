@@ -17,6 +17,8 @@ export interface ToldNumbers {
   /** Without those that are given up. */
   readonly numbers: string
   readonly ranges: number
+  /** So many entries have a key that says it. */
+  readonly entries: number
   /** Intents whose number an earlier one had, and the first of them. */
   readonly reused: number
   readonly reusedNumber: number | null
@@ -101,6 +103,7 @@ export async function addNumbers(
     source: string
     numbers: string
     ranges: number
+    entries: number
     reused: number
     reused_number: string | null
     reused_index: string | null
@@ -120,12 +123,14 @@ export async function addNumbers(
                from arrived left join held using (source)),
            fresh as (
              select source, range_agg(int8range(number, number, '[]')) as numbers,
+                    count(*)::int as entries,
                     count(*) filter (where again)::int as reused,
                     (array_agg(number order by log_index) filter (where again))[1]
                       as reused_number,
                     min(log_index) filter (where again) as reused_index
                from judged group by source)
-           select source, all_of.numbers::text as numbers, reused, reused_number, reused_index,
+           select source, all_of.numbers::text as numbers, entries, reused, reused_number,
+                  reused_index,
                   (select count(*)::int from unnest(all_of.numbers)) as ranges
              from fresh left join held using (source), lateral (
                   select coalesce(held.numbers, '{}') + fresh.numbers
@@ -143,6 +148,7 @@ export async function addNumbers(
     source: row.source,
     numbers: row.numbers,
     ranges: row.ranges,
+    entries: row.entries,
     reused: row.reused,
     reusedNumber: row.reused_number === null ? null : Number(row.reused_number),
     reusedIndex: row.reused_index === null ? null : Number(row.reused_index),

@@ -1,6 +1,6 @@
 import type { LeafEntry } from '@mumega/tlog/entry'
 import type { Connection } from '../connection.ts'
-import { framesOf } from '../signing/frames.ts'
+import { framesOf, hashLeaf } from '../signing/frames.ts'
 import { rowOf, type IndexRow } from './index-row.ts'
 
 /** Indexes in the log: `begin` inclusive, `end` exclusive. */
@@ -30,11 +30,36 @@ export async function readProgress(
 
 /** The rows that the log's own bytes give for a slice, which must be committed. */
 export async function readRows(connection: Connection, slice: Slice): Promise<IndexRow[]> {
-  const answer = await connection.query<{ frames: Buffer }>({
+  // Written by the sealer itself, and verified byte for byte before they are signed.
+  return rowsOf(slice, (await readEntries(connection, slice)).entries)
+}
+
+/** As `readRows`; undefined where an entry is not the one that was hashed when it was sealed. */
+export async function readSealedRows(
+  connection: Connection,
+  slice: Slice,
+): Promise<IndexRow[] | undefined> {
+  const { entries, leaves } = await readEntries(connection, slice)
+  return entries.map(hashLeaf).join('') === leaves.toString('latin1')
+    ? rowsOf(slice, entries)
+    : undefined
+}
+
+function rowsOf({ begin }: Slice, entries: readonly Buffer[]): IndexRow[] {
+  return entries.map((bytes, nth) => rowOf(begin + nth, JSON.parse(bytes.toString()) as LeafEntry))
+}
+
+async function readEntries(
+  connection: Connection,
+  slice: Slice,
+): Promise<{ entries: Buffer[]; leaves: Buffer }> {
+  const answer = await connection.query<{ frames: Buffer; leaves: Buffer }>({
     name: 'read-slice',
     text: `select substring(entries from offset_at(offsets, begins) + 1
-                            for offset_at(offsets, ends) - offset_at(offsets, begins)) as frames
-             from (select entries, offsets, first_index,
+                            for offset_at(offsets, ends) - offset_at(offsets, begins)) as frames,
+                  substring(leaf_hashes from 32 * begins::int + 1
+                            for 32 * (ends - begins)::int) as leaves
+             from (select entries, offsets, leaf_hashes, first_index,
                           greatest($1::bigint, first_index) - first_index as begins,
                           least($2::bigint, first_index + count) - first_index as ends
                      from event_batches
@@ -47,10 +72,7 @@ export async function readRows(connection: Connection, slice: Slice): Promise<In
   if (entries.length !== slice.end - slice.begin) {
     throw new Error(`entries ${slice.begin} to ${slice.end} are not all there`)
   }
-  // Written by the sealer itself, and verified byte for byte before they are signed.
-  return entries.map((bytes, nth) =>
-    rowOf(slice.begin + nth, JSON.parse(bytes.toString()) as LeafEntry),
-  )
+  return { entries, leaves: Buffer.concat(answer.rows.map(({ leaves }) => leaves)) }
 }
 
 const GIVEN = `
