@@ -62,8 +62,7 @@ export function openGroundCheck(
 
   async function begin(): Promise<Round> {
     const said = await boundProgress(connection)
-    const { size, kept } = await readKept(connection)
-    const begun = { size, kept, told: new Map<string, ToldNumbers>(), found: [], next: 0 }
+    const begun = await roundOf(connection)
     if (said !== undefined) await report(begun, [progressFinding(said)])
     return begun
   }
@@ -75,14 +74,13 @@ export function openGroundCheck(
     await findings.record(found)
   }
 
-  /** Adds a slice up; gives the intents in it, and nothing where the log itself is altered. */
+  /** Adds a slice up; its intents. Undefined where the log is altered, which judges nothing. */
   async function addSlice(at: Round): Promise<IntentKey[] | undefined> {
     const end = Math.min(at.next + SLICE, at.size)
     const slice = { begin: at.next, end }
     const rows = at.next === end ? [] : await readSealedRows(connection, slice)
     const added = await addNumbers(connection, rows ?? [], knownOf(at))
-    const keyed = added.reduce((sum, { entries }) => sum + entries, 0)
-    if (rows === undefined || keyed < rows.length) return undefined
+    if (rows === undefined || keyedIn(added) < rows.length) return undefined
     for (const numbers of added) at.told.set(numbers.source, sumOf(at, numbers))
     at.next = end
     return rows.filter(({ phase }) => phase === 'intent')
@@ -97,13 +95,9 @@ export function openGroundCheck(
   }
 
   async function holdNumbers(at: Round): Promise<void> {
-    const pairs = pairsOf(at)
-    const different = await compareNumbers(connection, pairs)
+    const different = await compareNumbers(connection, pairsOf(at))
     await report(at, different.map(numbersFinding))
-    for (const difference of different) {
-      const told = at.told.get(difference.source) ?? { source: difference.source, ...NOTHING }
-      await mendNumbers(connection, difference, told)
-    }
+    await mendAll(connection, at, different)
   }
 
   return {
@@ -111,7 +105,6 @@ export function openGroundCheck(
       round ??= await begin()
       const intents = await addSlice(round)
       if (intents === undefined) {
-        // The scrubber's to find. What is altered judges nothing: a way round begins anew.
         round = undefined
         return
       }
@@ -127,6 +120,26 @@ export function openGroundCheck(
       round = undefined
     },
   }
+}
+
+async function roundOf(connection: Connection): Promise<Round> {
+  const { size, kept } = await readKept(connection)
+  return { size, kept, told: new Map(), found: [], next: 0 }
+}
+
+async function mendAll(
+  connection: Connection,
+  { told }: Round,
+  different: readonly NumbersDifference[],
+): Promise<void> {
+  for (const difference of different) {
+    const { source } = difference
+    await mendNumbers(connection, difference, told.get(source) ?? { source, ...NOTHING })
+  }
+}
+
+function keyedIn(added: readonly ToldNumbers[]): number {
+  return added.reduce((sum, { entries }) => sum + entries, 0)
 }
 
 function knownOf({ kept, told }: Round): (ToldNumbers & Pick<KeptNumbers, 'givenUp'>)[] {
