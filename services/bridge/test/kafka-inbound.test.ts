@@ -61,8 +61,7 @@ kafkaTest('a record is its token’s agent’s message, and says where it has pa
   await textsOf('bob', 1)
   const [message] = await inboxOf(side.bridge, agent('bob'))
   expect(message).toMatchObject({ from: 'ada', kind: 'send', text: 'Hi.' })
-  const [forwarded] = await side.stranger.waitFor(
-    'mumega.messages',
+  const [forwarded] = await side.stranger.waitForMessages(
     1,
     ({ headers }) => headers['message-id'] === message?.messageId,
   )

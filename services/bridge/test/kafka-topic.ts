@@ -11,12 +11,19 @@ export interface Seen {
   headers: Record<string, string>
 }
 
+type Matches = (record: Seen) => boolean
+
 /** A stranger's client: it reads topics and writes into them. */
 export interface Stranger {
   /** Every record of the topics so far, of each partition in its order. */
   readonly seen: readonly Seen[]
   /** Waits until so many records of a topic match. */
-  waitFor(topic: string, count: number, matches?: (record: Seen) => boolean): Promise<Seen[]>
+  waitFor(topic: string, count: number, matches?: Matches): Promise<Seen[]>
+  /**
+   * Waits until so many messages that match are in their topic, and gives the first record of each:
+   * a message is forwarded at least once, and readers know it again by its id.
+   */
+  waitForMessages(count: number, matches?: Matches): Promise<Seen[]>
   producer: Producer
   stop(): Promise<void>
 }
@@ -48,18 +55,35 @@ export async function connectStranger(brokers: string, topics: string[]): Promis
   return {
     seen,
     producer,
-    async waitFor(topic, count, matches = () => true) {
-      return eventually(
-        () => {
-          const found = seen.filter((record) => record.topic === topic && matches(record))
-          return Promise.resolve(found.length >= count && found)
-        },
-        { what: `${count} records in ${topic}`, timeoutMs: 20_000 },
-      )
-    },
+    waitFor: (topic, count, matches = () => true) =>
+      untilThere(`${count} records in ${topic}`, count, () =>
+        seen.filter((record) => record.topic === topic && matches(record)),
+      ),
+    waitForMessages: (count, matches = () => true) =>
+      untilThere(`${count} messages`, count, () =>
+        firstOfEach(seen.filter((record) => record.topic === 'mumega.messages' && matches(record))),
+      ),
     async stop() {
       await consumer.disconnect()
       await producer.disconnect()
     },
   }
+}
+
+const untilThere = async (what: string, count: number, find: () => Seen[]): Promise<Seen[]> =>
+  eventually(
+    () => {
+      const found = find()
+      return Promise.resolve(found.length >= count && found)
+    },
+    { what, timeoutMs: 20_000 },
+  )
+
+function firstOfEach(records: readonly Seen[]): Seen[] {
+  const firsts = new Map<string | undefined, Seen>()
+  for (const record of records) {
+    const id = record.headers['message-id']
+    if (!firsts.has(id)) firsts.set(id, record)
+  }
+  return [...firsts.values()]
 }
