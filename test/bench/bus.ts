@@ -6,6 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { startTestNats, type TestNats } from '@mumega/testkit'
 import { NotHere } from '../interop/finding.ts'
 import { ROOT } from '../tree.ts'
+import { measureDelivery } from './bus-delivery.ts'
 import type { Asked, SideOrder } from './bus-side.ts'
 import type { Bench, Figure } from './figures.ts'
 import { startGround } from './ground.ts'
@@ -31,7 +32,7 @@ interface Way {
  * Questions and answers a second between two processes, 64 at a time, of 200 bytes of text, checked
  * by each framework's own validation: ours beside Moleculer and NestJS on one nats-server that is
  * open to everybody, in turns; and `guarded`, as ours runs, with an account for each service, in
- * which the server itself takes several times as long for a question.
+ * which the server itself takes several times as long for a question. Then durable delivery.
  */
 export const bench: Bench = {
   async run(log) {
@@ -41,7 +42,8 @@ export const bench: Bench = {
     try {
       const ours = [oursOpen(plain.url), oursGuarded(nats)]
       const peers = await peersOn(plain.url)
-      return typeof peers === 'string' ? skipped(peers) : await compare(ours, peers, log)
+      const asked = typeof peers === 'string' ? skipped(peers) : await compare(ours, peers, log)
+      return [...asked, ...(await measureDelivery(ground.folder, log))]
     } finally {
       await plain.stop()
       await nats.stop()

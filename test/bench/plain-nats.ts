@@ -1,14 +1,24 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { connect } from '@nats-io/transport-node'
 import { freePort, LOOPBACK } from '@mumega/local/ports'
 import { natsProgram } from '@mumega/testkit/config'
 
-/** The same nats-server program as ours, as it is without a configuration: open to everybody. */
-export async function startPlainNats(): Promise<{ url: string; stop: () => Promise<void> }> {
+/**
+ * The same nats-server program as ours, open to everybody. With a `storeFolder` it keeps streams
+ * there, and syncs each message to the disk before it acknowledges it; without, it has none.
+ */
+export async function startPlainNats({ storeFolder }: { storeFolder?: string } = {}): Promise<{
+  url: string
+  stop: () => Promise<void>
+}> {
   const port = await freePort()
   const url = `nats://${LOOPBACK}:${port}`
-  const child = spawn(natsProgram(), ['-a', LOOPBACK, '-p', String(port)], { stdio: 'ignore' })
+  const words = ['-a', LOOPBACK, '-p', String(port)]
+  if (storeFolder !== undefined) words.push('-c', durableConfig(storeFolder))
+  const child = spawn(natsProgram(), words, { stdio: 'ignore' })
   const ended = once(child, 'exit')
   const probe = await connect({
     servers: url,
@@ -24,4 +34,11 @@ export async function startPlainNats(): Promise<{ url: string; stop: () => Promi
       await ended
     },
   }
+}
+
+function durableConfig(storeFolder: string): string {
+  const file = join(storeFolder, 'nats.conf')
+  const folder = JSON.stringify(storeFolder)
+  writeFileSync(file, `jetstream { store_dir: ${folder}, sync_interval: always }\n`)
+  return file
 }

@@ -10,6 +10,16 @@ export const Timestamp = Type.String({
   pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$',
 })
 
+/**
+ * Whether a `Timestamp` is a time of the calendar that the database knows. The pattern lets the
+ * 31st of February through, and PostgreSQL has no year 0.
+ */
+export function isCalendarTime(time: string): boolean {
+  const date = new Date(time)
+  const isInCalendar = !Number.isNaN(date.getTime()) && date.toISOString() === time
+  return isInCalendar && !time.startsWith('0000')
+}
+
 /** 32 bytes as lower-case hex. */
 export const Sha256Hex = Type.String({ pattern: '^[0-9a-f]{64}$' })
 

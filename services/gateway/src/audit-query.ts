@@ -1,6 +1,12 @@
 import { Type, type Static } from 'typebox'
 import { auditFilters, type AuditFilters } from '@mumega/contracts/audit-search'
-import { SUBSTRATE, TenantId, Timestamp, type CallContext } from '@mumega/contracts/scalars'
+import {
+  isCalendarTime,
+  SUBSTRATE,
+  TenantId,
+  Timestamp,
+  type CallContext,
+} from '@mumega/contracts/scalars'
 import type { Authentication } from './authentication.ts'
 import { invalidField } from './errors.ts'
 import { getTenant } from './get-tenant.ts'
@@ -46,7 +52,12 @@ export async function auditContextOf(
  */
 export function filtersOf(query: AuditQuery): AuditFilters {
   const { tenantId, actor, action, target, phase, trace } = query
-  for (const field of ['from', 'until'] as const) checkTime(field, query[field])
+  for (const field of ['from', 'until'] as const) {
+    const time = query[field]
+    if (time !== undefined && !isCalendarTime(time)) {
+      throw invalidField(field, 'is no date of the calendar')
+    }
+  }
   if (query.from !== undefined && query.until !== undefined && query.until <= query.from) {
     throw invalidField('until', 'must be later than from')
   }
@@ -57,12 +68,4 @@ export function filtersOf(query: AuditQuery): AuditFilters {
       ([, value]) => value !== undefined,
     ),
   )
-}
-
-// The pattern lets the 31st of February through, and PostgreSQL knows no year 0.
-function checkTime(field: string, time: string | undefined): void {
-  if (time === undefined) return
-  const date = new Date(time)
-  const isReal = !Number.isNaN(date.getTime()) && date.toISOString() === time
-  if (!isReal || time.startsWith('0000')) throw invalidField(field, 'is no date of the calendar')
 }

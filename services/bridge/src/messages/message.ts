@@ -7,6 +7,7 @@ import {
   type ContentType,
   type InboxMessage,
 } from '@mumega/contracts/bridge'
+import { isCalendarTime } from '@mumega/contracts/scalars'
 import { outgoing, type AuditRecord, type OutgoingEvent } from '@mumega/db/act'
 import { invalidTime } from '../errors.ts'
 import { checkText } from '../text.ts'
@@ -46,18 +47,11 @@ export interface Message {
 
 /** @throws bridge.text-too-large, bridge.invalid-text, bridge.invalid-time */
 export function checkDraft({ text, correlationId, expiresAt }: Draft): void {
-  if (expiresAt !== undefined && !isReal(expiresAt)) throw invalidTime('expiresAt')
+  if (expiresAt !== undefined && !isCalendarTime(expiresAt)) throw invalidTime('expiresAt')
   checkText({ field: 'text', value: text, limitBytes: TEXT_BYTES_MAX })
   if (correlationId === undefined) return
   const limitBytes = CORRELATION_ID_BYTES_MAX
   checkText({ field: 'correlationId', value: correlationId, limitBytes })
-}
-
-// The contract's pattern lets the 31st of February through, and PostgreSQL knows no year 0.
-function isReal(time: string): boolean {
-  const date = new Date(time)
-  const isInCalendar = !Number.isNaN(date.getTime()) && date.toISOString() === time
-  return isInCalendar && !time.startsWith('0000')
 }
 
 /** The message that a draft becomes. */
