@@ -1,8 +1,9 @@
+import { AppError } from '@mumega/errors'
 import { agent } from './agent.ts'
 import { audit } from './audit.ts'
 import { CommandError, EXIT_NO_INPUT, EXIT_USAGE, usageError } from './command-error.ts'
 import type { Command, Outcome } from './command.ts'
-import { loadConfig } from './config.ts'
+import { loadConfig, type Config } from './config.ts'
 import { drill } from './drill.ts'
 import { status } from './status.ts'
 import { trace } from './trace.ts'
@@ -40,5 +41,14 @@ export async function runProgram(
   if (rest.length === 1 && HELP_OPTIONS.includes(rest[0] ?? '')) {
     throw new CommandError(EXIT_USAGE, command.help)
   }
-  return command.run(rest, loadConfig(environment))
+  return command.run(rest, configOf(environment))
+}
+
+function configOf(environment: Readonly<Record<string, string | undefined>>): Config {
+  try {
+    return loadConfig(environment)
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'config.invalid') throw usageError(error.message)
+    throw error
+  }
 }

@@ -240,6 +240,14 @@ test.each([
   },
 )
 
+test('a setting that cannot work is named like any wrong usage, whatever the command', async () => {
+  const wrong = { MUMEGA_PIPE_SILENCE_MS: 'soon' }
+  const { exitCode, stdout, stderr } = await place.mumegaWith(wrong, ['verify', 'a'])
+
+  expect({ exitCode, stdout }).toEqual({ exitCode: 64, stdout: '' })
+  expect(stderr).toMatch(/^[^\n]*MUMEGA_PIPE_SILENCE_MS [^\n]+\n$/)
+})
+
 test('the command in the README runs as it stands there', async () => {
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
   const [, line] = /```sh\nnpx mumega (.*)\n```/.exec(readme) ?? []
