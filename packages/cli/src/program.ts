@@ -48,7 +48,8 @@ function configOf(environment: Readonly<Record<string, string | undefined>>): Co
   try {
     return loadConfig(environment)
   } catch (error) {
-    if (error instanceof AppError && error.code === 'config.invalid') throw usageError(error.message)
+    if (error instanceof AppError && error.code === 'config.invalid')
+      throw usageError(error.message)
     throw error
   }
 }
