@@ -76,7 +76,8 @@ export const agent: Command = {
 
 async function gatewayOf(url: string | undefined, config: Config): Promise<string> {
   if (url === undefined) return (await readRunFile(config)).gatewayUrl.replace(/\/$/, '')
-  if (!/^https?:\/\/[^/?#]+\/?$/.test(url)) {
+  // A password in it would be shown wherever the URL is.
+  if (!/^https?:\/\/[^/?#@]+\/?$/i.test(url) || !URL.canParse(url)) {
     throw usageError('--url is the URL of a gateway, as https://mumega.example.')
   }
   return url.replace(/\/$/, '')

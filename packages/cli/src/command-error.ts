@@ -18,6 +18,9 @@ export const EXIT_USAGE = 64
 /** A file that was named cannot be read (sysexits.h, EX_NOINPUT). */
 export const EXIT_NO_INPUT = 66
 
+/** What was found cannot be written to the standard output (sysexits.h, EX_IOERR). */
+export const EXIT_NO_OUTPUT = 74
+
 /** The command line is wrong. */
 export function usageError(message: string): CommandError {
   return new CommandError(EXIT_USAGE, `${message} \`mumega --help\` shows what there is.`)

@@ -1,7 +1,13 @@
 import { AppError } from '@mumega/errors'
 import { agent } from './agent.ts'
 import { audit } from './audit.ts'
-import { CommandError, EXIT_NO_INPUT, EXIT_USAGE, usageError } from './command-error.ts'
+import {
+  CommandError,
+  EXIT_NO_INPUT,
+  EXIT_NO_OUTPUT,
+  EXIT_USAGE,
+  usageError,
+} from './command-error.ts'
 import type { Command, Outcome } from './command.ts'
 import { loadConfig, type Config } from './config.ts'
 import { drill } from './drill.ts'
@@ -17,7 +23,8 @@ const HELP = `mumega looks at a Mumega that runs here, lets agents join, and ver
 
 ${COMMANDS.map((command) => command.help).join('\n\n')}
 
-Wrong usage ends with exit code ${EXIT_USAGE}, a file that cannot be read with ${EXIT_NO_INPUT}.
+Wrong usage ends with exit code ${EXIT_USAGE}, a file that cannot be read with ${EXIT_NO_INPUT},
+output that cannot be written with ${EXIT_NO_OUTPUT}.
 `
 
 /**

@@ -248,6 +248,24 @@ test('a setting that cannot work is named like any wrong usage, whatever the com
   expect(stderr).toMatch(/^[^\n]*MUMEGA_PIPE_SILENCE_MS [^\n]+\n$/)
 })
 
+test('a reader that has gone is no failure, and output that cannot be written is one', async () => {
+  const gone = await place.shell('(mumega help; echo $? >code) | true; cat code')
+  expect(gone).toEqual({ exitCode: 0, stdout: '0\n', stderr: '' })
+
+  const full = await place.shell('mumega help >/dev/full')
+  expect(full).toMatchObject({ exitCode: 74, stdout: '' })
+  expect(full.stderr).toMatch(/^The output cannot be written: [^\n]+\n$/)
+})
+
+test('a token in the wrong place is not shown', async () => {
+  const { exitCode, stderr } = await place.mumega(`mmg_operator_${'a'.repeat(43)}`)
+
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 64,
+    stderr: expect.stringMatching(/^There is no command "mmg_…"\. /),
+  })
+})
+
 test('the command in the README runs as it stands there', async () => {
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
   const [, line] = /```sh\nnpx mumega (.*)\n```/.exec(readme) ?? []

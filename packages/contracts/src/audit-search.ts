@@ -71,7 +71,7 @@ export const searchEntries = defineRequest({
     next: Type.Optional(Type.String()),
     ...Completeness.properties,
   }),
-  errors: [],
+  errors: ['audit-ledger.invalid-filter'],
   timeoutMs: 5_000,
 })
 
@@ -117,6 +117,10 @@ export const exportEntries = defineRequest({
     /** After the last entry: of what lies between it and the end of the tree. */
     after: Type.Optional(SubtreeRoots),
   }),
-  errors: ['audit-ledger.index-behind', 'audit-ledger.checkpoint-not-reached'],
+  errors: [
+    'audit-ledger.invalid-filter',
+    'audit-ledger.index-behind',
+    'audit-ledger.checkpoint-not-reached',
+  ],
   timeoutMs: 8_000,
 })

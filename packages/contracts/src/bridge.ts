@@ -208,7 +208,7 @@ export type InboxMessage = Static<typeof InboxMessage>
 export const listInbox = defineRequest({
   subject: 'rpc.bridge.v1.list-inbox',
   request: Type.Object({
-    after: Type.Integer({ minimum: 0 }),
+    after: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
     limit: Type.Integer({ minimum: 1, maximum: 100 }),
     /** Leaves out what is settled: acknowledged, expired, or a dead letter. */
     unreadOnly: Type.Boolean(),

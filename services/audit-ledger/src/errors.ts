@@ -57,6 +57,13 @@ export function invalidCursor(): AppError {
 }
 
 /** The same for an entry that does not exist and for another tenant's. */
+/** `problem` goes on from the field's name: `is no date of the calendar`. */
+export function invalidFilter(field: string, problem: string): AppError {
+  return new AppError('audit-ledger.invalid-filter', 'invalid', `${field} ${problem}.`, {
+    details: { field },
+  })
+}
+
 export function entryNotFound(): AppError {
   return new AppError('audit-ledger.entry-not-found', 'not-found', 'There is no such entry.')
 }

@@ -38,8 +38,12 @@ export const configSchema = Type.Object({
    * of its own addresses, else any.
    */
   MUMEGA_ALLOWED_HOSTS: Type.Optional(Type.String()),
-  /** Open event streams of this process, and of one token with all delegated from it. */
-  MUMEGA_STREAMS_MAX: Type.Integer({ minimum: 1, default: 1_000 }),
+  /**
+   * Open event streams and waits of this process, of one tenant, and of one token with all
+   * delegated from it.
+   */
+  MUMEGA_STREAMS_MAX: Type.Integer({ minimum: 1, default: 2_500 }),
+  MUMEGA_STREAMS_PER_TENANT_MAX: Type.Integer({ minimum: 1, default: 1_000 }),
   MUMEGA_STREAMS_PER_TOKEN_MAX: Type.Integer({ minimum: 1, default: 10 }),
   MUMEGA_STREAM_KEEP_ALIVE_MS: Type.Integer({ minimum: 100, maximum: 60_000, default: 15_000 }),
   /** How long a reader of a stream may take nothing before it is cut off. */

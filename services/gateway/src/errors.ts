@@ -202,11 +202,22 @@ export const noWitnessedCheckpoint = () =>
     'No checkpoint was cosigned by the quorum of witnesses yet, or none is configured.',
   )
 
-export const tooManyStreams = () =>
+/** `whose` ends a sentence about streams: `of this token`. */
+export const tooManyStreams = (whose: string, limit: number) =>
   new AppError(
     'gateway.too-many-streams',
     'limited',
-    'Too many event streams are open. Close one, or read GET /v1/inbox instead.',
+    `${limit} event streams and waits ${whose} are open, which is the most. ` +
+      'Close one, or read GET /v1/inbox without waiting.',
+  )
+
+/** It is nobody's fault who asks. */
+export const streamsFull = () =>
+  new AppError(
+    'gateway.streams-full',
+    'unavailable',
+    'This gateway has as many event streams and waits open as it can. ' +
+      'Try again in some seconds, or read GET /v1/inbox without waiting.',
   )
 
 export const connectionBusy = () =>

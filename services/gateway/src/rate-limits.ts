@@ -1,5 +1,6 @@
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyRequest } from 'fastify'
+import { AppError } from '@mumega/errors'
 import type { App, Gateway } from './app.ts'
 import type { Config } from './config.ts'
 import { rateLimited } from './errors.ts'
@@ -16,14 +17,29 @@ export async function limitRates(app: App, { config }: Gateway): Promise<void> {
     timeWindow: 60_000,
     cache: LIMITED_CALLERS_MAX,
     enableDraftSpec: true,
-    keyGenerator: ({ session, ip }) =>
-      session === undefined ? `address:${ip}` : `token:${session.token.rootTokenId}`,
+    keyGenerator: callerOf,
     max: (request) => limitOf(request, config),
     errorResponseBuilder: (_request, { max }) => rateLimited(max),
   })
 }
 
-function limitOf({ session }: FastifyRequest, config: Config): number {
+function callerOf(request: FastifyRequest): string {
+  const { session, ip } = request
+  if (session !== undefined) return `token:${session.token.rootTokenId}`
+  return isUnanswered(request) ? `unanswered:${ip}` : `address:${ip}`
+}
+
+/**
+ * Whether it could not be found out whose token it is. Such callers are not taken for strangers:
+ * while the database is away, a valid token would be told that it has asked too often.
+ */
+function isUnanswered({ authenticationFailure: failure }: FastifyRequest): boolean {
+  return failure instanceof AppError && failure.kind === 'unavailable'
+}
+
+function limitOf(request: FastifyRequest, config: Config): number {
+  const { session } = request
+  if (isUnanswered(request)) return config.MUMEGA_ELEVATED_RATE_LIMIT_PER_MINUTE
   if (session === undefined) return config.MUMEGA_ANONYMOUS_RATE_LIMIT_PER_MINUTE
   const standard = config.MUMEGA_RATE_LIMIT_PER_MINUTE
   if (session.token.rateClass === 'standard') return standard

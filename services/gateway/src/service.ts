@@ -58,6 +58,7 @@ async function open(config: Config, opened: (() => Promise<unknown>)[]): Promise
   opened.push(() => relay.stop())
   const hub = openStreamHub(bus, {
     streamsMax: config.MUMEGA_STREAMS_MAX,
+    streamsPerTenantMax: config.MUMEGA_STREAMS_PER_TENANT_MAX,
     streamsPerTokenMax: config.MUMEGA_STREAMS_PER_TOKEN_MAX,
   })
   const looks = pLimit(Math.ceil(config.MUMEGA_DATABASE_POOL_MAX / 2))

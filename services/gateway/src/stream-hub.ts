@@ -3,7 +3,7 @@ import { messageAccepted } from '@mumega/contracts/bridge'
 import { messageRedelivered } from '@mumega/contracts/deliveries'
 import { tokenRevoked } from '@mumega/contracts/gateway'
 import type { AppError } from '@mumega/errors'
-import { stopping, tooManyStreams } from './errors.ts'
+import { stopping, streamsFull, tooManyStreams } from './errors.ts'
 
 /** One open event stream, or one request that waits for mail, as the hub sees it. */
 export interface OpenStream {
@@ -37,7 +37,7 @@ export interface StreamHub {
   /**
    * Takes a stream in until the returned function is called.
    *
-   * @throws gateway.too-many-streams, .stopping
+   * @throws gateway.too-many-streams, .streams-full, .stopping
    */
   attach(stream: OpenStream): () => void
   /**
@@ -55,6 +55,7 @@ export interface StreamHub {
 
 export interface HubLimits {
   streamsMax: number
+  streamsPerTenantMax: number
   streamsPerTokenMax: number
 }
 
@@ -66,25 +67,38 @@ export function openStreamHub(bus: Bus, limits: HubLimits): StreamHub {
   const byInbox = new Map<string, Set<OpenStream>>()
   const byToken = new Map<string, Set<OpenStream>>()
   const byRoot = new Map<string, Set<OpenStream>>()
+  const byTenant = new Map<string, Set<OpenStream>>()
   const waits = new Map<string, Set<OpenWait>>()
   let open = 0
   let isClosed = false
 
+  function checkRoom({ rootTokenId, tenantId }: OpenStream): void {
+    const { streamsMax, streamsPerTenantMax, streamsPerTokenMax } = limits
+    // A token that delegates gets no more of them.
+    const ofTree = byRoot.get(rootTokenId)?.size ?? 0
+    if (ofTree >= streamsPerTokenMax) throw tooManyStreams('of this token', streamsPerTokenMax)
+    const ofTenant = byTenant.get(tenantId)?.size ?? 0
+    if (ofTenant >= streamsPerTenantMax) {
+      throw tooManyStreams('of this tenant', streamsPerTenantMax)
+    }
+    if (open >= streamsMax) throw streamsFull()
+  }
+
   const hub: StreamHub = {
     attach(stream) {
       if (isClosed) throw stopping()
-      // A token that delegates gets no more of them.
-      const ofTree = byRoot.get(stream.rootTokenId)?.size ?? 0
-      if (open >= limits.streamsMax || ofTree >= limits.streamsPerTokenMax) throw tooManyStreams()
+      checkRoom(stream)
       const inbox = inboxOf(stream.tenantId, stream.agent)
       add(byInbox, inbox, stream)
       add(byToken, stream.tokenId, stream)
       add(byRoot, stream.rootTokenId, stream)
+      add(byTenant, stream.tenantId, stream)
       open += 1
       return () => {
         if (!remove(byInbox, inbox, stream)) return
         remove(byToken, stream.tokenId, stream)
         remove(byRoot, stream.rootTokenId, stream)
+        remove(byTenant, stream.tenantId, stream)
         open -= 1
       }
     },

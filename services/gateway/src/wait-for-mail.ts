@@ -21,7 +21,11 @@ export const WaitSeconds = Type.Optional(
 export const MAIL_HANDLER_MS_MAX = (MAIL_WAIT_SECONDS_MAX + 15) * 1_000
 
 /** What a route that waits for mail may answer with besides. */
-export const MAIL_WAIT_PROBLEMS = ['gateway.too-many-streams', 'gateway.stopping']
+export const MAIL_WAIT_PROBLEMS = [
+  'gateway.too-many-streams',
+  'gateway.streams-full',
+  'gateway.stopping',
+]
 
 export interface MailLook<Found> {
   found: Found
@@ -43,7 +47,7 @@ export interface MailWait {
  * the time is over, or the caller has gone, to whom nothing is given. Each look is at a token that
  * holds.
  *
- * @throws gateway.too-many-streams, .stopping, .token-revoked, .token-expired, and as `look` does
+ * @throws gateway.too-many-streams, .streams-full, .stopping, .token-revoked, .token-expired, and as `look` does
  */
 export async function waitForMail<Found>(
   gateway: Gateway,

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { openDatabase } from '@mumega/db'
 import { loadConfig } from '../src/config.ts'
 import { givenChild } from './delegating.ts'
 import { givenAgent, givenTenant, startApi, type Api } from './given.ts'
@@ -141,6 +142,21 @@ test('who guesses tokens is limited by address, and valid tokens there still wor
   expect([last.status, last.code]).toEqual([429, 'gateway.rate-limited'])
   expect(nowhere.status).toBe(429)
   expect(valid.status).toBe(200)
+})
+
+test('while nobody can look a token up, its owner is not told to have asked too often', async () => {
+  const gus = await givenAgent(api, tenantId, 'gus')
+  const ask = () => api.call({ path: '/v1/whoami', token: gus })
+  const admin = openDatabase(api.suite.database.adminUrl)
+  const holder = await admin.transaction()
+  await holder.raw('lock table gateway.tokens')
+  const answers = await Promise.all(Array.from({ length: ANONYMOUS + 5 }, ask))
+  await holder.rollback()
+  await admin.destroy()
+
+  const codes = answers.map(({ code }) => code)
+  expect(new Set(codes)).toEqual(new Set(['gateway.cannot-authenticate']))
+  expect((await ask()).status).toBe(200)
 })
 
 test('probes are never limited', async () => {

@@ -7,7 +7,7 @@ import { asUnavailable } from '@mumega/db/unavailable'
 import { decodeEntry } from '@mumega/tlog/entry'
 import { leafHash } from '@mumega/tlog/merkle'
 import { alignedSubtrees } from '@mumega/tlog/subtrees'
-import { checkpointNotReached } from '../errors.ts'
+import { checkpointNotReached, invalidFilter } from '../errors.ts'
 import { readNodes } from '../receipts/inclusion.ts'
 import { getHashes } from '../receipts/proof-repository.ts'
 import { findRedactionIds } from '../redactions/redaction-repository.ts'
@@ -34,13 +34,14 @@ const PART = 16
  * Answers with the next part of an export: entries with their leaf hashes, and the roots of what
  * lies between them. Bounded by `limit` and by bytes, so that the caller's pace is the reader's.
  *
- * @throws audit-ledger.checkpoint-not-reached, audit-ledger.index-behind, db.unavailable
+ * @throws audit-ledger.invalid-filter, audit-ledger.checkpoint-not-reached, audit-ledger.index-behind, db.unavailable
  */
 export async function handleExportEntries(
   { db, checkpointer }: ExportTools,
   { size, begin, limit, disclose, ...asked }: RequestOf<typeof exportEntries>,
   context: CallContext,
 ): Promise<Reply> {
+  if (begin > size) throw invalidFilter('begin', 'is behind the end of the tree')
   if (size > (checkpointer.current()?.size ?? 0)) throw checkpointNotReached(size)
   const filters = filtersOf(asked, context)
   const selection = { begin, end: size, limit: limit + 1 }

@@ -1,7 +1,8 @@
 import type { AuditFilters } from '@mumega/contracts/audit-search'
-import { SUBSTRATE, type CallContext } from '@mumega/contracts/scalars'
+import { isCalendarTime, SUBSTRATE, type CallContext } from '@mumega/contracts/scalars'
 import type { Knex } from '@mumega/db'
 import { decodeEntry, type LeafEntry } from '@mumega/tlog/entry'
+import { invalidFilter } from '../errors.ts'
 import { findEntries } from './entry-repository.ts'
 import { isSameRow, rowOf, type IndexRow } from './index-row.ts'
 import { listIndexRows, type Range } from './search-repository.ts'
@@ -24,8 +25,18 @@ export interface Page {
   readonly wrong: readonly number[]
 }
 
-/** The filters as row-level security has them anyway, so that the database can use its indexes. */
+/**
+ * The filters as row-level security has them anyway, so that the database can use its indexes.
+ *
+ * @throws audit-ledger.invalid-filter
+ */
 export function filtersOf(filters: AuditFilters, context: CallContext): AuditFilters | undefined {
+  for (const field of ['from', 'until'] as const) {
+    const time = filters[field]
+    if (time !== undefined && !isCalendarTime(time)) {
+      throw invalidFilter(field, 'is no date of the calendar')
+    }
+  }
   if (context.tenantId === SUBSTRATE) return filters
   if (filters.chain !== undefined && filters.chain !== context.tenantId) return undefined
   return { ...filters, chain: context.tenantId }

@@ -20,7 +20,7 @@ export function addInboxStreamRoute(app: App, gateway: Gateway): void {
       config: {
         access: 'messages:read',
         calls: [listInbox, receiveMessages],
-        problems: ['gateway.too-many-streams', 'gateway.stopping'],
+        problems: ['gateway.too-many-streams', 'gateway.streams-full', 'gateway.stopping'],
       },
       schema: {
         tags: ['inbox'],
