@@ -123,7 +123,12 @@ export const sendMessage = defineRequest({
   subject: 'rpc.bridge.v1.send-message',
   request: Type.Object({ requestId: Uuid, to: AgentName, ...MessageFields, expiresAt: ExpiresAt }),
   reply: Type.Object({ messageId: Uuid, status: Type.Literal('queued') }),
-  errors: [...MESSAGE_ERRORS, ...EXPIRY_ERRORS, 'bridge.message-not-found'],
+  errors: [
+    ...MESSAGE_ERRORS,
+    ...EXPIRY_ERRORS,
+    'bridge.message-not-found',
+    'bridge.send-not-allowed',
+  ],
   timeoutMs: 5_000,
 })
 
@@ -131,8 +136,8 @@ export const sendMessage = defineRequest({
 export const BROADCAST_RECIPIENTS_MAX = 1_000
 
 /**
- * Accepts a message for every other agent of the sender's tenant: for all of them or, when one
- * inbox is full, for none.
+ * Accepts a message for every other agent of the sender's tenant to whom its send policy lets it
+ * broadcast: for all of them or, when one inbox is full, for none.
  */
 export const broadcastMessage = defineRequest({
   subject: 'rpc.bridge.v1.broadcast-message',
@@ -176,7 +181,12 @@ export const askAgent = defineRequest({
     /** Absent when the deadline passed. */
     answer: Type.Optional(Type.Object({ messageId: Uuid, from: AgentName, text: Text })),
   }),
-  errors: [...MESSAGE_ERRORS, 'bridge.too-many-asks', 'bridge.ask-interrupted'],
+  errors: [
+    ...MESSAGE_ERRORS,
+    'bridge.send-not-allowed',
+    'bridge.too-many-asks',
+    'bridge.ask-interrupted',
+  ],
   timeoutMs: (ASK_TIMEOUT_SECONDS_MAX + 5) * 1_000,
 })
 
