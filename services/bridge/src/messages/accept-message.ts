@@ -25,6 +25,8 @@ export interface Accepted {
   deadline?: string
 }
 
+type Judge = (to: string) => boolean
+
 interface Order {
   requestId: string
   draft: Draft
@@ -39,8 +41,8 @@ interface Order {
  * it as it is when this commits; a broadcast reaches those whom it allows.
  *
  * @throws bridge.agent-not-found, bridge.message-not-found, bridge.send-not-allowed,
- * bridge.inbox-full, bridge.too-many-recipients, bridge.text-too-large, bridge.invalid-text, bridge.invalid-time,
- * bridge.expired-already
+ * bridge.inbox-full, bridge.too-many-recipients, bridge.text-too-large, bridge.invalid-text,
+ * bridge.invalid-time, bridge.expired-already
  */
 export async function acceptMessage(
   { db, clock, inboxUnreadMax }: Bridge,
@@ -53,15 +55,12 @@ export async function acceptMessage(
   const request = { requestId, command: 'accept-message', content: draft }
   return act(db, { context, clock, request }, async (trx) => {
     await checkParties(trx, tenantId, draft)
-    const asker = await findAsker(trx, tenantId, draft)
-    const mayReach = await judgeOf(trx, { tenantId, draft, asker })
-    if (draft.to !== undefined && !mayReach(draft.to))
-      throw sendNotAllowed({ ...draft, to: draft.to })
+    const mayReach = await judgeOf(trx, tenantId, draft)
     const sentAt = clock.now()
     const message = messageOf(draft, { tenantId, messageId: uuidv7(), sentAt })
     const { expiresAt } = message
     if (expiresAt !== undefined && expiresAt <= sentAt) throw expiredAlready(expiresAt, sentAt)
-    const recipients = (await addresseesOf(trx, tenantId, draft)).filter(mayReach)
+    const recipients = await recipientsOf(trx, { tenantId, draft, mayReach })
     const places = await insertWithPlaces(trx, message, recipients)
     if (places.length !== recipients.length) throw new Error('a registered agent has no inbox')
     const full = places.find((place) => place.unread > inboxUnreadMax)
@@ -103,27 +102,27 @@ async function findAsker(
 }
 
 /**
- * Says whom the message may reach. The asker always: a question that was allowed could not be
- * answered otherwise. Needs `findParties`, in a statement before.
+ * Says whom the message may reach, and refuses its one addressee. The asker it may always reach: a
+ * question that was allowed could not be answered otherwise. Needs `findParties` before.
  */
-async function judgeOf(
-  trx: Knex.Transaction,
-  { tenantId, draft, asker }: { tenantId: string; draft: Draft; asker: string | undefined },
-): Promise<(to: string) => boolean> {
-  const { from, kind } = draft
+async function judgeOf(trx: Knex.Transaction, tenantId: string, draft: Draft): Promise<Judge> {
+  const { from, to, kind } = draft
+  const asker = await findAsker(trx, tenantId, draft)
   const policy = await getSendPolicy(trx, tenantId)
-  return (to) => to === asker || isAllowed(policy, { from, to, kind })
+  const mayReach = (name: string) => name === asker || isAllowed(policy, { from, to: name, kind })
+  if (to !== undefined && !mayReach(to)) throw sendNotAllowed({ from, to, kind })
+  return mayReach
 }
 
-/** Whom the message is for; of a broadcast, with their inboxes locked in order. */
-async function addresseesOf(
+/** Who gets the message; of a broadcast, with the inboxes of all others locked in order. */
+async function recipientsOf(
   trx: Knex.Transaction,
-  tenantId: string,
-  { from, to }: Draft,
+  { tenantId, draft, mayReach }: { tenantId: string; draft: Draft; mayReach: Judge },
 ): Promise<string[]> {
+  const { from, to } = draft
   if (to !== undefined) return [to]
   const limit = BROADCAST_RECIPIENTS_MAX + 1
   const agents = await lockOtherInboxes(trx, { tenantId, agent: from, limit })
   if (agents.length === limit) throw tooManyRecipients(BROADCAST_RECIPIENTS_MAX)
-  return agents
+  return agents.filter(mayReach)
 }
