@@ -167,7 +167,7 @@ test.each([
   ]),
   ['rules/0/kinds', { rules: [allow('*', '*', { kinds: [] })] }],
   ['rules/0/kinds', { rules: [allow('*', '*', { kinds: ['ask', 'ask'] })] }],
-  ['rules/0', { rules: [{ ...allow('*', '*'), kind: ['ask'] }] }],
+  ['rules/0/kind', { rules: [{ ...allow('*', '*'), kind: ['ask'] }] }],
   ['rules/0/effect', { rules: [{ from: '*', to: '*' }] }],
   ['default', { default: 'maybe' }],
   ['replacesVersion', { replacesVersion: -1 }],
