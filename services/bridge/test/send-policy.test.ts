@@ -204,6 +204,8 @@ test('an answer to whoever asked is always allowed, and nothing else with its id
   // To another than who asked; and after a message of one's own, which was not answered.
   expect(await refusal(send('lead', 'worker-2', { replyTo: received }))).toMatchObject(refused)
   expect(await refusal(send('worker-1', 'lead', { replyTo: received }))).toMatchObject(refused)
+  // To oneself neither, by a message of one's own.
+  expect(await refusal(send('lead', 'lead', { replyTo: answered }))).toMatchObject(refused)
   const toAll = await broadcast('lead', { replyTo: received })
   expect(await reached(toAll.messageId)).toEqual(['worker-1'])
   expect(toAll.recipients).toBe(1)

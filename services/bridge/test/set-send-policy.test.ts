@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import type { RequestOf } from '@mumega/contracts/define'
-import { getSendPolicy, SEND_RULES_MAX, setSendPolicy } from '@mumega/contracts/send-policy'
+import { getSendPolicy, setSendPolicy } from '@mumega/contracts/send-policy'
 import { eventually } from '@mumega/testkit'
 import {
   agent,
@@ -148,7 +148,7 @@ test('a tenant’s policy is nothing to another’s operator', async () => {
 
 test('a hundred rules of the longest names are taken, and each counts', async () => {
   const [tenantId, longest] = [givenTenant(), 'a'.repeat(62)]
-  const rules = Array.from({ length: SEND_RULES_MAX - 1 }, () =>
+  const rules = Array.from({ length: 99 }, () =>
     allow(`${longest}b*`, `${longest}b*`, { kinds: ['send', 'ask', 'broadcast'] }),
   )
   await givenAgents(bridge, ['a', 'b'], tenantId)
@@ -160,7 +160,7 @@ test('a hundred rules of the longest names are taken, and each counts', async ()
 })
 
 test.each([
-  ['rules', { rules: Array.from({ length: SEND_RULES_MAX + 1 }, () => allow('*', '*')) }],
+  ['rules', { rules: Array.from({ length: 101 }, () => allow('*', '*')) }],
   ...['**', 'a*b', '', '*a', 'Worker-*', 'worker_*', 'a'.repeat(64), 'a*\n'].flatMap((odd) => [
     ['rules/1/from', { rules: [allow('*', '*'), allow(odd, '*')] }] as const,
     ['rules/0/to', { rules: [allow('*', odd)] }] as const,
@@ -171,7 +171,7 @@ test.each([
   ['rules/0/effect', { rules: [{ from: '*', to: '*' }] }],
   ['default', { default: 'maybe' }],
   ['replacesVersion', { replacesVersion: -1 }],
-])('what is wrong with %s is refused, which it names: %j', async (field, fields) => {
+])('what is wrong with %s is refused, which it names (%#)', async (field, fields) => {
   const tenantId = givenTenant()
   const refused = await refusal(set(tenantId, fields as Parameters<typeof set>[1]))
 
