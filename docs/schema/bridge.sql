@@ -270,6 +270,24 @@ create table schema_migrations (
 alter table schema_migrations add constraint schema_migrations_pkey PRIMARY KEY (name);
 grant select on schema_migrations to mumega_bridge;
 
+create table send_policies (
+  tenant_id text not null,
+  version integer not null,
+  fallback text not null,
+  rules jsonb not null,
+  set_at timestamp with time zone not null
+);  -- owned by mumega_bridge_owner
+alter table send_policies add constraint send_policies_pkey PRIMARY KEY (tenant_id);
+alter table send_policies add constraint send_policies_fallback_check CHECK ((fallback = ANY (ARRAY['allow'::text, 'deny'::text])));
+alter table send_policies add constraint send_policies_rules_check CHECK (((jsonb_typeof(rules) = 'array'::text) AND (jsonb_array_length(rules) <= 100)));
+alter table send_policies add constraint send_policies_version_check CHECK ((version > 0));
+CREATE TRIGGER mark_change AFTER INSERT OR DELETE OR UPDATE ON bridge.send_policies FOR EACH ROW EXECUTE FUNCTION mumega_mark_change();
+CREATE CONSTRAINT TRIGGER require_audit AFTER INSERT OR DELETE OR UPDATE ON bridge.send_policies DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mumega_require_audit();
+alter table send_policies force row level security;
+create policy by_tenant on send_policies as permissive for all to public using ((tenant_id = current_setting('mumega.tenant_id'::text, true)));
+grant insert, select on send_policies to mumega_bridge;
+grant update (fallback, rules, set_at, version) on send_policies to mumega_bridge;
+
 CREATE OR REPLACE FUNCTION bridge.mumega_audited(audited regclass)
  RETURNS void
  LANGUAGE plpgsql

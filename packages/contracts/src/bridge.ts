@@ -41,6 +41,7 @@ const MESSAGE_ERRORS = [
   'bridge.agent-not-found',
   'bridge.inbox-full',
 ] as const
+const ADDRESSED_ERRORS = [...MESSAGE_ERRORS, 'bridge.send-not-allowed'] as const
 
 /**
  * How present an agent is, by what it does and not by a process that is up: `active` has worked
@@ -123,7 +124,7 @@ export const sendMessage = defineRequest({
   subject: 'rpc.bridge.v1.send-message',
   request: Type.Object({ requestId: Uuid, to: AgentName, ...MessageFields, expiresAt: ExpiresAt }),
   reply: Type.Object({ messageId: Uuid, status: Type.Literal('queued') }),
-  errors: [...MESSAGE_ERRORS, ...EXPIRY_ERRORS, 'bridge.message-not-found'],
+  errors: [...ADDRESSED_ERRORS, ...EXPIRY_ERRORS, 'bridge.message-not-found'],
   timeoutMs: 5_000,
 })
 
@@ -131,8 +132,8 @@ export const sendMessage = defineRequest({
 export const BROADCAST_RECIPIENTS_MAX = 1_000
 
 /**
- * Accepts a message for every other agent of the sender's tenant: for all of them or, when one
- * inbox is full, for none.
+ * Accepts a message for every other agent of the sender's tenant to whom its send policy lets it
+ * broadcast: for all of them or, when one inbox is full, for none.
  */
 export const broadcastMessage = defineRequest({
   subject: 'rpc.bridge.v1.broadcast-message',
@@ -176,7 +177,7 @@ export const askAgent = defineRequest({
     /** Absent when the deadline passed. */
     answer: Type.Optional(Type.Object({ messageId: Uuid, from: AgentName, text: Text })),
   }),
-  errors: [...MESSAGE_ERRORS, 'bridge.too-many-asks', 'bridge.ask-interrupted'],
+  errors: [...ADDRESSED_ERRORS, 'bridge.too-many-asks', 'bridge.ask-interrupted'],
   timeoutMs: (ASK_TIMEOUT_SECONDS_MAX + 5) * 1_000,
 })
 

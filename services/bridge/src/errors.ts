@@ -1,6 +1,7 @@
 import { RUNS_OPEN_MAX } from '@mumega/contracts/bridge'
 import { BODIES_MAX } from '@mumega/contracts/deliveries'
 import { AppError } from '@mumega/errors'
+import type { Sending } from './send-policy/send-policy.ts'
 
 /** The same for a name that nobody has and for one that only another tenant has. */
 export function agentNotFound(agent: string): AppError {
@@ -114,7 +115,7 @@ export function askInterrupted(messageId: string, cause?: unknown): AppError {
 }
 
 export function operatorsOnly(): AppError {
-  return new AppError('bridge.operators-only', 'forbidden', 'Dead letters are for operators.')
+  return new AppError('bridge.operators-only', 'forbidden', 'This is for operators only.')
 }
 
 export function invalidCursor(): AppError {
@@ -189,6 +190,28 @@ export function notADeadLetter(messageId: string): AppError {
     'conflict',
     `Message ${messageId} is no dead letter of this agent. Nothing was changed.`,
     { details: { messageId } },
+  )
+}
+
+/** Nobody else is named: `to` is an agent that the sender may know of. */
+export function sendNotAllowed({ from, to, kind }: Sending): AppError {
+  return new AppError(
+    'bridge.send-not-allowed',
+    'forbidden',
+    `The send policy of this tenant does not allow a message (${kind}) from "${from}" to "${to}". ` +
+      'Nothing was sent. Write to an agent that you may write to, or have an operator change ' +
+      'the policy. Answers to a message, with its id in `replyTo`, are always allowed.',
+    { details: { from, to, kind } },
+  )
+}
+
+export function sendPolicyChanged(replacesVersion: number, currentVersion: number): AppError {
+  return new AppError(
+    'bridge.send-policy-changed',
+    'conflict',
+    `The send policy has version ${currentVersion}, and not ${replacesVersion} as ` +
+      'replacesVersion says. Nothing was changed. Read it again, and decide anew.',
+    { details: { field: 'replacesVersion', replacesVersion, currentVersion } },
   )
 }
 

@@ -6,6 +6,7 @@ import * as contracts from '@mumega/contracts/bridge'
 import * as deliveries from '@mumega/contracts/deliveries'
 import { deadLettered, listDeadLetters, replayDeadLetter } from '@mumega/contracts/dead-letters'
 import { healthOf } from '@mumega/contracts/health'
+import { getSendPolicy, setSendPolicy } from '@mumega/contracts/send-policy'
 import { openDatabase } from '@mumega/db'
 import { openOutbox } from '@mumega/db/outbox'
 import type { PresenceLimits } from './agents/presence.ts'
@@ -33,6 +34,8 @@ import { handleListInbox } from './messages/list-inbox.ts'
 import { handleBroadcastMessage, handleSendMessage } from './messages/send-message.ts'
 import { openWaitingAsks, type WaitingAsks } from './messages/waiting-asks.ts'
 import { startOwnHeartbeat } from './own-heartbeat.ts'
+import { handleGetSendPolicy } from './send-policy/read-send-policy.ts'
+import { handleSetSendPolicy } from './send-policy/set-send-policy.ts'
 
 /**
  * Connects to PostgreSQL and NATS and answers the bridge's subjects until `stop()` resolves, which
@@ -67,6 +70,7 @@ export async function start(config: Config): Promise<{ stop: () => Promise<void>
   serveAgents(bridge, bus)
   serveMessages(bridge, bus, asks)
   serveDeliveries(bridge, bus)
+  serveSendPolicy(bridge, bus)
   await serveDeadLetters(bridge, bus)
   const heartbeat = startOwnHeartbeat(bridge, bus)
   const sweep = startSweep(bridge)
@@ -173,6 +177,11 @@ function serveDeliveries(bridge: Bridge, bus: Bus): void {
   bus.serve(deliveries.redeliverMessage, (request, { context }) =>
     handleRedeliverMessage(bridge, context, request),
   )
+}
+
+function serveSendPolicy(bridge: Bridge, bus: Bus): void {
+  bus.serve(setSendPolicy, (request, { context }) => handleSetSendPolicy(bridge, context, request))
+  bus.serve(getSendPolicy, (_request, { context }) => handleGetSendPolicy(bridge, context))
 }
 
 async function serveDeadLetters(bridge: Bridge, bus: Bus): Promise<void> {

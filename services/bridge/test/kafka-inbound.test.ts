@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect } from '@jest/globals'
 import type { Message } from 'kafkajs'
 import { eventually } from '@mumega/testkit'
 import { agent, collectIntents, givenAgents, inboxOf } from './given.ts'
+import { deny, givenPolicy } from './given-send-policy.ts'
 import { kafkaTest, startKafkaBridge, type KafkaBridge } from './given-kafka.ts'
 import { openTokenDesk, type TokenDesk } from './given-tokens.ts'
 // As the service's process has it: trace ids are made and passed on.
@@ -20,7 +21,8 @@ beforeAll(async () => {
   side = started
   desk = openTokenDesk(side.bridge.gateway)
   adasToken = desk.issue({ agent: 'ada' })
-  await givenAgents(side.bridge, ['ada', 'bob', 'cyd', 'dan', 'eve', 'fay'])
+  await givenAgents(side.bridge, ['ada', 'bob', 'cyd', 'dan', 'eve', 'fay', 'hal'])
+  await givenPolicy(side.bridge, { default: 'allow', rules: [deny('ada', 'hal')] })
   await givenAgents(side.bridge, ['ada', 'bob'], 'other')
 }, 60_000)
 afterAll(async () => {
@@ -117,6 +119,7 @@ const poison = (): [code: string, message: Message][] => {
     ['bridge.record-of-other-tenant', record({ ...good, tenantId: 'other' })],
     ['bridge.agent-not-found', record({ ...good, to: 'nobody' })],
     ['bridge.agent-not-found', record(good, as({ tenantId: 'other', agent: 'ada' }))],
+    ['bridge.send-not-allowed', record({ ...good, to: 'hal' })],
     ['bridge.expired-already', record({ ...good, expiresAt: past })],
     ['bridge.invalid-time', record({ ...good, expiresAt: '2027-02-30T00:00:00.000Z' })],
     // What every object has by itself.
@@ -126,7 +129,7 @@ const poison = (): [code: string, message: Message][] => {
 }
 
 kafkaTest(
-  'what is malformed, forged, expired or looped is a dead letter with its reason and no token',
+  'what is malformed, forged, not allowed, expired or looped is a dead letter with its reason and no token',
   async () => {
     const all = poison().map(([code, message], nth) => {
       return { code, message: { ...message, headers: { ...message.headers, nth: String(nth) } } }

@@ -133,6 +133,8 @@ test.each([
   ['update deliveries set position = 1', 'permission denied'],
   ['update agents set name = name', 'permission denied'],
   ['truncate messages', 'permission denied'],
+  ['delete from send_policies', 'permission denied'],
+  [`update send_policies set tenant_id = 'globex'`, 'permission denied'],
 ])('the service’s own role cannot get past the guards: %s', async (sql, complaint) => {
   await expect(bridge.db.transaction((trx) => trx.raw(sql))).rejects.toThrow(complaint)
 })
@@ -154,6 +156,7 @@ test('the service’s own role cannot write for a tenant that is not set', async
 test.each([
   [`insert into agents (tenant_id, name, registered_at) values ('acme', 'sneaky', now())`],
   [`update deliveries set acknowledged_at = now()`],
+  [`insert into send_policies values ('acme', 1, 'deny', '[]', now())`],
 ])('a change without its audit intent is refused by the database: %s', async (sql) => {
   const unaudited = bridge.db.transaction(async (trx) => {
     await trx.raw(`select set_config('mumega.tenant_id', 'acme', true)`)

@@ -1,4 +1,5 @@
 import { auditFilters, searchEntries } from '@mumega/contracts/audit-search'
+import { NamePattern } from '@mumega/contracts/send-policy'
 import { AgentName, TenantId, Timestamp, TraceId, Uuid } from '@mumega/contracts/scalars'
 import { isAppError, type AppError } from '@mumega/errors'
 import { PROBLEM_STATUS, statusOf, type ProblemCode } from './problem-codes.ts'
@@ -61,6 +62,10 @@ const PATTERNS: ReadonlyMap<string, string> = new Map([
   [
     patternOf(AgentName),
     'must be a lower-case letter, then at most 62 letters, digits and hyphens',
+  ],
+  [
+    patternOf(NamePattern),
+    'must be `*`, an agent’s name, or the beginning of names and one `*` behind it: worker-*',
   ],
   [patternOf(TraceId), 'must be a trace id: 32 lower-case hex digits'],
   [patternOf(Timestamp), 'must be a time in UTC with milliseconds, as 2026-11-21T08:00:00.000Z'],

@@ -61,6 +61,23 @@ export const TOKENS: Case[] = [
     status: 403,
     code: 'gateway.scope-missing',
   },
+  {
+    why: 'an agent that reads who may write to whom',
+    call: read(({ tenantId }) => `/v1/send-policy?tenantId=${tenantId}`),
+    status: 403,
+    code: 'gateway.scope-missing',
+  },
+  {
+    why: 'an agent that lets itself write to everybody',
+    call: ({ ada, tenantId }) => ({
+      method: 'PUT',
+      path: `/v1/send-policy?tenantId=${tenantId}`,
+      token: ada,
+      body: { replacesVersion: 0, default: 'allow', rules: [] },
+    }),
+    status: 403,
+    code: 'gateway.scope-missing',
+  },
 ]
 
 export const TENANTS: Case[] = [
@@ -116,6 +133,57 @@ export const TENANTS: Case[] = [
     status: 404,
     code: 'gateway.tenant-not-found',
   },
+]
+
+const POLICY_PATH = '/v1/send-policy?tenantId=$tenant'
+const policy = (more: object) => ({ replacesVersion: 0, default: 'deny', rules: [], ...more })
+const ruled = (more: object) =>
+  policy({ rules: [{ from: 'lead', to: '*', effect: 'allow', ...more }] })
+const RULE = { from: '*', to: '*', effect: 'deny' }
+
+const SEND_POLICIES: Case[] = [
+  ...(['GET', 'PUT'] as const).flatMap((method) => {
+    const body = method === 'PUT' ? policy({}) : undefined
+    return [
+      {
+        why: `${method} of the send policy of a tenant that is not there`,
+        call: asOperator(method, '/v1/send-policy?tenantId=nobody', body),
+        status: 404,
+        code: 'gateway.tenant-not-found',
+      },
+      ...['/v1/send-policy', '/v1/send-policy?tenantId=substrate'].map((path) => ({
+        why: `${method} of the send policy of no tenant with agents: ${path}`,
+        call: asOperator(method, path, body),
+        ...INVALID,
+        field: 'tenantId',
+      })),
+    ]
+  }),
+  {
+    why: 'a send policy that replaces one that is not there',
+    call: asOperator('PUT', POLICY_PATH, policy({ replacesVersion: 3 })),
+    status: 409,
+    code: 'bridge.send-policy-changed',
+    field: 'replacesVersion',
+  },
+  ...[
+    ['rules.0.from', ruled({ from: 'a*b' })],
+    ['rules.0.to', ruled({ to: '' })],
+    ['rules.0.kind', ruled({ kind: ['ask'] })],
+    ['rules.0.kinds', ruled({ kinds: [] })],
+    ['rules.0.kinds.0', ruled({ kinds: ['shout'] })],
+    ['rules.0.effect', ruled({ effect: 'perhaps' })],
+    ['rules', policy({ rules: Array.from({ length: 101 }, () => RULE) })],
+    ['rules', { replacesVersion: 0, default: 'deny' }],
+    ['default', policy({ default: 'maybe' })],
+    ['replacesVersion', { default: 'deny', rules: [] }],
+    ['version', policy({ version: 0 })],
+  ].map(([field, body], nth) => ({
+    why: `a send policy with a wrong ${String(field)} (${nth})`,
+    call: asOperator('PUT', POLICY_PATH, body),
+    ...INVALID,
+    field: String(field),
+  })),
 ]
 
 export const OPERATORS: Case[] = [
@@ -191,6 +259,7 @@ export const OPERATORS: Case[] = [
     status: 404,
     code: 'gateway.token-not-found',
   },
+  ...SEND_POLICIES,
   {
     why: 'a dead letter that is not there',
     call: asOperator('POST', `/v1/dead-letters/${UNKNOWN_ID}/replay`),

@@ -63,7 +63,11 @@ export const send = (body: unknown, headers = {}) => {
 export const read = (path: (world: World) => string) => {
   return (known: World): Call => ({ path: path(known), token: known.ada })
 }
-export const asOperator = (method: 'POST' | 'DELETE', path: string, body?: unknown) => {
+export const asOperator = (
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+  path: string,
+  body?: unknown,
+) => {
   return ({ operator, tenantId }: World): Call => ({
     method,
     path: path.replace('$tenant', tenantId),

@@ -180,6 +180,7 @@ const WRITTEN = [
   'bridge.messages',
   'bridge.deliveries',
   'bridge.presence',
+  'bridge.send_policies',
   'bridge.processed_requests',
 ]
 

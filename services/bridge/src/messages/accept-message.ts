@@ -3,17 +3,19 @@ import { BROADCAST_RECIPIENTS_MAX } from '@mumega/contracts/bridge'
 import type { CallContext } from '@mumega/contracts/scalars'
 import type { Knex } from '@mumega/db'
 import { act } from '@mumega/db/act'
-import { findNames } from '../agents/agent-repository.ts'
 import type { Bridge } from '../bridge.ts'
 import {
   agentNotFound,
   expiredAlready,
   inboxFull,
   messageNotFound,
+  sendNotAllowed,
   tooManyRecipients,
 } from '../errors.ts'
+import { findParties, getSendPolicy } from '../send-policy/send-policy-repository.ts'
+import { isAllowed } from '../send-policy/send-policy.ts'
 import { lockOtherInboxes } from './inbox-repository.ts'
-import { insertWithPlaces, isVisibleTo } from './message-repository.ts'
+import { findQuestion, insertWithPlaces } from './message-repository.ts'
 import { auditOf, checkDraft, eventsOf, messageOf, type Draft } from './message.ts'
 
 export interface Accepted {
@@ -22,6 +24,8 @@ export interface Accepted {
   /** Only of an ask: ISO 8601. */
   deadline?: string
 }
+
+type Judge = (to: string) => boolean
 
 interface Order {
   requestId: string
@@ -33,11 +37,12 @@ interface Order {
 /**
  * Accepts one message, once per `requestId`: its row, a place in each recipient's inbox, the audit
  * intent and the copy for live readers commit together or not at all. A message that the same
- * sender sends after this returned stands behind it in every inbox.
+ * sender sends after this returned stands behind it in every inbox. The tenant's send policy judges
+ * it as it is when this commits; a broadcast reaches those whom it allows.
  *
- * @throws bridge.agent-not-found, bridge.message-not-found, bridge.inbox-full,
- * bridge.too-many-recipients, bridge.text-too-large, bridge.invalid-text, bridge.invalid-time,
- * bridge.expired-already
+ * @throws bridge.agent-not-found, bridge.message-not-found, bridge.send-not-allowed,
+ * bridge.inbox-full, bridge.too-many-recipients, bridge.text-too-large, bridge.invalid-text,
+ * bridge.invalid-time, bridge.expired-already
  */
 export async function acceptMessage(
   { db, clock, inboxUnreadMax }: Bridge,
@@ -50,11 +55,12 @@ export async function acceptMessage(
   const request = { requestId, command: 'accept-message', content: draft }
   return act(db, { context, clock, request }, async (trx) => {
     await checkParties(trx, tenantId, draft)
+    const mayReach = await judgeOf(trx, tenantId, draft)
     const sentAt = clock.now()
     const message = messageOf(draft, { tenantId, messageId: uuidv7(), sentAt })
     const { expiresAt } = message
     if (expiresAt !== undefined && expiresAt <= sentAt) throw expiredAlready(expiresAt, sentAt)
-    const recipients = await recipientsOf(trx, tenantId, draft)
+    const recipients = await recipientsOf(trx, { tenantId, draft, mayReach })
     const places = await insertWithPlaces(trx, message, recipients)
     if (places.length !== recipients.length) throw new Error('a registered agent has no inbox')
     const full = places.find((place) => place.unread > inboxUnreadMax)
@@ -72,29 +78,51 @@ export async function acceptMessage(
 }
 
 /**
- * Refuses a sender or an addressee that is no agent of the tenant, and an answer to what the sender
- * cannot see.
+ * Refuses a sender or an addressee that is no agent of the tenant: before anything is judged, so
+ * that the policy tells nothing of other tenants.
  */
 async function checkParties(trx: Knex.Transaction, tenantId: string, draft: Draft): Promise<void> {
   const parties = draft.to === undefined ? [draft.from] : [draft.from, draft.to]
-  const known = await findNames(trx, { tenantId, names: parties })
+  const known = await findParties(trx, { tenantId, names: parties })
   const unknown = parties.find((name) => !known.has(name))
   if (unknown !== undefined) throw agentNotFound(unknown)
-  if (draft.replyTo === undefined) return
-  const question = { tenantId, messageId: draft.replyTo, agent: draft.from }
-  // An answer to a mistyped id would be lost on an asker who waits for it.
-  if (!(await isVisibleTo(trx, question))) throw messageNotFound(draft.replyTo)
 }
 
-/** The names of whoever gets the message; for a broadcast, with their inboxes locked in order. */
-async function recipientsOf(
+/** Who sent the sender what this answers, if anybody did; refuses what the sender cannot see. */
+async function findAsker(
   trx: Knex.Transaction,
   tenantId: string,
-  { from, to }: Draft,
+  { from, replyTo }: Draft,
+): Promise<string | undefined> {
+  if (replyTo === undefined) return undefined
+  const question = await findQuestion(trx, { tenantId, messageId: replyTo, agent: from })
+  // An answer to a mistyped id would be lost on an asker who waits for it.
+  if (question === undefined) throw messageNotFound(replyTo)
+  return question.isReceived ? question.from : undefined
+}
+
+/**
+ * Says whom the message may reach, and refuses its one addressee. The asker it may always reach: a
+ * question that was allowed could not be answered otherwise. Needs `findParties` before.
+ */
+async function judgeOf(trx: Knex.Transaction, tenantId: string, draft: Draft): Promise<Judge> {
+  const { from, to, kind } = draft
+  const asker = await findAsker(trx, tenantId, draft)
+  const policy = await getSendPolicy(trx, tenantId)
+  const mayReach = (name: string) => name === asker || isAllowed(policy, { from, to: name, kind })
+  if (to !== undefined && !mayReach(to)) throw sendNotAllowed({ from, to, kind })
+  return mayReach
+}
+
+/** Who gets the message; of a broadcast, with the inboxes of all others locked in order. */
+async function recipientsOf(
+  trx: Knex.Transaction,
+  { tenantId, draft, mayReach }: { tenantId: string; draft: Draft; mayReach: Judge },
 ): Promise<string[]> {
+  const { from, to } = draft
   if (to !== undefined) return [to]
   const limit = BROADCAST_RECIPIENTS_MAX + 1
   const agents = await lockOtherInboxes(trx, { tenantId, agent: from, limit })
   if (agents.length === limit) throw tooManyRecipients(BROADCAST_RECIPIENTS_MAX)
-  return agents
+  return agents.filter(mayReach)
 }

@@ -93,20 +93,23 @@ export async function findSender(
   return { from: row.sender, sentAt: row.sent_at, expiresAt: row.expires_at ?? undefined }
 }
 
-/** Whether an agent has sent or received a message. */
-export async function isVisibleTo(
+/**
+ * Who sent a message, and whether the agent has received it; undefined where it has neither sent
+ * nor received it.
+ */
+export async function findQuestion(
   trx: Knex.Transaction,
   { tenantId, messageId, agent }: { tenantId: string; messageId: string; agent: string },
-): Promise<boolean> {
-  const found = await trx.raw<{ rows: unknown[] }>(
-    `select from messages m
-      where m.tenant_id = ? and m.message_id = ?
-        and (m.sender = ? or exists (
-          select from deliveries d
-           where d.tenant_id = m.tenant_id and d.message_id = m.message_id and d.recipient = ?))`,
-    [tenantId, messageId, agent, agent],
+): Promise<{ from: string; isReceived: boolean } | undefined> {
+  const found = await trx.raw<{ rows: { sender: string; received: boolean }[] }>(
+    `select m.sender, d.recipient is not null as received
+       from messages m
+       left join deliveries d on d.tenant_id = m.tenant_id and d.message_id = m.message_id
+        and d.recipient = ?
+      where m.tenant_id = ? and m.message_id = ? and (m.sender = ? or d.recipient is not null)`,
+    [agent, tenantId, messageId, agent],
   )
-  return found.rows.length > 0
+  return found.rows.map(({ sender, received }) => ({ from: sender, isReceived: received }))[0]
 }
 
 /** What a message has beside what the bus says of it. */

@@ -145,8 +145,8 @@ const broadcast = defineTool({
   name: 'broadcast',
   title: 'Send to every agent',
   description:
-    'Sends a message to every other agent of your tenant, at most 1,000: to all of them or, when ' +
-    'one inbox is full, to none.',
+    'Sends a message to every other agent of your tenant that you may broadcast to, at most ' +
+    '1,000: to all of them or, when one inbox is full, to none. `recipients` counts them.',
   access: 'messages:send',
   isAgents: true,
   annotations: ADDS,

@@ -73,9 +73,10 @@ function addBroadcast(app: App, gateway: Gateway): void {
         tags,
         operationId: 'broadcastMessage',
         summary: 'Send a message to every other agent of the own tenant, at most 1,000',
+        description: 'To those to whom the send policy of the tenant lets the sender broadcast.',
         headers: IdempotencyHeaders,
         body: closed(Type.Omit(broadcastMessage.request, ['requestId']).properties),
-        response: { 202: answer('Accepted for all of them.', broadcastMessage.reply) },
+        response: { 202: answer('Accepted for so many.', broadcastMessage.reply) },
       },
     },
     async (request, reply) => {

@@ -14,6 +14,7 @@ import { addMessageRoutes } from './messages.ts'
 import { addOperationRoutes } from './operations.ts'
 import { addReceiptRoutes } from './receipts.ts'
 import { addRedactionRoutes } from './redactions.ts'
+import { addSendPolicyRoutes } from './send-policy.ts'
 import { addTenantRoutes } from './tenants.ts'
 import { addTokenRoutes } from './tokens.ts'
 import { addUndeliveredRoutes } from './undelivered.ts'
@@ -40,5 +41,6 @@ export function addRoutes(app: App, gateway: Gateway): void {
   addVerifyRoute(app)
   addDeadLetterRoutes(app, gateway)
   addUndeliveredRoutes(app, gateway)
+  addSendPolicyRoutes(app, gateway)
   addOperationRoutes(app, gateway)
 }
