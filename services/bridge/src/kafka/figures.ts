@@ -27,10 +27,11 @@ export interface Figures {
 
 const UNANSWERED_MS_MAX = 5_000
 
-export function openFigures(): Figures {
+/** `topics` are those that are sent to. */
+export function openFigures(topics: readonly string[]): Figures {
   const counts = { kafkaIn: 0, kafkaDeadLetters: 0, kafkaHeldUp: 0, kafkaLeft: 0 }
   const lags = new Map<number, number>()
-  const sendings = openSendings()
+  const sendings = openSendings(topics)
   let groupProblem: string | undefined = 'It has not joined its consumer group yet.'
 
   return {
@@ -75,8 +76,8 @@ interface Sendings {
 }
 
 /** What goes to Kafka: how much, what failed last, and whether something is on its way too long. */
-function openSendings(): Sendings {
-  const sent = new Map<string, number>()
+function openSendings(topics: readonly string[]): Sendings {
+  const sent = new Map(topics.map((topic) => [topic, 0]))
   const underWay = new Map<Sending, number>()
   let failures = 0
   let problem: string | undefined
@@ -107,11 +108,8 @@ function openSendings(): Sendings {
       return 'What is sent is not acknowledged; it stays on the bus.'
     },
     read() {
-      const figures: Record<string, number> = { kafkaOut: 0, kafkaOutFailures: failures }
-      for (const [topic, records] of sent) {
-        figures[`kafkaOut.${topic}`] = records
-        figures['kafkaOut'] = (figures['kafkaOut'] ?? 0) + records
-      }
+      const figures: Record<string, number> = { kafkaOutFailures: failures }
+      for (const [topic, records] of sent) figures[`kafkaOut.${topic}`] = records
       return figures
     },
   }

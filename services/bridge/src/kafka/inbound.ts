@@ -116,6 +116,9 @@ async function takeBatch(
   for (const message of batch.messages) {
     if (signal.aborted || !isRunning() || isStale()) return
     const { key, value, headers, offset, timestamp } = message
+    const behind = Number(highWatermark) - Number(offset)
+    // Before it is taken: one that is held up is behind, too.
+    parts.figures.lag(partition, behind)
     try {
       const record = { topic, partition, offset, timestamp, key, value }
       await takeRecord(parts, { ...record, headers: ownValues(headers) })
@@ -127,7 +130,7 @@ async function takeBatch(
       return
     }
     resolveOffset(offset)
-    parts.figures.lag(partition, Number(highWatermark) - Number(offset) - 1)
+    parts.figures.lag(partition, behind - 1)
     await heartbeat()
   }
 }
