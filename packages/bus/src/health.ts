@@ -1,8 +1,12 @@
+import { hostname } from 'node:os'
 import type { DependencyHealth } from '@mumega/contracts/health'
 
 // Below the contract's 2 s, so that a dependency that hangs is reported and does not hang the
 // report.
 const CHECK_MS_MAX = 1_500
+
+/** Tells this process from the others of its service, as health has it. */
+export const THIS_PROCESS = `${hostname()}/${process.pid}`
 
 /** How a dependency is that answers `probe`, or does not within 1.5 s. Never throws. */
 export async function checkDependency(

@@ -22,9 +22,13 @@ export type DependencyHealth = Static<typeof DependencyHealth>
 export const ServiceHealth = Type.Object({
   service: ServiceName,
   version: Type.String(),
+  /**
+   * Which of the service's processes tells this, `<host>/<process id>`: what it counts is its own.
+   */
+  process: Type.Optional(Type.String({ maxLength: 300 })),
   status: HealthStatus,
   dependencies: Type.Array(DependencyHealth, { maxItems: 20 }),
-  /** Counters that operators watch, for instance `drops` or `outboxPending`. */
+  /** What operators watch, for instance `drops`: `figures.ts` says what each name means. */
   figures: mapOf(Type.Number()),
 })
 export type ServiceHealth = Static<typeof ServiceHealth>

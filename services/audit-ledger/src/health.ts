@@ -1,5 +1,5 @@
 import type { Bus } from '@mumega/bus'
-import { checkDependency, withinCheck } from '@mumega/bus/health'
+import { checkDependency, THIS_PROCESS, withinCheck } from '@mumega/bus/health'
 import type { Relay } from '@mumega/bus/relay'
 import type { DependencyHealth, HealthStatus, ServiceHealth } from '@mumega/contracts/health'
 import { checkDatabase, type Knex } from '@mumega/db'
@@ -62,6 +62,7 @@ export async function readHealth(parts: Parts): Promise<ServiceHealth> {
   return {
     service: 'audit-ledger',
     version: VERSION,
+    process: THIS_PROCESS,
     status: worst(needed),
     dependencies,
     figures: {

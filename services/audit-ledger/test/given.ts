@@ -10,6 +10,7 @@ import { systemClock } from '@mumega/config/clock'
 import type { AuditIntent, SealedEntry } from '@mumega/contracts/audit'
 import { listDrops } from '@mumega/contracts/audit-findings'
 import { entriesSealed, getCheckpoint, getReceipt } from '@mumega/contracts/audit-ledger'
+import { findFigure } from '@mumega/contracts/figures'
 import { healthOf, type ServiceHealth } from '@mumega/contracts/health'
 import type { ReplyOf } from '@mumega/contracts/define'
 import { SUBSTRATE, type CallContext } from '@mumega/contracts/scalars'
@@ -207,7 +208,12 @@ export async function checkpointOf(bus: Bus): Promise<ReplyOf<typeof getCheckpoi
 }
 
 export async function healthOfLedger(bus: Bus): Promise<ServiceHealth> {
-  return bus.request(healthOf('audit-ledger'), {}, { context: OPERATOR })
+  const health = await bus.request(healthOf('audit-ledger'), {}, { context: OPERATOR })
+  // Else it would be missing from the metrics.
+  for (const name of Object.keys(health.figures)) {
+    if (findFigure('audit-ledger', name) === undefined) throw new Error(`${name} is not declared`)
+  }
+  return health
 }
 
 /** Another sealer over the same log, under the epoch that holds when it is made. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Bus } from '@mumega/bus'
-import { checkDependency, withinCheck } from '@mumega/bus/health'
+import { checkDependency, THIS_PROCESS, withinCheck } from '@mumega/bus/health'
 import type { Relay } from '@mumega/bus/relay'
 import type { DependencyHealth, HealthStatus, ServiceHealth } from '@mumega/contracts/health'
 import { checkDatabase } from '@mumega/db'
@@ -39,6 +39,7 @@ export async function readHealth(bridge: Bridge, parts: Parts): Promise<ServiceH
   return {
     service: 'bridge',
     version: VERSION,
+    process: THIS_PROCESS,
     // Nobody who sends or receives a message here waits for Kafka.
     status: worst(needed),
     dependencies: parts.kafka === undefined ? needed : [...needed, parts.kafka.health()],

@@ -29,9 +29,14 @@ export interface KafkaBridge {
   stop(): Promise<void>
 }
 
-/** A bridge with a broker of its own; nothing where there is no broker to be had. */
+type Settings = Record<string, string>
+
+/**
+ * A bridge with a broker of its own; nothing where there is no broker to be had. More settings may
+ * depend on where the broker is.
+ */
 export async function startKafkaBridge(
-  more: Record<string, string> = {},
+  more: (brokers: string) => Promise<Settings> = () => Promise.resolve({}),
 ): Promise<KafkaBridge | undefined> {
   if (!found.isPresent) return undefined
   const kafka = await found.start()
@@ -41,7 +46,7 @@ export async function startKafkaBridge(
     // librdkafka's broker names no controller, whom the client asks for a producer's id. The judge
     // of `npm run interop` uses the idempotent one, on a real broker.
     KAFKA_IDEMPOTENT: 'false',
-    ...more,
+    ...(await more(kafka.brokers)),
   }
   const bridge = await startTestBridge(settings)
   const stranger = await connectStranger(kafka.brokers, TOPICS)

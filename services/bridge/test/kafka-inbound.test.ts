@@ -102,6 +102,13 @@ const poison = (): [code: string, message: Message][] => {
     ['bridge.record-invalid', { ...record(good), value: Buffer.from([0x22, 0xff, 0x22]) }],
     ['bridge.record-invalid', { ...record(good), value: null }],
     ['bridge.record-invalid', { ...record(good), value: '' }],
+    ['bridge.record-ambiguous', { ...record(good), value: '{"to":"bob","to":"dan","text":"x"}' }],
+    // The same key, written in another way.
+    [
+      'bridge.record-ambiguous',
+      { ...record(good), value: '{"to":"b","\\u0074o":"dan","text":"x"}' },
+    ],
+    ['bridge.record-ambiguous', { ...record(good), value: '{"to":"dan","text":"x","n":1e400}' }],
     ['bridge.record-invalid', record({ ...good, surprise: 1 })],
     ['bridge.record-invalid', record({ to: 'dan' })],
     ['bridge.record-invalid', record(good, { 'message-id': 'x'.repeat(300) })],
@@ -150,6 +157,10 @@ kafkaTest(
       all.map((_, nth) => `${nth} ${codes.get(String(nth)) ?? 'none'}`),
     )
     expect(letters[0]?.headers['dead-letter-origin']).toMatch(/^mumega\.inbound\/\d+\/\d+$/)
+    const ambiguous = letters.find(
+      ({ headers }) => headers['dead-letter-code'] === 'bridge.record-ambiguous',
+    )
+    expect(ambiguous?.headers['dead-letter-reason']).toContain('the key "to" stands there twice')
     expect(letters.filter(({ headers }) => 'authorization' in headers)).toEqual([])
     expect(JSON.stringify(letters)).not.toContain('mmg_agent_')
     expect(await textsOf('dan', 1)).toEqual(['after them'])

@@ -5,6 +5,7 @@ import type { LimitFunction } from 'p-limit'
 import type { Bus } from '@mumega/bus'
 import type { Clock } from '@mumega/config/clock'
 import type { RequestContract } from '@mumega/contracts/define'
+import type { ServiceHealth } from '@mumega/contracts/health'
 import type { Knex } from '@mumega/db'
 import type { logger } from '@mumega/telemetry'
 import type { Config } from './config.ts'
@@ -26,6 +27,8 @@ export interface Gateway {
    */
   readonly looks: LimitFunction
   readonly metrics: Metrics
+  /** How this process itself is. */
+  readonly health: () => Promise<ServiceHealth>
   readonly log: ReturnType<typeof logger>
 }
 

@@ -3,13 +3,14 @@ import { connectBus } from '@mumega/bus'
 import { startRelay } from '@mumega/bus/relay'
 import { checkTopology } from '@mumega/bus/streams'
 import { authenticateToken } from '@mumega/contracts/gateway'
+import { healthOf } from '@mumega/contracts/health'
 import { openDatabase } from '@mumega/db'
 import { openOutbox } from '@mumega/db/outbox'
 import { logger } from '@mumega/telemetry'
 import type { App, Gateway } from './app.ts'
 import { handleAuthenticateToken } from './authenticate-token.ts'
 import { clockOf, type Config } from './config.ts'
-import { serveHealth } from './health.ts'
+import { readHealth } from './health.ts'
 import { buildServer } from './server.ts'
 import { openStreamHub } from './stream-hub.ts'
 import { createMetrics } from './telemetry.ts'
@@ -62,8 +63,10 @@ async function open(config: Config, opened: (() => Promise<unknown>)[]): Promise
     streamsPerTokenMax: config.MUMEGA_STREAMS_PER_TOKEN_MAX,
   })
   const looks = pLimit(Math.ceil(config.MUMEGA_DATABASE_POOL_MAX / 2))
-  const gateway: Gateway = { config, clock, db, bus, hub, looks, log, metrics: createMetrics() }
-  serveHealth(gateway, { relay, outbox })
+  const health = () => readHealth({ db, bus, hub, relay, outbox })
+  const metrics = createMetrics()
+  const gateway: Gateway = { config, clock, db, bus, hub, looks, log, metrics, health }
+  bus.serve(healthOf(SERVICE), health)
   bus.serve(authenticateToken, (request) => handleAuthenticateToken(gateway, request))
   const app = await buildServer(gateway)
   opened.push(() => closeServer(app, gateway))

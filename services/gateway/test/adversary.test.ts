@@ -108,7 +108,7 @@ test('a client that breaks its body off is no mistake of ours', async () => {
 
 /** How many requests were answered with this problem. */
 async function problems(name: string): Promise<number> {
-  const { text } = await api.call({ path: '/metrics' })
+  const { text } = await api.call({ path: '/metrics', token: api.operator })
   const pattern = new RegExp(`^gateway_problems_total\\{code="gateway\\.${name}"\\} ([0-9]+)$`, 'm')
   return Number(pattern.exec(text)?.[1] ?? 0)
 }

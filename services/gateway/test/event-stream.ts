@@ -66,8 +66,8 @@ function parse(block: string): StreamEvent {
 }
 
 /** Waits until the gateway holds so many streams and waits for mail open. */
-export async function areOpen({ call }: Api, count: number): Promise<void> {
+export async function areOpen({ call, operator }: Api, count: number): Promise<void> {
   const line = new RegExp(`^gateway_inbox_streams_open ${count}$`, 'm')
-  const isMet = async () => line.test((await call({ path: '/metrics' })).text)
+  const isMet = async () => line.test((await call({ path: '/metrics', token: operator })).text)
   await eventually(isMet, { what: `${count} open` })
 }

@@ -36,14 +36,19 @@ export interface Api {
 const ALL_SERVICES = ['audit-ledger', 'bridge', 'gateway']
 
 /** The real services, with limits that a test does not meet by accident. */
-export async function startApi(env: Record<string, string> = {}): Promise<Api> {
+export async function startApi(
+  env: Record<string, string> = {},
+  { bridge = {} }: { bridge?: Record<string, string> } = {},
+): Promise<Api> {
   const suite = await startTestSuite({
     services: ALL_SERVICES,
     env: {
       gateway: {
         MUMEGA_ANONYMOUS_RATE_LIMIT_PER_MINUTE: '100000',
+        MUMEGA_ELEVATED_RATE_LIMIT_PER_MINUTE: '100000',
         ...env,
       },
+      bridge,
     },
   })
   const operator = await suite.operatorToken()

@@ -217,7 +217,7 @@ test('a stream writes no message of a page it has read once its token is revoked
 
 /** How many messages the gateway has written to event streams. */
 async function written(): Promise<number> {
-  const { text } = await api.call({ path: '/metrics' })
+  const { text } = await api.call({ path: '/metrics', token: api.operator })
   return Number(/^gateway_inbox_events_total (\d+)$/m.exec(text)?.[1] ?? 0)
 }
 

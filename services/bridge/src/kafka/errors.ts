@@ -5,6 +5,11 @@ export function recordInvalid(what: string): AppError {
   return new AppError('bridge.record-invalid', 'invalid', `The record is refused for ${what}.`)
 }
 
+/** Its value can be read in two ways; `why` says where. */
+export function recordAmbiguous(why: string): AppError {
+  return new AppError('bridge.record-ambiguous', 'invalid', `The record is ambiguous: ${why}.`)
+}
+
 export function recordTooLarge(limitBytes: number, actualBytes: number): AppError {
   return new AppError(
     'bridge.record-too-large',

@@ -4,7 +4,8 @@ import type { TopicRecord } from './topic-record.ts'
 /** One call to Kafka that is under way. Exactly one of these ends it. */
 export interface Sending {
   succeeded(records: readonly TopicRecord[]): void
-  failed(error: unknown): void
+  /** `absent` are the topics that Kafka does not have, where that is why. */
+  failed(error: unknown, absent: readonly string[]): void
   /** It failed, and not for Kafka's health. */
   ended(): void
 }
@@ -20,17 +21,21 @@ export interface Figures {
   heldUp(): void
   lag(partition: number, records: number): void
   joined(partitions: readonly number[]): void
-  left(error: unknown): void
+  /** `absent` is the topic that Kafka does not have, where that is why. */
+  left(error: unknown, absent: string | undefined): void
   health(): DependencyHealth
   read(): Record<string, number>
 }
 
 const UNANSWERED_MS_MAX = 5_000
+// What waits is tried again sooner, here; what another bridge sends is no longer known here.
+const ABSENT_MS_MAX = 60_000
 
-export function openFigures(): Figures {
+/** `topics` are those that are sent to. */
+export function openFigures(topics: readonly string[]): Figures {
   const counts = { kafkaIn: 0, kafkaDeadLetters: 0, kafkaHeldUp: 0, kafkaLeft: 0 }
   const lags = new Map<number, number>()
-  const sendings = openSendings()
+  const sendings = openSendings(topics)
   let groupProblem: string | undefined = 'It has not joined its consumer group yet.'
 
   return {
@@ -51,9 +56,9 @@ export function openFigures(): Figures {
       groupProblem = undefined
       for (const known of lags.keys()) if (!partitions.includes(known)) lags.delete(known)
     },
-    left(error) {
+    left(error, absent) {
       counts.kafkaLeft += 1
-      groupProblem = `Nothing is read from Kafka: ${wordsOf(error)}`
+      groupProblem = `Nothing is read from Kafka: ${absent === undefined ? wordsOf(error) : absenceOf([absent])}`
     },
     health() {
       const reason = sendings.problem() ?? groupProblem
@@ -75,9 +80,10 @@ interface Sendings {
 }
 
 /** What goes to Kafka: how much, what failed last, and whether something is on its way too long. */
-function openSendings(): Sendings {
-  const sent = new Map<string, number>()
+function openSendings(topics: readonly string[]): Sendings {
+  const sent = new Map(topics.map((topic) => [topic, 0]))
   const underWay = new Map<Sending, number>()
+  const absences = new Map<string, number>()
   let failures = 0
   let problem: string | undefined
 
@@ -87,12 +93,17 @@ function openSendings(): Sendings {
         succeeded(records) {
           underWay.delete(sending)
           problem = undefined
-          for (const { topic } of records) sent.set(topic, (sent.get(topic) ?? 0) + 1)
+          for (const { topic } of records) {
+            absences.delete(topic)
+            sent.set(topic, (sent.get(topic) ?? 0) + 1)
+          }
         },
-        failed(error) {
+        failed(error, absent) {
           underWay.delete(sending)
           failures += 1
-          problem = `What is to be sent waits on the bus: ${wordsOf(error)}`
+          for (const topic of absent) absences.set(topic, performance.now())
+          if (absent.length === 0)
+            problem = `What is to be sent waits on the bus: ${wordsOf(error)}`
         },
         ended() {
           underWay.delete(sending)
@@ -102,19 +113,26 @@ function openSendings(): Sendings {
       return sending
     },
     problem() {
-      const oldest = Math.min(...underWay.values())
-      if (performance.now() - oldest <= UNANSWERED_MS_MAX) return problem
-      return 'What is sent is not acknowledged; it stays on the bus.'
+      const nowMs = performance.now()
+      if (nowMs - Math.min(...underWay.values()) > UNANSWERED_MS_MAX) {
+        return 'What is sent is not acknowledged; it stays on the bus.'
+      }
+      // Others go on to be sent: their success says nothing of these.
+      const absent = [...absences].filter(([, atMs]) => nowMs - atMs <= ABSENT_MS_MAX)
+      if (absent.length === 0) return problem
+      return `What is to be sent waits on the bus: ${absenceOf(absent.map(([topic]) => topic))}`
     },
     read() {
-      const figures: Record<string, number> = { kafkaOut: 0, kafkaOutFailures: failures }
-      for (const [topic, records] of sent) {
-        figures[`kafkaOut.${topic}`] = records
-        figures['kafkaOut'] = (figures['kafkaOut'] ?? 0) + records
-      }
+      const figures: Record<string, number> = { kafkaOutFailures: failures }
+      for (const [topic, records] of sent) figures[`kafkaOut.${topic}`] = records
       return figures
     },
   }
+}
+
+function absenceOf(topics: readonly string[]): string {
+  const names = topics.map((topic) => `"${topic}"`).join(', ')
+  return `Kafka does not have ${names}, or this user has no rights to it; create it, or grant them.`
 }
 
 /** The client's errors wrap one another; the innermost says what happened. */

@@ -1,9 +1,17 @@
+import { isUtf8 } from 'node:buffer'
 import type { IHeaders } from 'kafkajs'
 import { Type, type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { sendMessage } from '@mumega/contracts/bridge'
 import { AgentName, TenantId } from '@mumega/contracts/scalars'
-import { recordInvalid, recordLooped, recordTooLarge, recordWithoutToken } from './errors.ts'
+import { parseExactJson } from '@mumega/tlog/exact-json'
+import {
+  recordAmbiguous,
+  recordInvalid,
+  recordLooped,
+  recordTooLarge,
+  recordWithoutToken,
+} from './errors.ts'
 import { MESSAGE_ID, PATH_HEADER } from './topic-record.ts'
 
 const { requestId: _requestId, ...fields } = sendMessage.request.properties
@@ -49,7 +57,7 @@ const INSTANCE = /^[a-z0-9][a-z0-9.-]{0,62}$/
 /**
  * What an inbound record asks for.
  *
- * @throws bridge.record-invalid, .record-too-large, .record-without-token, .record-looped
+ * @throws bridge.record-invalid, .record-ambiguous, .record-too-large, .record-without-token, .record-looped
  */
 export function readRecord({ value, headers }: InboundRecord, instance: string): InboundOrder {
   const path = pathOf(headers, instance)
@@ -64,15 +72,20 @@ export function readRecord({ value, headers }: InboundRecord, instance: string):
 function orderOf(value: Buffer | null): Order {
   if (value === null) throw recordInvalid('its value, which is empty')
   if (value.length > VALUE_BYTES_MAX) throw recordTooLarge(VALUE_BYTES_MAX, value.length)
-  let order: unknown
-  try {
-    order = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(value))
-  } catch {
-    throw recordInvalid('its value, which is not JSON in UTF-8')
-  }
+  const order = jsonOf(value)
   if (orders.Check(order)) return order
   const [first] = orders.Errors(order)
   throw recordInvalid(`its value: ${first?.instancePath ?? ''} ${first?.message ?? ''}`)
+}
+
+/** As at every public door: a text that says two things says nothing. */
+function jsonOf(value: Buffer): unknown {
+  try {
+    if (isUtf8(value)) return parseExactJson(new TextDecoder().decode(value))
+  } catch (error) {
+    if (error instanceof TypeError) throw recordAmbiguous(error.message)
+  }
+  throw recordInvalid('its value, which is not JSON in UTF-8')
 }
 
 function pathOf(headers: IHeaders, instance: string): string[] {

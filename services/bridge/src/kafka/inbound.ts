@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs'
 import { logger } from '@mumega/telemetry'
+import { isAbsence } from './absent-topics.ts'
 import { ownValues } from './inbound-record.ts'
 import type { KafkaParts } from './parts.ts'
 import { takeRecord } from './take-record.ts'
@@ -46,7 +47,7 @@ async function consume(kafka: Kafka, parts: KafkaParts, signal: AbortSignal): Pr
   const log = logger('bridge')
   for (let failures = 0; !signal.aborted;) {
     const joined = await consumeUntilItFails(kafka, parts, signal).catch((error: unknown) => {
-      parts.figures.left(error)
+      tellLeft(parts, error)
       log.warn({ error, failures }, 'kafka-consumer-failed')
       return false
     })
@@ -54,6 +55,10 @@ async function consume(kafka: Kafka, parts: KafkaParts, signal: AbortSignal): Pr
     const restMs = Math.min(REJOIN_MS.first * 2 ** failures, REJOIN_MS.longest)
     await pause(restMs, undefined, { signal }).catch(() => undefined)
   }
+}
+
+function tellLeft({ figures, config }: KafkaParts, error: unknown): void {
+  figures.left(error, isAbsence(error) ? config.KAFKA_INBOUND_TOPIC : undefined)
 }
 
 /** Whether it had joined before it failed or was stopped. @throws why it could not even join */
@@ -82,7 +87,7 @@ async function consumeUntilItFails(
     }
     signal.addEventListener('abort', end, { signal: over.signal })
     consumer.on(consumer.events.CRASH, ({ payload }) => {
-      figures.left(payload.error)
+      tellLeft(parts, payload.error)
       resolve()
     })
   })
@@ -116,6 +121,9 @@ async function takeBatch(
   for (const message of batch.messages) {
     if (signal.aborted || !isRunning() || isStale()) return
     const { key, value, headers, offset, timestamp } = message
+    const behind = Number(highWatermark) - Number(offset)
+    // Before it is taken: one that is held up is behind, too.
+    parts.figures.lag(partition, behind)
     try {
       const record = { topic, partition, offset, timestamp, key, value }
       await takeRecord(parts, { ...record, headers: ownValues(headers) })
@@ -127,7 +135,7 @@ async function takeBatch(
       return
     }
     resolveOffset(offset)
-    parts.figures.lag(partition, Number(highWatermark) - Number(offset) - 1)
+    parts.figures.lag(partition, behind - 1)
     await heartbeat()
   }
 }

@@ -20,7 +20,12 @@ export interface KafkaSide {
 
 /** Begins to forward and to consume. Kafka need not be there: it is tried until it is. */
 export function startKafkaSide(bridge: Bridge, bus: Bus, config: Config): KafkaSide {
-  const figures = openFigures()
+  const figures = openFigures([
+    config.KAFKA_MESSAGES_TOPIC,
+    config.KAFKA_EVENTS_TOPIC,
+    config.KAFKA_AUDIT_TOPIC,
+    config.KAFKA_DEAD_LETTERS_TOPIC,
+  ])
   const kafka = openKafka(config)
   const sender = openSender(kafka, { figures, idempotent: config.KAFKA_IDEMPOTENT })
   const parts = { bridge, bus, config, sender, figures }

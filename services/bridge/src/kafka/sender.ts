@@ -1,5 +1,6 @@
 import kafkajs, { type Kafka, type Producer } from 'kafkajs'
 import { logger } from '@mumega/telemetry'
+import { absentOf, errorTypeOf } from './absent-topics.ts'
 import type { Figures } from './figures.ts'
 import type { TopicRecord } from './topic-record.ts'
 
@@ -56,12 +57,12 @@ export function openSender(
         sending.succeeded(records)
       } catch (error) {
         discard(used)
-        const refusal = refusalOf(error)
+        const refusal = errorTypeOf(error, REFUSALS)
         if (refusal !== undefined) {
           sending.ended()
           throw new Refused(refusal, { cause: error })
         }
-        sending.failed(error)
+        sending.failed(error, await absentOf(kafka, error, records))
         throw error
       }
     },
@@ -111,11 +112,4 @@ function byTopic(records: readonly TopicRecord[]) {
     else found.push(record)
   }
   return [...topics].map(([topic, messages]) => ({ topic, messages }))
-}
-
-function refusalOf(error: unknown): string | undefined {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    if ('type' in at && REFUSALS.has(String(at.type))) return String(at.type)
-  }
-  return undefined
 }

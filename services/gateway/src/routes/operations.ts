@@ -1,3 +1,4 @@
+import { Registry } from 'prom-client'
 import { Type } from 'typebox'
 import { DependencyHealth } from '@mumega/contracts/health'
 import type { App, Gateway } from '../app.ts'
@@ -6,12 +7,13 @@ import { VERSION } from '../config.ts'
 import { failure } from '../problem.ts'
 import { openReadiness } from '../readiness.ts'
 import { answer, textAnswer } from '../schemas.ts'
+import { gatherServices } from '../service-metrics.ts'
 
 const tags = ['operations']
 
 /**
- * Asked by probes and scrapers: public, not counted by the rate limit, and none of them tells any
- * id.
+ * Asked by probes: public, not counted by the rate limit, and none of them tells any id. A scraper
+ * has a token: figures of every service are the operators'.
  */
 export function addOperationRoutes(app: App, gateway: Gateway): void {
   app.get(
@@ -37,16 +39,20 @@ export function addOperationRoutes(app: App, gateway: Gateway): void {
   app.get(
     '/metrics',
     {
-      config: { access: 'public', rateLimit: false },
+      config: { access: 'operations:read' },
       schema: {
         tags,
         operationId: 'getMetrics',
         summary: 'Metrics in Prometheus’ text format',
+        description:
+          'Those of this gateway, and the figures of every service, which are asked within 2 ' +
+          'seconds. One that does not answer is `mumega_service_up 0`, and has no figures.',
         response: { 200: textAnswer('The metrics.') },
       },
     },
     async (_request, reply) => {
-      const { registry } = gateway.metrics
+      const services = await gatherServices(gateway)
+      const registry = Registry.merge([gateway.metrics.registry, services])
       return reply.type(registry.contentType).send(await registry.metrics())
     },
   )
