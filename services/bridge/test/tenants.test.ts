@@ -13,6 +13,7 @@ import {
   startTestBridge,
   type TestBridge,
 } from './given.ts'
+import { ALLOW_ALL, givenPolicy } from './given-send-policy.ts'
 
 // The relay and the retries of all tenants share them.
 const SHARED_TABLES = ['outbox', 'outbox_counter', 'processed_requests', 'schema_migrations']
@@ -25,6 +26,7 @@ beforeAll(async () => {
   await givenAgents(bridge, ['kasra', 'river'], 'globex')
   secret = await givenMessage(bridge, agent('kasra'), { to: 'loom', text: 'acme only' })
   await inboxOf(bridge, agent('loom'))
+  await givenPolicy(bridge, ALLOW_ALL)
 })
 afterAll(async () => {
   await bridge.stop()
