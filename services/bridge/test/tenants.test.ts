@@ -158,7 +158,7 @@ test('the service’s own role cannot write for a tenant that is not set', async
 test.each([
   [`insert into agents (tenant_id, name, registered_at) values ('acme', 'sneaky', now())`],
   [`update deliveries set acknowledged_at = now()`],
-  [`insert into send_policies values ('acme', 1, 'deny', '[]', now())`],
+  [`update send_policies set fallback = 'deny'`],
 ])('a change without its audit intent is refused by the database: %s', async (sql) => {
   const unaudited = bridge.db.transaction(async (trx) => {
     await trx.raw(`select set_config('mumega.tenant_id', 'acme', true)`)
