@@ -13,6 +13,7 @@ import {
   startTestBridge,
   type TestBridge,
 } from './given.ts'
+import { ALLOW_ALL, givenPolicy } from './given-send-policy.ts'
 
 // The relay and the retries of all tenants share them.
 const SHARED_TABLES = ['outbox', 'outbox_counter', 'processed_requests', 'schema_migrations']
@@ -25,6 +26,7 @@ beforeAll(async () => {
   await givenAgents(bridge, ['kasra', 'river'], 'globex')
   secret = await givenMessage(bridge, agent('kasra'), { to: 'loom', text: 'acme only' })
   await inboxOf(bridge, agent('loom'))
+  await givenPolicy(bridge, ALLOW_ALL)
 })
 afterAll(async () => {
   await bridge.stop()
@@ -156,7 +158,7 @@ test('the service’s own role cannot write for a tenant that is not set', async
 test.each([
   [`insert into agents (tenant_id, name, registered_at) values ('acme', 'sneaky', now())`],
   [`update deliveries set acknowledged_at = now()`],
-  [`insert into send_policies values ('acme', 1, 'deny', '[]', now())`],
+  [`update send_policies set fallback = 'deny'`],
 ])('a change without its audit intent is refused by the database: %s', async (sql) => {
   const unaudited = bridge.db.transaction(async (trx) => {
     await trx.raw(`select set_config('mumega.tenant_id', 'acme', true)`)

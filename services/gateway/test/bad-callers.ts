@@ -166,23 +166,25 @@ const SEND_POLICIES: Case[] = [
     code: 'bridge.send-policy-changed',
     field: 'replacesVersion',
   },
-  ...[
-    ['rules.0.from', ruled({ from: 'a*b' })],
-    ['rules.0.to', ruled({ to: '' })],
-    ['rules.0.kind', ruled({ kind: ['ask'] })],
-    ['rules.0.kinds', ruled({ kinds: [] })],
-    ['rules.0.kinds.0', ruled({ kinds: ['shout'] })],
-    ['rules.0.effect', ruled({ effect: 'perhaps' })],
-    ['rules', policy({ rules: Array.from({ length: 101 }, () => RULE) })],
-    ['rules', { replacesVersion: 0, default: 'deny' }],
-    ['default', policy({ default: 'maybe' })],
-    ['replacesVersion', { default: 'deny', rules: [] }],
-    ['version', policy({ version: 0 })],
-  ].map(([field, body], nth) => ({
-    why: `a send policy with a wrong ${String(field)} (${nth})`,
+  ...(
+    [
+      ['rules.0.from', ruled({ from: 'a*b' })],
+      ['rules.0.to', ruled({ to: '' })],
+      ['rules.0.kind', ruled({ kind: ['ask'] })],
+      ['rules.0.kinds', ruled({ kinds: [] })],
+      ['rules.0.kinds.0', ruled({ kinds: ['shout'] })],
+      ['rules.0.effect', ruled({ effect: 'perhaps' })],
+      ['rules', policy({ rules: Array.from({ length: 101 }, () => RULE) })],
+      ['rules', { replacesVersion: 0, default: 'deny' }],
+      ['default', policy({ default: 'maybe' })],
+      ['replacesVersion', { default: 'deny', rules: [] }],
+      ['version', policy({ version: 0 })],
+    ] as const
+  ).map(([field, body], nth) => ({
+    why: `a send policy with a wrong ${field} (${nth})`,
     call: asOperator('PUT', POLICY_PATH, body),
     ...INVALID,
-    field: String(field),
+    field,
   })),
 ]
 
