@@ -144,8 +144,8 @@ async function publishAll(connection: NatsConnection, publishing: Publishing): P
 }
 
 /**
- * Gives so many turns a second to those who wait for one. One timer for all: with one for each, this
- * process would be the one that is measured.
+ * Gives so many turns a second to those who wait for one. One timer for all: with one for each,
+ * this process would be the one that is measured.
  */
 function startPace(turnsPerS: number): { turn(): Promise<void>; stop(): void } {
   const startedMs = performance.now()

@@ -59,6 +59,16 @@ export interface HubLimits {
   streamsPerTokenMax: number
 }
 
+function checkRoom(
+  { streamsMax, streamsPerTenantMax, streamsPerTokenMax }: HubLimits,
+  { open, ofTenant, ofTree }: { open: number; ofTenant: number; ofTree: number },
+): void {
+  // A token that delegates gets no more of them.
+  if (ofTree >= streamsPerTokenMax) throw tooManyStreams('of this token', streamsPerTokenMax)
+  if (ofTenant >= streamsPerTenantMax) throw tooManyStreams('of this tenant', streamsPerTenantMax)
+  if (open >= streamsMax) throw streamsFull()
+}
+
 /**
  * Opens the hub on live subscriptions. These may miss a message while NATS is away, which is why
  * every stream also looks by itself at each keep-alive, and at once after a reconnection.
@@ -72,22 +82,14 @@ export function openStreamHub(bus: Bus, limits: HubLimits): StreamHub {
   let open = 0
   let isClosed = false
 
-  function checkRoom({ rootTokenId, tenantId }: OpenStream): void {
-    const { streamsMax, streamsPerTenantMax, streamsPerTokenMax } = limits
-    // A token that delegates gets no more of them.
-    const ofTree = byRoot.get(rootTokenId)?.size ?? 0
-    if (ofTree >= streamsPerTokenMax) throw tooManyStreams('of this token', streamsPerTokenMax)
-    const ofTenant = byTenant.get(tenantId)?.size ?? 0
-    if (ofTenant >= streamsPerTenantMax) {
-      throw tooManyStreams('of this tenant', streamsPerTenantMax)
-    }
-    if (open >= streamsMax) throw streamsFull()
-  }
-
   const hub: StreamHub = {
     attach(stream) {
       if (isClosed) throw stopping()
-      checkRoom(stream)
+      checkRoom(limits, {
+        open,
+        ofTenant: byTenant.get(stream.tenantId)?.size ?? 0,
+        ofTree: byRoot.get(stream.rootTokenId)?.size ?? 0,
+      })
       const inbox = inboxOf(stream.tenantId, stream.agent)
       add(byInbox, inbox, stream)
       add(byToken, stream.tokenId, stream)
