@@ -109,7 +109,7 @@ function tellFigures(registry: Registry, service: string, health: ServiceHealth)
       unread += 1
       continue
     }
-    const told = figures.get(found.name) ?? { figure: found.figure, values: new Map() }
+    const told: Told = figures.get(found.name) ?? { figure: found.figure, values: new Map() }
     figures.set(found.name, told)
     const key = boundedIn(told.values, found.labelValue)
     told.values.set(key, (told.values.get(key) ?? 0) + value)
