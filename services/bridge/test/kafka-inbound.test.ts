@@ -198,6 +198,10 @@ kafkaTest('while nobody can be authenticated, records wait and none is given up'
   await eventually(async () => ((await side.health()).figures['kafkaHeldUp'] ?? 0) > 0, {
     what: 'the record is held up',
   })
+  const lags = Object.entries((await side.health()).figures).filter(([name]) =>
+    name.startsWith('kafkaLag.'),
+  )
+  expect(lags.reduce((sum, [, behind]) => sum + behind, 0)).toBe(1)
   desk.open()
 
   expect(await textsOf('ada', 1)).toContain('patient')

@@ -51,10 +51,12 @@ const LAG = 'mumega_bridge_kafka_lag_records'
 kafkaTest(
   'what goes to Kafka and comes from it is counted, and what waits for it',
   async () => {
-    await untilScraped(
+    const before = await untilScraped(
       ({ value }) => value('mumega_dependency_up', { dependency: 'kafka' }) === 1,
       'the bridge to have joined',
     )
+    // A rate has to begin somewhere.
+    expect(before.value(OUT, { topic: 'mumega.dead-letters' })).toBe(0)
     await givenMessage(api, { token: ada, to: 'bob', text: 'to Kafka' })
     const good = JSON.stringify({ to: 'bob', text: 'from Kafka' })
     await produce(good, good, good, 'no JSON {')

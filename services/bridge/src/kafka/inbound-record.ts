@@ -57,7 +57,8 @@ const INSTANCE = /^[a-z0-9][a-z0-9.-]{0,62}$/
 /**
  * What an inbound record asks for.
  *
- * @throws bridge.record-invalid, .record-ambiguous, .record-too-large, .record-without-token, .record-looped
+ * @throws bridge.record-invalid, .record-ambiguous, .record-too-large, .record-without-token,
+ *   .record-looped
  */
 export function readRecord({ value, headers }: InboundRecord, instance: string): InboundOrder {
   const path = pathOf(headers, instance)
