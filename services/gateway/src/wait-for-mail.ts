@@ -47,7 +47,8 @@ export interface MailWait {
  * the time is over, or the caller has gone, to whom nothing is given. Each look is at a token that
  * holds.
  *
- * @throws gateway.too-many-streams, .streams-full, .stopping, .token-revoked, .token-expired, and as `look` does
+ * @throws gateway.too-many-streams, .streams-full, .stopping, .token-revoked, .token-expired, and
+ * as `look` does
  */
 export async function waitForMail<Found>(
   gateway: Gateway,

@@ -34,7 +34,8 @@ const PART = 16
  * Answers with the next part of an export: entries with their leaf hashes, and the roots of what
  * lies between them. Bounded by `limit` and by bytes, so that the caller's pace is the reader's.
  *
- * @throws audit-ledger.invalid-filter, audit-ledger.checkpoint-not-reached, audit-ledger.index-behind, db.unavailable
+ * @throws audit-ledger.invalid-filter, audit-ledger.checkpoint-not-reached,
+ * audit-ledger.index-behind, db.unavailable
  */
 export async function handleExportEntries(
   { db, checkpointer }: ExportTools,
