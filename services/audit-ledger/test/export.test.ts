@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import type { Bus } from '@mumega/bus'
-import { exportEntries } from '@mumega/contracts/audit-search'
+import { exportEntries, searchEntries } from '@mumega/contracts/audit-search'
 import type { ReplyOf } from '@mumega/contracts/define'
 import { eventually } from '@mumega/testkit'
 import { anIntent, checkpointOf, givenLedger, OPERATOR, publishIntents } from './given.ts'
@@ -49,4 +49,28 @@ test('payloads of wide characters are exported, however many they are', async ()
 
   const payloads = entries.map(({ disclosure }) => JSON.parse(disclosure?.payload ?? '') as unknown)
   expect(payloads).toEqual(intents.map(() => payload))
+})
+
+const noDates = [{ from: '2030-02-30T00:00:00.000Z' }, { until: '0000-01-01T00:00:00.000Z' }]
+
+test.each([...noDates, { size: 1, begin: 2 }])(
+  'an export by what makes no sense is refused, and names the field: %j',
+  async (wrong) => {
+    const asked = { size: 0, begin: 0, limit: 1, disclose: false, ...wrong }
+    const refused = bridge.request(exportEntries, asked, { context: OPERATOR })
+
+    const field = Object.keys(wrong).at(-1)
+    await expect(refused).rejects.toMatchObject({
+      code: 'audit-ledger.invalid-filter',
+      details: { field },
+    })
+  },
+)
+
+test.each(noDates)('a search by no date is refused, and names the field: %j', async (wrong) => {
+  const asked = { order: 'newest' as const, limit: 1, ...wrong }
+  await expect(bridge.request(searchEntries, asked, { context: OPERATOR })).rejects.toMatchObject({
+    code: 'audit-ledger.invalid-filter',
+    details: { field: Object.keys(wrong)[0] },
+  })
 })
