@@ -37,6 +37,15 @@ const untilMissed = (side: KafkaBridge, topic: string) =>
     { what: `health to miss ${topic}`, timeoutMs: 30_000 },
   )
 
+const untilFigure = (side: KafkaBridge, name: string, least: number) =>
+  eventually(
+    async () => {
+      const health = await side.health()
+      return (health.figures[name] ?? 0) >= least && health
+    },
+    { what: `${name} to be ${least}`, timeoutMs: 40_000 },
+  )
+
 const untilOk = (side: KafkaBridge) =>
   eventually(async () => (await side.kafkaHealth())?.status === 'ok', {
     what: 'Kafka to be ok',
@@ -70,10 +79,19 @@ kafkaTest(
     await ledger.publish(entriesSealed, { entries }, { messageId: randomUUID() })
     await ledger.drain()
 
-    await givenMessage(side.bridge, agent('ada'), { to: 'bob', text: 'goes on' })
-    await side.stranger.waitForMessages(1)
-    // A message that arrived says nothing of the topic that is missing.
+    await untilMissed(side, 'mumega.audit')
+    // An event waits behind the entry, and goes with it: of their two topics one is there.
+    await givenAgents(side.bridge, ['cyd'])
+    await untilFigure(side, 'kafkaBehind.bridge-kafka-events', 2)
+    const { kafkaOutFailures = 0 } = (await side.health()).figures
+    await untilFigure(side, 'kafkaOutFailures', kafkaOutFailures + 2)
     expect(await untilMissed(side, 'mumega.audit')).not.toContain('mumega.events')
+
+    await givenMessage(side.bridge, agent('ada'), { to: 'bob', text: 'goes on' })
+    const { dependencies } = await untilFigure(side, 'kafkaOut.mumega.messages', 1)
+    // A message that is there says nothing of the topic that is not.
+    const { reason } = dependencies.find(({ name }) => name === 'kafka') ?? {}
+    expect(reason).toContain('does not have "mumega.audit"')
 
     front.absent.clear()
     const [record] = await side.stranger.waitFor('mumega.audit', 1)
