@@ -132,8 +132,8 @@ test('agents neither read nor set it', async () => {
       ...{ requestId: randomUUID(), replacesVersion: 0, ...ALLOW_ALL },
     }),
   ]
-  for (const attempt of attempts) {
-    expect(await refusal(attempt)).toMatchObject({ code: 'bridge.operators-only' })
+  for (const refused of await Promise.all(attempts.map(refusal))) {
+    expect(refused).toMatchObject({ code: 'bridge.operators-only' })
   }
 })
 
