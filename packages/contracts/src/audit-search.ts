@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox'
 import { SealedEntry } from './audit.ts'
 import { defineRequest } from './define.ts'
-import { Actor, Sha256Hex, TenantId, Timestamp, TraceId, Uuid } from './scalars.ts'
+import { Actor, isCalendarTime, Sha256Hex, TenantId, Timestamp, TraceId, Uuid } from './scalars.ts'
 
 const Phase = Type.Union([Type.Literal('fact'), Type.Literal('intent'), Type.Literal('outcome')])
 
@@ -29,6 +29,14 @@ export const auditFilters = {
 
 export const AuditFilters = Type.Object(auditFilters)
 export type AuditFilters = Static<typeof AuditFilters>
+
+/** The field whose time has the right form and is on no calendar, for instance 30 February. */
+export function findNoTime(filters: Pick<AuditFilters, 'from' | 'until'>): string | undefined {
+  return (['from', 'until'] as const).find((field) => {
+    const time = filters[field]
+    return time !== undefined && !isCalendarTime(time)
+  })
+}
 
 /** An entry as the log has it, with its place. */
 export const FoundEntry = Type.Object({

@@ -1,7 +1,7 @@
 import { test } from '@jest/globals'
 import { healthOf } from '@mumega/contracts/health'
 import type { ReplyOf } from '@mumega/contracts/define'
-import { findTestKafka, type TestKafka } from '@mumega/testkit'
+import { eventually, findTestKafka, type TestKafka } from '@mumega/testkit'
 import { operator, startTestBridge, type TestBridge } from './given.ts'
 import { connectStranger, type Stranger } from './kafka-topic.ts'
 
@@ -66,4 +66,23 @@ export async function startKafkaBridge(
       await kafka.stop()
     },
   }
+}
+
+/** Waits until the bridge is well with Kafka. */
+export async function untilOk(side: KafkaBridge): Promise<void> {
+  await eventually(async () => (await side.kafkaHealth())?.status === 'ok', {
+    what: 'Kafka to be ok',
+    timeoutMs: 40_000,
+  })
+}
+
+/** The reason that health gives, once Kafka fails for one like this. */
+export function untilFailing(side: KafkaBridge, why: RegExp): Promise<string> {
+  return eventually(
+    async () => {
+      const { status, reason = '' } = (await side.kafkaHealth()) ?? {}
+      return status === 'failing' && why.test(reason) && reason
+    },
+    { what: `health to say ${why.source}`, timeoutMs: 30_000 },
+  )
 }

@@ -3,9 +3,14 @@ import { afterAll, beforeAll, expect } from '@jest/globals'
 import { entriesSealed } from '@mumega/contracts/audit-ledger'
 import { broadcastMessage } from '@mumega/contracts/bridge'
 import { deadLettered } from '@mumega/contracts/dead-letters'
-import { eventually } from '@mumega/testkit'
 import { agent, connectAs, givenAgents, givenMessage } from './given.ts'
-import { kafkaTest, startKafkaBridge, type KafkaBridge } from './given-kafka.ts'
+import {
+  kafkaTest,
+  startKafkaBridge,
+  untilFailing,
+  untilOk,
+  type KafkaBridge,
+} from './given-kafka.ts'
 
 const EVENTS = 'mumega.events'
 
@@ -157,23 +162,13 @@ kafkaTest(
     for (let nth = 0; nth < 300; nth += 1) {
       sent.push(await givenMessage(bridge, agent('bob', 'other'), { to: 'ada', text: `${nth}` }))
     }
-    const sick = await eventually(
-      async () => {
-        const found = await side.kafkaHealth()
-        return found?.status === 'failing' && found
-      },
-      { what: 'Kafka is failing', timeoutMs: 20_000 },
-    )
-    expect(sick.reason).toMatch(/acknowledged|waits on the bus|read from Kafka/)
+    await untilFailing(side, /acknowledged|waits on the bus|read from Kafka/)
     expect((await side.health()).status).toBe('ok')
 
     kafka.thaw()
     const records = await stranger.waitForMessages(300, ({ key }) => key === 'other/bob')
     expect(records.map(({ headers }) => headers['message-id'])).toEqual(sent)
-    await eventually(async () => (await side.kafkaHealth())?.status === 'ok', {
-      what: 'Kafka is well',
-      timeoutMs: 30_000,
-    })
+    await untilOk(side)
   },
   90_000,
 )

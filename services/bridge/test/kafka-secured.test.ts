@@ -3,9 +3,15 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, expect, test } from '@jest/globals'
-import { eventually, opensslPresent, skipUnless } from '@mumega/testkit'
+import { opensslPresent, skipUnless } from '@mumega/testkit'
 import { agent, givenAgents, givenMessage } from './given.ts'
-import { kafkaTest, startKafkaBridge, type KafkaBridge } from './given-kafka.ts'
+import {
+  kafkaTest,
+  startKafkaBridge,
+  untilFailing,
+  untilOk,
+  type KafkaBridge,
+} from './given-kafka.ts'
 import { startFront, type Certificate, type Front } from './kafka-front.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mumega-kafka-tls-'))
@@ -60,21 +66,6 @@ async function givenSecured(options: {
   return side
 }
 
-const untilTold = (side: KafkaBridge, why: RegExp) =>
-  eventually(
-    async () => {
-      const { status, reason = '' } = (await side.kafkaHealth()) ?? {}
-      return status === 'failing' && why.test(reason) && reason
-    },
-    { what: `health to say ${why.source}`, timeoutMs: 30_000 },
-  )
-
-const untilOk = (side: KafkaBridge) =>
-  eventually(async () => (await side.kafkaHealth())?.status === 'ok', {
-    what: 'Kafka to be ok',
-    timeoutMs: 40_000,
-  })
-
 const tell = (side: KafkaBridge, text: string) =>
   givenMessage(side.bridge, agent('ada'), { to: 'bob', text })
 
@@ -100,7 +91,7 @@ securedTest(
     const side = await givenSecured({ shown: 'own', trusted: 'own', password: 'another' })
     const sent = [await tell(side, 'patient')]
 
-    const reason = await untilTold(side, /What is to be sent waits.*wrong password/)
+    const reason = await untilFailing(side, /What is to be sent waits.*wrong password/)
     expect(reason).not.toContain('the right one')
     expect(front.seen.admitted).toBe(0)
     sent.push(await tell(side, 'too'))
@@ -120,7 +111,7 @@ securedTest(
     const side = await givenSecured({ shown: 'forged', trusted: 'own', password: 'the right one' })
     const sent = [await tell(side, 'not for everybody')]
 
-    await untilTold(side, /What is to be sent waits.*certificate/)
+    await untilFailing(side, /What is to be sent waits.*certificate/)
     // No password either.
     expect(front.seen).toEqual({ admitted: 0, refused: 0 })
     front.show(readCertificate('own'))

@@ -3,7 +3,13 @@ import { afterEach, expect } from '@jest/globals'
 import { entriesSealed } from '@mumega/contracts/audit-ledger'
 import { eventually } from '@mumega/testkit'
 import { agent, connectAs, givenAgents, givenMessage, inboxOf } from './given.ts'
-import { kafkaTest, startKafkaBridge, type KafkaBridge } from './given-kafka.ts'
+import {
+  kafkaTest,
+  startKafkaBridge,
+  untilFailing,
+  untilOk,
+  type KafkaBridge,
+} from './given-kafka.ts'
 import { openTokenDesk } from './given-tokens.ts'
 import { startFront, type Front } from './kafka-front.ts'
 
@@ -29,13 +35,7 @@ async function givenWithout(topic: string): Promise<KafkaBridge> {
 }
 
 const untilMissed = (side: KafkaBridge, topic: string) =>
-  eventually(
-    async () => {
-      const { status, reason = '' } = (await side.kafkaHealth()) ?? {}
-      return status === 'failing' && reason.includes(`does not have "${topic}",`) && reason
-    },
-    { what: `health to miss ${topic}`, timeoutMs: 30_000 },
-  )
+  untilFailing(side, new RegExp(`does not have "${topic}",`))
 
 const untilFigure = (side: KafkaBridge, name: string, least: number) =>
   eventually(
@@ -45,12 +45,6 @@ const untilFigure = (side: KafkaBridge, name: string, least: number) =>
     },
     { what: `${name} to be ${least}`, timeoutMs: 40_000 },
   )
-
-const untilOk = (side: KafkaBridge) =>
-  eventually(async () => (await side.kafkaHealth())?.status === 'ok', {
-    what: 'Kafka to be ok',
-    timeoutMs: 40_000,
-  })
 
 kafkaTest(
   'messages wait for a topic that is not there, by name, and arrive once it is',

@@ -1,12 +1,6 @@
 import { Type, type Static } from 'typebox'
-import { auditFilters, type AuditFilters } from '@mumega/contracts/audit-search'
-import {
-  isCalendarTime,
-  SUBSTRATE,
-  TenantId,
-  Timestamp,
-  type CallContext,
-} from '@mumega/contracts/scalars'
+import { auditFilters, findNoTime, type AuditFilters } from '@mumega/contracts/audit-search'
+import { SUBSTRATE, TenantId, Timestamp, type CallContext } from '@mumega/contracts/scalars'
 import type { Authentication } from './authentication.ts'
 import { invalidField } from './errors.ts'
 import { getTenant } from './get-tenant.ts'
@@ -52,12 +46,8 @@ export async function auditContextOf(
  */
 export function filtersOf(query: AuditQuery): AuditFilters {
   const { tenantId, actor, action, target, phase, trace } = query
-  for (const field of ['from', 'until'] as const) {
-    const time = query[field]
-    if (time !== undefined && !isCalendarTime(time)) {
-      throw invalidField(field, 'is no date of the calendar')
-    }
-  }
+  const field = findNoTime(query)
+  if (field !== undefined) throw invalidField(field, 'is no date of the calendar')
   if (query.from !== undefined && query.until !== undefined && query.until <= query.from) {
     throw invalidField('until', 'must be later than from')
   }

@@ -134,11 +134,17 @@ test('mumega agent join says what was wrong, and shows no secret', async () => {
     [['agent', 'join', 'dora'], api.operator, '--tenant'],
     [['agent', 'leave', 'dora'], api.operator, 'mumega agent join'],
     [joinWords('dora', '--days', '0'), api.operator, '--days'],
-    [[...joinWords('dora').slice(0, -1), 'ftp://a'], api.operator, '--url'],
+    ...['ftp://a', 'http://me:hunter2@gateway', 'http://gateway:hunter2', 'http://a/b'].map(
+      (url) => [[...joinWords('dora').slice(0, -1), url], api.operator, '--url'] as const,
+    ),
+    // In the wrong place it is as secret.
+    [[api.operator, 'join', 'dora'], api.operator, 'There is no command "mmg_…"'],
+    [joinWords('dora', `--token=${api.operator}`), api.operator, '--token'],
   ] as const) {
     const refused = await mumega(words, token)
     expect(refused).toMatchObject({ code: 64, stdout: '' })
     expect(refused.stderr).toContain(told)
     expect(refused.stderr).not.toContain('hunter2')
+    expect(refused.stderr).not.toContain(api.operator)
   }
 })

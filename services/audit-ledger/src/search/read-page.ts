@@ -1,5 +1,5 @@
-import type { AuditFilters } from '@mumega/contracts/audit-search'
-import { isCalendarTime, SUBSTRATE, type CallContext } from '@mumega/contracts/scalars'
+import { findNoTime, type AuditFilters } from '@mumega/contracts/audit-search'
+import { SUBSTRATE, type CallContext } from '@mumega/contracts/scalars'
 import type { Knex } from '@mumega/db'
 import { decodeEntry, type LeafEntry } from '@mumega/tlog/entry'
 import { invalidFilter } from '../errors.ts'
@@ -31,12 +31,8 @@ export interface Page {
  * @throws audit-ledger.invalid-filter
  */
 export function filtersOf(filters: AuditFilters, context: CallContext): AuditFilters | undefined {
-  for (const field of ['from', 'until'] as const) {
-    const time = filters[field]
-    if (time !== undefined && !isCalendarTime(time)) {
-      throw invalidFilter(field, 'is no date of the calendar')
-    }
-  }
+  const field = findNoTime(filters)
+  if (field !== undefined) throw invalidFilter(field, 'is no date of the calendar')
   if (context.tenantId === SUBSTRATE) return filters
   if (filters.chain !== undefined && filters.chain !== context.tenantId) return undefined
   return { ...filters, chain: context.tenantId }
