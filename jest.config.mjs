@@ -12,6 +12,6 @@ export default {
   globalSetup: '<rootDir>/packages/testkit/dist/src/global-setup.js',
   globalTeardown: '<rootDir>/packages/testkit/dist/src/global-teardown.js',
   maxWorkers: 4,
-  testTimeout: 30_000,
+  testTimeout: 60_000,
   forceExit: false,
 }

@@ -47,7 +47,7 @@ beforeAll(async () => {
   adminSeed = secrets().natsAdminSeed
   servers = await startServers()
   // The servers elect a leader among themselves before they take a stream.
-  await eventually(() => provisioned(), { what: 'the cluster takes streams', timeoutMs: 40_000 })
+  await eventually(() => provisioned(), { what: 'the cluster takes streams' })
   admin = await connect({
     servers: urls(),
     authenticator: nkeyAuthenticator(new TextEncoder().encode(adminSeed)),
@@ -88,7 +88,7 @@ describe('three NATS servers with the written configurations', () => {
       await checkTopology(bus.connection, 'audit-ledger')
       return true
     }
-    await eventually(look, { what: 'the others answer', timeoutMs: 20_000 })
+    await eventually(look, { what: 'the others answer' })
     await bus.drain()
   }, 40_000)
 })

@@ -40,7 +40,7 @@ async function createTenant(url: string, token: string, tenantId: string): Promi
 
 async function becomesReady(url: string): Promise<void> {
   await eventually(async () => (await fetch(`${url}/readyz`)).ok, {
-    ...{ what: 'everything to be ready', timeoutMs: 30_000 },
+    ...{ what: 'everything to be ready' },
   })
 }
 
@@ -88,7 +88,7 @@ describe('one run', () => {
       process.kill(crashed, 'SIGKILL')
 
       await eventually(async () => run.output().includes(`${service} runs again`), {
-        ...{ what: `${service} to run again`, timeoutMs: 30_000 },
+        ...{ what: `${service} to run again` },
       })
       expect(run.pidOf(service)).not.toBe(crashed)
       await becomesReady(url)
@@ -108,11 +108,11 @@ describe('one run', () => {
       process.kill(pid, 'SIGKILL')
 
       await eventually(async () => run.output().includes(`${server} runs again`), {
-        ...{ what: `${server} to run again`, timeoutMs: 30_000 },
+        ...{ what: `${server} to run again` },
       })
       const tenantId = `after-${server.toLowerCase()}`
       await eventually(async () => (await createTenant(url, token, tenantId)) === 201, {
-        ...{ what: 'a tenant to be created', timeoutMs: 30_000 },
+        ...{ what: 'a tenant to be created' },
       })
       await becomesReady(url)
     },
@@ -194,7 +194,7 @@ describe('runs on one data folder, one after the other', () => {
       run.signal('SIGKILL')
 
       await eventually(async () => others.every((pid) => !isAlive(pid)), {
-        ...{ what: 'the services to stop', timeoutMs: 20_000 },
+        ...{ what: 'the services to stop' },
       })
       run = start(dataDir)
       expect(await tenantsOf(await run.url(), token)).toEqual(['acme'])

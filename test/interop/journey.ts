@@ -32,7 +32,6 @@ export async function sendOneMessage(suite: TestSuite): Promise<Journey> {
   const traceId = sent.headers.get('trace-id') ?? ''
   const receipt = await eventually(() => anchoredReceipt(url, { token, messageId }), {
     what: 'the receipt of the message is anchored',
-    timeoutMs: 30_000,
   })
   const { text: vkey } = await call(`${url}/v1/audit/key`, { token })
   return { messageId, traceId, receipt, vkey }

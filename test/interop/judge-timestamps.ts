@@ -91,7 +91,7 @@ async function fileOf(
       const asked = await fetch(`${gatewayUrl}/v1/audit/${path}`, { headers })
       return asked.ok && asked
     },
-    { what: path, timeoutMs: 20_000 },
+    { what: path },
   )
   return Buffer.from(await answer.arrayBuffer())
 }

@@ -47,7 +47,7 @@ async function startJaeger(program: string): Promise<Jaeger> {
     rmSync(folder, { recursive: true, force: true })
   }
   try {
-    await eventually(() => isUp(queryUrl), { what: 'Jaeger answers', timeoutMs: 30_000 })
+    await eventually(() => isUp(queryUrl), { what: 'Jaeger answers' })
   } catch (error) {
     await stop()
     throw error
@@ -104,7 +104,7 @@ async function findTrace(jaeger: Jaeger): Promise<string> {
         found = Object.values(trace?.processes ?? {}).map(({ serviceName }) => serviceName)
         return SERVICES.every((service) => found.includes(service)) && trace?.spans.length
       },
-      { what: `trace ${traceId} holds every service`, timeoutMs: 20_000 },
+      { what: `trace ${traceId} holds every service` },
     ).catch((error: unknown) => {
       throw new Error(`trace ${traceId} holds ${found.join(', ') || 'nothing'}`, { cause: error })
     })

@@ -99,7 +99,6 @@ async function judgeGrowth(ground: Ground, { suite, admin }: Log): Promise<Findi
     await growTo({ bus, admin }, size)
     const note = await eventually(() => witnessedNote(suite, token, size), {
       what: `the witness has cosigned ${size}`,
-      timeoutMs: 30_000,
     })
     const noteFile = join(ground.folder, 'note')
     writeFileSync(noteFile, note)

@@ -48,7 +48,7 @@ export async function startTesseraServer(
   const url = `http://127.0.0.1:${port}/`
   const log: HammeredLog = { readUrl: url, writeUrl: url, vkey }
   try {
-    await eventually(() => publishFirst(log), { what: 'a first checkpoint', timeoutMs: 20_000 })
+    await eventually(() => publishFirst(log), { what: 'a first checkpoint' })
   } catch (error) {
     await ended(server)
     throw error

@@ -120,7 +120,7 @@ test(
 
     await company.ask(secret, `/v1/inbox/${messageId}/reject`, { reason: 'settled elsewhere' })
     const ended = async () => (await slow())?.lastRun
-    const run = await eventually(ended, { what: 'the end of the run', timeoutMs: 30_000 })
+    const run = await eventually(ended, { what: 'the end of the run' })
     expect(run).toMatchObject({ runId: messageId, outcome: 'success' })
     expect(lost).toMatchObject([{ code: 'bridge.lease-lost' }])
     stop.abort()

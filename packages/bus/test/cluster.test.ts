@@ -60,7 +60,6 @@ beforeAll(async () => {
   const admin = await connectAs('admin', nodes)
   await eventually(() => provisionTopology(admin.connection, { replicas: 3 }).then(() => true), {
     what: 'the cluster to form',
-    timeoutMs: 30_000,
   })
 }, 60_000)
 
@@ -72,7 +71,7 @@ afterAll(async () => {
     await once(node.process, 'exit')
   }
   rmSync(folder, { recursive: true, force: true })
-}, 30_000)
+})
 
 async function connectAs(service: string, to: readonly Node[]): Promise<Bus> {
   const seed = SEEDS.get(service)?.getSeed() ?? new Uint8Array()
@@ -111,11 +110,9 @@ test('three servers keep every stream when the one that leads it is killed', asy
   leader?.process.kill('SIGKILL')
   await eventually(() => publish('after').then(() => true), {
     what: 'a new leader',
-    timeoutMs: 30_000,
   })
   await eventually(async () => handled.includes('after'), {
     what: 'the second event',
-    timeoutMs: 30_000,
   })
 
   expect(leader).toBeDefined()

@@ -35,7 +35,7 @@ export function settled(admin: Bus, { stream, consumer } = LETTERS): Promise<boo
       const { num_pending, num_ack_pending } = await manager.consumers.info(stream, consumer)
       return num_pending === 0 && num_ack_pending === 0
     },
-    { what: `${consumer} to settle`, timeoutMs: 20_000 },
+    { what: `${consumer} to settle` },
   )
 }
 

@@ -78,7 +78,7 @@ test('a consumer goes on after the server was killed, and repeats nothing', asyn
         await gateway.publish(deadLettered('gateway'), letter, { messageId: reason })
         return true
       },
-      { what: 'the publication', timeoutMs: 20_000 },
+      { what: 'the publication' },
     )
   await publish('before')
   await eventually(async () => handled.includes('before'), { what: 'the first' })
@@ -88,7 +88,7 @@ test('a consumer goes on after the server was killed, and repeats nothing', asyn
   await nats.kill()
   await nats.restart()
   await publish('after')
-  await eventually(async () => handled.includes('after'), { what: 'the second', timeoutMs: 20_000 })
+  await eventually(async () => handled.includes('after'), { what: 'the second' })
 
   expect(handled).toEqual(['before', 'after'])
 })

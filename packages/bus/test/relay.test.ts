@@ -76,7 +76,6 @@ function outboxEmpty(): Promise<boolean> {
   const outbox = openOutbox(db, 'bridge')
   return eventually(async () => (await outbox.countPending()) === 0, {
     what: 'the outbox to empty',
-    timeoutMs: 20_000,
   })
 }
 
@@ -99,7 +98,6 @@ test('rows are stored once and in order, though the server is killed again and a
     const before = relay.figures().published
     await eventually(async () => relay.figures().published > before + 50, {
       what: 'the relay to be under way',
-      timeoutMs: 20_000,
     })
     await ground.nats.kill()
     await ground.nats.restart()

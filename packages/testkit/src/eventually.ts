@@ -14,7 +14,7 @@ const POLL_MS = 25
  */
 export async function eventually<T>(
   probe: () => Promise<T | undefined | false>,
-  { timeoutMs = 10_000, what }: EventuallyOptions,
+  { timeoutMs = 40_000, what }: EventuallyOptions,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs
   let problem: unknown

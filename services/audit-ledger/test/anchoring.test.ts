@@ -227,7 +227,6 @@ test('a ledger that is killed while it copies leaves no torn copy, and its succe
 
     await eventually(async () => (await anchorsMade()).length === 20, {
       what: 'all anchors',
-      timeoutMs: 20_000,
     })
     await eventually(() => Promise.resolve(copies().length === 20), { what: 'all copies' })
     const notes = await anchorsMade()

@@ -44,7 +44,7 @@ async function altered(): Promise<Found[]> {
 async function untilAltered(place: string, times = 1): Promise<Found> {
   return eventually(
     async () => (await altered()).filter((found) => found.place === place)[times - 1],
-    { what: `what was done to ${place}`, timeoutMs: 40_000 },
+    { what: `what was done to ${place}` },
   )
 }
 
@@ -56,7 +56,7 @@ async function untilCleared(): Promise<void> {
       )
       return open.length === 0
     },
-    { what: 'what was mended to be cleared', timeoutMs: 40_000 },
+    { what: 'what was mended to be cleared' },
   )
 }
 
@@ -141,7 +141,7 @@ test('open intents that nobody announced are taken away, and hide none that is',
 
   await eventually(
     async () => (await watched.ledger.sql('select from open_intents')).length === 1,
-    { what: 'the others to be gone', timeoutMs: 40_000 },
+    { what: 'the others to be gone' },
   )
   // So many that what is told at once is nothing but these, until they are gone.
   expect((await untilOpen(watched, 1))[0]?.place).toBe(`intent bridge/${left.id} at entry 0`)
@@ -170,7 +170,7 @@ test('nothing is found of numbers that overtake each other, come twice and are g
   await eventually(
     async () =>
       (await watched.ledger.sql('select from source_numbers where given_up > 0')).length === 1,
-    { what: 'numbers to be given up', timeoutMs: 40_000 },
+    { what: 'numbers to be given up' },
   )
   await project(numbered(4, 9, 13, 14, 5_000))
   await watched.ledger.rest()

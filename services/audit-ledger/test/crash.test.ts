@@ -48,7 +48,6 @@ test('a ledger that is killed between its commit and its acknowledgement seals n
   // trace.
   await eventually(async () => (await log.unacknowledged()) === 0, {
     what: 'the redelivery to be acknowledged',
-    timeoutMs: 45_000,
   })
   const { figures } = await bridge.request(healthOf('audit-ledger'), {}, { context: OPERATOR })
   expect(figures['drops']).toBe(0)
@@ -85,7 +84,6 @@ test('a ledger that is killed again and again loses nothing, seals nothing twice
     } else {
       await eventually(async () => (await log.sealed()).length > 300 * (round - 1) + 20, {
         what: 'the ledger to be in the middle of it',
-        timeoutMs: 45_000,
       })
     }
     await suite.kill('audit-ledger')

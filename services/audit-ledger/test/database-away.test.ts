@@ -58,7 +58,7 @@ test('what is too much for one commit is sealed in parts', async () => {
       const found = await own()
       return found.length >= 60 && found
     },
-    { what: '60 sealed entries', timeoutMs: 20_000 },
+    { what: '60 sealed entries' },
   )
   expect(keys.map(({ id }) => id)).toEqual(intents.map(({ id }) => id))
   await ledger.sql('alter table event_batches drop constraint few')
@@ -79,7 +79,7 @@ test('a connection that is lost without a word, in the middle of a commit, is gi
   await publishIntents(bridge, [second])
 
   // Within the time that a statement may take, and so by another connection.
-  await untilIn(second, { what: 'the entry, by another connection', timeoutMs: 12_000 })
+  await untilIn(second, { what: 'the entry, by another connection' })
   await ledger.rest()
   passage.close()
 })

@@ -74,7 +74,7 @@ onLinux(
         const { dependencies } = await healthOfLedger(bridge)
         return dependencies.find(({ name }) => name === 'sealing')?.status === 'failing'
       },
-      { what: 'the full disk to be felt', timeoutMs: 20_000 },
+      { what: 'the full disk to be felt' },
     )
     const context = { tenantId: 'acme', actor: { id: 'service:bridge', kind: 'service' } } as const
     const payload = { text: 'x'.repeat(PAYLOAD_BYTES) }

@@ -43,7 +43,7 @@ const untilCopied = () =>
       )
       return sessions.length > 0 && name
     },
-    { what: 'a copy that is drilled on', timeoutMs: 20_000 },
+    { what: 'a copy that is drilled on' },
   )
 
 async function erase(): Promise<void> {

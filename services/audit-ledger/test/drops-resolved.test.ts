@@ -165,7 +165,7 @@ test('LOCK-S024-F-2: an intent of the bus whose place stays taken is on record a
       const [found] = await untilDropped(bridge, 1)
       return found?.resolvedIndex !== undefined && found
     },
-    { what: 'the drop to be resolved', timeoutMs: 20_000 },
+    { what: 'the drop to be resolved' },
   )
   const keys = await sealedKeys(ledger)
   expect(keys[resolved.resolvedIndex ?? -1]).toMatchObject({ id: taken.id })

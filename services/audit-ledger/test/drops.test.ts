@@ -97,7 +97,7 @@ test('LOCK-MON-6: a flood of bad intents waits within its bound, holds up no oth
       const [row] = await ledger.sql<{ count: string }>('select count(*) from audit_chain_drops')
       return Number(row?.count) === 40 * 64
     },
-    { what: 'all drops on record', timeoutMs: 20_000 },
+    { what: 'all drops on record' },
   )
 })
 

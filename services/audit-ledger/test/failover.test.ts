@@ -82,7 +82,6 @@ async function epochNow(): Promise<number> {
 async function untilEpoch(epoch: number): Promise<void> {
   await eventually(async () => (await epochNow()) === epoch, {
     what: `epoch ${epoch}`,
-    timeoutMs: 20_000,
   })
 }
 
@@ -133,7 +132,7 @@ test('a leader that stood still past its lease, in the middle of a commit, commi
       const answers = await Promise.all(Array.from({ length: 20 }, health))
       return answers.every(({ figures }) => figures['epoch'] === first + 1)
     },
-    { what: 'every question to reach the new leader', timeoutMs: 30_000 },
+    { what: 'every question to reach the new leader' },
   )
 
   process.kill(log.suite.pid('audit-ledger'), 'SIGCONT')
@@ -156,7 +155,6 @@ test('what was asked of a leader that stood still past its lease it does not ans
   const untilSigned = (size: number) =>
     eventually(async () => (await ask(1_000).catch(() => 0)) >= size, {
       what: `a checkpoint over ${size}`,
-      timeoutMs: 20_000,
     })
   const standby = await log.suite.another('audit-ledger')
   const first = await epochNow()

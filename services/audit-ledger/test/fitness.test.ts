@@ -67,7 +67,6 @@ test.each(['swallow', 'refuse'] as const)(
     passage.heal()
     await eventually(async () => (await fitnessNow()).every((each) => each.is_fit), {
       what: 'both to be fit',
-      timeoutMs: 40_000,
     })
     await other.stop()
     await growByOne()

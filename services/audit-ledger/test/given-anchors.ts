@@ -41,7 +41,7 @@ export async function growTo(ledger: TestLedger, anchors: number): Promise<void>
       const size = Number((await checkpointOf(bridge)).note?.split('\n')[1])
       return size >= anchors * ANCHOR_EVENTS
     },
-    { what: `${anchors} anchors`, timeoutMs: 20_000 },
+    { what: `${anchors} anchors` },
   )
 }
 
@@ -169,19 +169,16 @@ export async function givenCopier(ledger: TestLedger, place: AnchorPlace): Promi
     async untilCopied(anchors) {
       await eventually(() => Promise.resolve(copier.figures().copied >= anchors), {
         what: `${anchors} copies`,
-        timeoutMs: 20_000,
       })
     },
     async untilRound() {
       await eventually(() => Promise.resolve(isDone(copier.figures())), {
         what: 'every copy',
-        timeoutMs: 20_000,
       })
       const { rounds } = copier.figures()
       // The round that is under way may have passed what was changed just now.
       await eventually(() => Promise.resolve(copier.figures().rounds > rounds + 1), {
         what: 'a round over the copies',
-        timeoutMs: 20_000,
       })
     },
   }

@@ -72,6 +72,6 @@ export async function untilOpen({ ledger }: WatchedLedger, count: number): Promi
       )
       return open.length === count && open
     },
-    { what: `${count} open findings`, timeoutMs: 40_000 },
+    { what: `${count} open findings` },
   )
 }

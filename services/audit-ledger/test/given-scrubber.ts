@@ -39,7 +39,7 @@ export async function untilSignedUpTo(ledger: TestLedger, size: number): Promise
       const signed = parseCheckpoint(openNote(note, [parseVkey(vkey)]).text).size
       return signed >= size && signed
     },
-    { what: `a checkpoint over ${size}`, timeoutMs: 20_000 },
+    { what: `a checkpoint over ${size}` },
   )
 }
 
@@ -138,6 +138,6 @@ export async function untilFound(bus: Bus, count = 1) {
       const findings = await findingsOf(bus)
       return findings.length >= count && findings
     },
-    { what: `${count} findings`, timeoutMs: 20_000 },
+    { what: `${count} findings` },
   )
 }

@@ -84,7 +84,7 @@ async function untilSigned(bus: Bus, least: number): Promise<number> {
       const size = Number((await checkpointOf(bus)).note?.split('\n')[1])
       return size >= least && size
     },
-    { what: `a checkpoint over ${least}`, timeoutMs: 20_000 },
+    { what: `a checkpoint over ${least}` },
   )
 }
 
@@ -95,7 +95,7 @@ export async function untilWitnessed(bus: Bus, least: number): Promise<string> {
       const { witnessedNote } = await checkpointOf(bus)
       return Number(witnessedNote?.split('\n')[1]) >= least && witnessedNote
     },
-    { what: `a quorum over ${least}`, timeoutMs: 20_000 },
+    { what: `a quorum over ${least}` },
   )
 }
 

@@ -179,7 +179,7 @@ export async function untilSealed(ledger: TestLedger, count: number) {
       const keys = await sealedKeys(ledger)
       return keys.length >= count && keys
     },
-    { what: `${count} sealed entries`, timeoutMs: 20_000 },
+    { what: `${count} sealed entries` },
   )
 }
 
@@ -190,7 +190,7 @@ export async function untilDropped(bus: Bus, count: number) {
       const { drops } = await bus.request(listDrops, { limit: 200 }, { context: OPERATOR })
       return drops.length >= count && drops
     },
-    { what: `${count} drop-records`, timeoutMs: 20_000 },
+    { what: `${count} drop-records` },
   )
 }
 

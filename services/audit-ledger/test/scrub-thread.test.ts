@@ -45,7 +45,6 @@ async function givenScrubbing(entriesPerSecond = 1_000_000): Promise<Worker[]> {
 async function untilPasses(passes: number): Promise<void> {
   await eventually(() => Promise.resolve(scrubbing.figures().scrubPasses >= passes), {
     what: `${passes} passes`,
-    timeoutMs: 20_000,
   })
 }
 
@@ -69,7 +68,6 @@ test('a scrubber that cannot read says so, and reads again when it can', async (
 
   await eventually(() => Promise.resolve(scrubbing.trouble() !== undefined), {
     what: 'the trouble',
-    timeoutMs: 20_000,
   })
   expect(scrubbing.trouble()).toBe('the scrubber cannot read')
   const { scrubPasses } = scrubbing.figures()

@@ -47,7 +47,7 @@ async function untilPasses(bus: Bus, passes: number) {
       const health = await healthOfLedger(bus)
       return (health.figures['scrubPasses'] ?? 0) > before + passes && health
     },
-    { what: `${passes} passes`, timeoutMs: 30_000 },
+    { what: `${passes} passes` },
   )
 }
 
@@ -138,7 +138,7 @@ test('what was repaired is cleared by a whole pass, and after the next start the
       const [found] = await findingsOf(bridge)
       return found?.clearedAt !== undefined
     },
-    { what: 'the finding to be cleared', timeoutMs: 20_000 },
+    { what: 'the finding to be cleared' },
   )
 
   expect(await dependency(bridge, 'sealing')).toMatchObject({ status: 'failing' })
@@ -156,7 +156,6 @@ test('a finding that cannot be put on record is kept, said in health, and record
   await flip(ledger, 'payload_batches', FLIPPED.salt)
   await eventually(async () => (await dependency(bridge, 'scrubbing'))?.status === 'failing', {
     what: 'the failure in health',
-    timeoutMs: 20_000,
   })
   expect(await findingsOf(bridge)).toEqual([])
 
@@ -215,7 +214,7 @@ test('a ledger that is started again goes on scrubbing where it was', async () =
       )
       return Number(row?.size) || undefined
     },
-    { what: 'a place on record', timeoutMs: 20_000 },
+    { what: 'a place on record' },
   )
   await ledger.rest()
 
@@ -227,7 +226,7 @@ test('a ledger that is started again goes on scrubbing where it was', async () =
       const { scrubPosition = 0 } = (await healthOfLedger(bridge)).figures
       return scrubPosition || undefined
     },
-    { what: 'a first step', timeoutMs: 20_000 },
+    { what: 'a first step' },
   )
   expect(first).toBeGreaterThan(kept)
 }, 60_000)
@@ -242,7 +241,6 @@ test('a database that is away is no finding, and is scrubbed again when it is ba
   )
   await eventually(async () => (await dependency(bridge, 'scrubbing'))?.status === 'failing', {
     what: 'the failure in health',
-    timeoutMs: 20_000,
   })
 
   await ledger.sql(`alter database ${database?.name} connection limit -1`)

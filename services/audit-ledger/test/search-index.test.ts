@@ -48,7 +48,7 @@ async function untilIndexed(size: number) {
       const reply = await search(1)
       return reply.complete && reply.entries[0]?.index === size - 1 && reply
     },
-    { what: `an index over ${size}`, timeoutMs: 20_000 },
+    { what: `an index over ${size}` },
   )
 }
 
@@ -107,7 +107,7 @@ async function untilNamed(reason: RegExp) {
       const health = await healthOfLedger(bridge)
       return reason.test(indexOf(health)?.reason ?? '') && health
     },
-    { what: `health with ${String(reason)}`, timeoutMs: 20_000 },
+    { what: `health with ${String(reason)}` },
   )
 }
 

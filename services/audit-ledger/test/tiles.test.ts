@@ -42,7 +42,7 @@ async function untilSigned(size: number): Promise<string> {
       const { note } = await checkpointOf(bridge)
       return note?.split('\n')[1] === String(size) && note
     },
-    { what: `a checkpoint over ${size}`, timeoutMs: 20_000 },
+    { what: `a checkpoint over ${size}` },
   )
 }
 

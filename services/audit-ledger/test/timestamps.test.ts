@@ -67,7 +67,7 @@ async function untilStamped(least: number): Promise<number[]> {
       const sizes = timestamps.map(({ size }) => size)
       return (sizes[0] ?? 0) >= least && sizes
     },
-    { what: `a time-stamp over ${least}`, timeoutMs: 20_000 },
+    { what: `a time-stamp over ${least}` },
   )
 }
 

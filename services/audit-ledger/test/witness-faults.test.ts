@@ -52,7 +52,7 @@ async function recover(): Promise<void> {
       await untilWitnessed(bridge, length)
       return (await witnessHealth(bridge)).status === 'ok'
     },
-    { what: 'the witness cosigns again', timeoutMs: 20_000 },
+    { what: 'the witness cosigns again' },
   )
 }
 

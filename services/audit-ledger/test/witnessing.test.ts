@@ -156,7 +156,7 @@ test('a log that grows all the time still gets its quorum, checkpoint after chec
       sizes.add((await checkpointOf(bridge)).witnessedNote?.split('\n')[1])
       return sizes.size > 4
     },
-    { what: 'four quorums', timeoutMs: 20_000 },
+    { what: 'four quorums' },
   )
   isGrowing = false
   await growing

@@ -72,7 +72,6 @@ export async function startKafkaBridge(
 export async function untilOk(side: KafkaBridge): Promise<void> {
   await eventually(async () => (await side.kafkaHealth())?.status === 'ok', {
     what: 'Kafka to be ok',
-    timeoutMs: 40_000,
   })
 }
 
@@ -83,6 +82,6 @@ export function untilFailing(side: KafkaBridge, why: RegExp): Promise<string> {
       const { status, reason = '' } = (await side.kafkaHealth()) ?? {}
       return status === 'failing' && why.test(reason) && reason
     },
-    { what: `health to say ${why.source}`, timeoutMs: 30_000 },
+    { what: `health to say ${why.source}` },
   )
 }

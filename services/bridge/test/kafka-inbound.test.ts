@@ -52,7 +52,7 @@ async function textsOf(name: string, count: number, tenantId?: string): Promise<
       const texts = (await inboxOf(side.bridge, agent(name, tenantId))).map(({ text }) => text)
       return texts.length >= count && texts
     },
-    { what: `${count} messages for ${name}`, timeoutMs: 25_000 },
+    { what: `${count} messages for ${name}` },
   )
 }
 
@@ -178,7 +178,7 @@ kafkaTest('a sender chooses no trace of what is put on record', async () => {
       Promise.resolve(
         collected.intents.find(({ payload }) => (payload as { to?: string }).to === 'cyd'),
       ),
-    { what: 'the intent', timeoutMs: 25_000 },
+    { what: 'the intent' },
   )
   await collected.stop()
   expect(intent.traceparent ?? '').not.toContain('deadbeef')

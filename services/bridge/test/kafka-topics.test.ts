@@ -43,7 +43,7 @@ const untilFigure = (side: KafkaBridge, name: string, least: number) =>
       const health = await side.health()
       return (health.figures[name] ?? 0) >= least && health
     },
-    { what: `${name} to be ${least}`, timeoutMs: 40_000 },
+    { what: `${name} to be ${least}` },
   )
 
 kafkaTest(
@@ -116,7 +116,6 @@ kafkaTest(
     const texts = async () => (await inboxOf(side.bridge, agent('bob'))).map(({ text }) => text)
     await eventually(async () => (await texts()).includes('taken'), {
       what: 'the message',
-      timeoutMs: 30_000,
     })
     await untilOk(side)
   },

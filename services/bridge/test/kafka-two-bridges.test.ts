@@ -40,7 +40,7 @@ async function untilTaken(count: number): Promise<string[]> {
       const texts = await textsOf()
       return texts.length >= count && texts
     },
-    { what: `${count} messages`, timeoutMs: 45_000 },
+    { what: `${count} messages` },
   )
 }
 
@@ -99,7 +99,6 @@ kafkaTest(
     await produce(numbers(0, 5), 'a')
     await eventually(async () => desk.asked === 3 && Promise.resolve(true), {
       what: 'the third record is being looked at',
-      timeoutMs: 30_000,
     })
     const exited = once(killed.child, 'exit')
     killed.child.kill('SIGKILL')

@@ -44,7 +44,6 @@ beforeAll(async () => {
   vkey = (await api.call({ path: '/v1/audit/key' })).text.trim()
   await eventually(async () => (await sealed()) >= MESSAGES, {
     what: 'a signed log',
-    timeoutMs: 30_000,
   })
 }, 120_000)
 

@@ -175,7 +175,7 @@ test('the ledger tells of a delegation with it, and nobody stores the secret', a
       const found = (json['entries'] ?? []) as unknown[]
       return found.length > 0 && found
     },
-    { what: 'the entry', timeoutMs: 20_000 },
+    { what: 'the entry' },
   )
 
   expect(JSON.stringify(entries)).toContain('token.delegated')

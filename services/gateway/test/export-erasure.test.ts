@@ -26,7 +26,7 @@ beforeAll(async () => {
     const { status, headers } = await api.call({ path: last, token })
     return status === 200 && !headers.has('retry-after')
   }
-  await eventually(isAnchored, { what: 'a signed log', timeoutMs: 30_000 })
+  await eventually(isAnchored, { what: 'a signed log' })
 }, 120_000)
 
 afterAll(() => api.stop())

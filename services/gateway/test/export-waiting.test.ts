@@ -37,7 +37,7 @@ async function givenSigned(tenant: string, count: number): Promise<string[]> {
     const { status, headers } = await api.call({ path: last, token })
     return status === 200 && !headers.has('retry-after')
   }
-  await eventually(isAnchored, { what: 'a signed log', timeoutMs: 30_000 })
+  await eventually(isAnchored, { what: 'a signed log' })
   return ids
 }
 

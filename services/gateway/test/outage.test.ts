@@ -27,7 +27,6 @@ async function statuses(): Promise<Record<string, string>> {
 const ready = () =>
   eventually(async () => (await api.call({ path: '/readyz' })).status === 200, {
     what: 'everything to be ready',
-    timeoutMs: 20_000,
   })
 
 test('readiness names what is not ok, and recovers with it', async () => {
