@@ -34,6 +34,6 @@ function connectAsAdmin(suite: GivenSuite) {
   return connect({
     servers: `nats://127.0.0.1:${portOf(suite, 'NATS')}`,
     authenticator: nkeyAuthenticator(seed),
-    timeout: 10_000,
+    timeout: 60_000,
   })
 }

@@ -46,7 +46,7 @@ test('what is kept of ever new chains and erasures has a bound, and fits into 96
     'MALFORMED: Line 100001, index 100000: it is of one more chain than the 100000 that are followed',
   )
   expect(exitCode).toBe(5)
-}, 60_000)
+}, 240_000)
 
 test.each<[Partial<LeafEntry>, string]>([
   [{ chain: 'c'.repeat(65) }, "the entry's chain is no tenant's id"],

@@ -11,6 +11,7 @@ import { AppError } from '@mumega/errors'
 import { currentTraceparent } from '@mumega/telemetry'
 import { canonicalJson } from '@mumega/tlog/canonical'
 import { outboxListeners, takeTurn } from './db.ts'
+import { prepared } from './prepared.ts'
 import { asUnavailable } from './unavailable.ts'
 
 /**
@@ -137,7 +138,7 @@ function inTurn<Result>(
 }
 
 async function setTenant(trx: Knex.Transaction, tenantId: string): Promise<void> {
-  await trx.raw(`select set_config('mumega.tenant_id', ?, true)`, [tenantId])
+  await prepared(trx, `select set_config('mumega.tenant_id', ?, true)`, [tenantId])
 }
 
 /** Sets the tenant and takes the request id; the stored reply when the request was already made. */
@@ -151,7 +152,8 @@ async function begin(trx: Knex.Transaction, options: ActOptions): Promise<string
   const contentHash = hashOf({ tenantId, content })
   // Both in one statement: every round trip of an act is paid by every request. It waits here for
   // another transaction that holds the same id, then sees what that one committed.
-  const taken = await trx.raw<{ rowCount: number }>(
+  const taken = await prepared(
+    trx,
     `with tenant as materialized (select set_config('mumega.tenant_id', ?, true))
      insert into processed_requests (request_id, command, content_hash)
      select ?, ?, ? from tenant on conflict do nothing`,
@@ -187,7 +189,8 @@ async function record<Reply>(
   if (rows.length === 0 && options.request === undefined) return
   const reply = JSON.stringify(outcome.reply) ?? 'null'
   // One statement again; the reply is stored also where nothing is published.
-  await trx.raw(
+  await prepared(
+    trx,
     `with replied as (update processed_requests set reply = ? where request_id = ?)
      insert into outbox (audit, subject, message_id, payload, headers)
      select audit, subject, message_id, payload, headers

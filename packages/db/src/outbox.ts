@@ -3,6 +3,7 @@ import type { Knex } from 'knex'
 import { auditAppend } from '@mumega/contracts/audit'
 import { tryAdvisoryLock } from './advisory-lock.ts'
 import { outboxListeners } from './db.ts'
+import { prepared } from './prepared.ts'
 import { asUnavailable } from './unavailable.ts'
 
 /** One row to publish, in order. For an audit row `payload` is its intent, with its number. */
@@ -112,13 +113,14 @@ export function openOutbox(db: Knex, service: string): Outbox {
           await prune(client)
           prunedAtMs = Date.now()
         }
-        return (await client.query<ClaimedRow>(CLAIM, [limit])).rows
+        return (await client.query<ClaimedRow>({ name: 'claim', text: CLAIM, values: [limit] }))
+          .rows
       })
       return (rows ?? []).map((row) => messageOf(row, service))
     },
     async confirm(positions) {
       await asUnavailable(() =>
-        db.raw('delete from outbox where position = any(?::bigint[])', [positions]),
+        prepared(db, 'delete from outbox where position = any(?::bigint[])', [positions]),
       )
     },
     onWritten(listener) {

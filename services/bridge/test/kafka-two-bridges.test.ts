@@ -72,8 +72,8 @@ kafkaTest(
   async () => {
     await side.bridge.startAnother()
     await side.stranger.waitFor('mumega.events', 2)
-    for (let round = 0; round < 20; round += 1) {
-      const texts = numbers(round * 20, round * 20 + 20)
+    for (let round = 0; round < 40; round += 1) {
+      const texts = numbers(round * 10, round * 10 + 10)
       await Promise.all(
         texts.map((text) => givenMessage(side.bridge, agent('ada'), { to: 'bob', text })),
       )

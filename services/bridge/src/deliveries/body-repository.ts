@@ -1,5 +1,6 @@
 import { BODIES_MAX } from '@mumega/contracts/deliveries'
 import type { Knex } from '@mumega/db'
+import { prepared } from '@mumega/db/prepared'
 import type { InboxKey } from '../messages/inbox-repository.ts'
 import { UNSETTLED } from './delivery-repository.ts'
 
@@ -30,7 +31,8 @@ export async function lockCursor(
   trx: Knex.Transaction,
   { tenantId, agent, body }: BodyKey,
 ): Promise<number | undefined> {
-  const found = await trx.raw<{ rows: { cursor: string }[] }>(
+  const found = await prepared<{ cursor: string }>(
+    trx,
     'select cursor from bodies where tenant_id = ? and agent = ? and body = ? for no key update',
     [tenantId, agent, body],
   )
@@ -82,9 +84,12 @@ export async function updateCursor(
   trx: Knex.Transaction,
   { tenantId, agent, body, cursor, now }: BodyKey & { cursor: number; now: Date },
 ): Promise<void> {
-  await trx('bodies')
-    .where({ tenant_id: tenantId, agent, body })
-    .update({ cursor, last_received_at: now })
+  await prepared(
+    trx,
+    `update bodies set cursor = ?, last_received_at = ?
+      where tenant_id = ? and agent = ? and body = ?`,
+    [cursor, now, tenantId, agent, body],
+  )
 }
 
 /** Sorted by name; there are BODIES_MAX at most. */

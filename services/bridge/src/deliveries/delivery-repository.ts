@@ -1,4 +1,5 @@
 import type { Knex } from '@mumega/db'
+import { prepared } from '@mumega/db/prepared'
 import type { InboxKey } from '../messages/inbox-repository.ts'
 
 /** What the sender sees of one message's way to one addressee. */
@@ -38,8 +39,11 @@ export async function findDeliveryForUpdate(
   trx: Knex.Transaction,
   { tenantId, agent, messageId }: InboxKey & { messageId: string },
 ): Promise<Delivery | undefined> {
-  const found = await trx.raw<{ rows: DeliveryRow[] }>(
-    `select d.*, true as fetched from deliveries d
+  const found = await prepared<DeliveryRow>(
+    trx,
+    `select d.recipient, d.position, d.acknowledged_at, d.dead_lettered_at, d.dead_letter_reason,
+            d.expired_at, d.attempts, true as fetched
+       from deliveries d
       where d.tenant_id = ? and d.recipient = ? and d.message_id = ? for update`,
     [tenantId, agent, messageId],
   )
@@ -73,7 +77,8 @@ export async function settle(
   settlement: Settlement,
 ): Promise<void> {
   const isDead = settlement.how === 'dead-lettered'
-  await trx.raw(
+  await prepared(
+    trx,
     `with done as (
        update deliveries d
           set acknowledged_at = ?, expired_at = ?, dead_lettered_at = ?, dead_letter_reason = ?,

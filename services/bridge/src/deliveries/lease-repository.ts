@@ -1,5 +1,6 @@
 import { LEASE_SECONDS, type ReceivedMessage } from '@mumega/contracts/deliveries'
 import type { Knex } from '@mumega/db'
+import { prepared } from '@mumega/db/prepared'
 import {
   INBOX_COLUMNS,
   INBOX_TABLES,
@@ -107,7 +108,8 @@ export async function upsertLeases(
   }: BodyKey & { claimId: string | undefined; leases: readonly Lease[] },
 ): Promise<void> {
   if (leases.length === 0) return
-  await trx.raw(
+  await prepared(
+    trx,
     `insert into leases (tenant_id, recipient, body, claim_id, position, attempts, ends_at)
      select ?, ?, ?, ?::uuid, position, attempts, ends_at
        from unnest(?::bigint[], ?::smallint[], ?::timestamptz[])
@@ -132,7 +134,8 @@ export async function findNextEnd(
   trx: Knex.Transaction,
   { tenantId, agent, body, now }: BodyKey & { now: Date },
 ): Promise<Date | undefined> {
-  const found = await trx.raw<{ rows: { ends_at: Date }[] }>(
+  const found = await prepared<{ ends_at: Date }>(
+    trx,
     `select ends_at from leases
       where tenant_id = ? and recipient = ? and body = ? and attempts < ? and ends_at > ?
       order by ends_at limit 1`,

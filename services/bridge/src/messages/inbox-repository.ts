@@ -1,4 +1,5 @@
 import type { Knex } from '@mumega/db'
+import { prepared } from '@mumega/db/prepared'
 import type { InboxMessage } from '@mumega/contracts/bridge'
 import { UNSETTLED } from '../deliveries/delivery-repository.ts'
 import type { MessageRow } from './message-repository.ts'
@@ -37,11 +38,12 @@ export async function findLastPosition(
   trx: Knex.Transaction,
   { tenantId, agent }: InboxKey,
 ): Promise<number | undefined> {
-  const row = await trx<{ tenant_id: string; agent: string; last_position: string }>('inboxes')
-    .select('last_position')
-    .where({ tenant_id: tenantId, agent })
-    .first()
-  return row === undefined ? undefined : Number(row.last_position)
+  const found = await prepared<{ last_position: string }>(
+    trx,
+    'select last_position from inboxes where tenant_id = ? and agent = ?',
+    [tenantId, agent],
+  )
+  return found.rows.map((row) => Number(row.last_position))[0]
 }
 
 export interface InboxPage extends InboxKey {
@@ -109,7 +111,8 @@ export async function insertFetches(
   { tenantId, agent, positions, at }: InboxKey & { positions: number[]; at: Date },
 ): Promise<void> {
   if (positions.length === 0) return
-  await trx.raw(
+  await prepared(
+    trx,
     `insert into fetches (tenant_id, recipient, position, fetched_at)
      select ?, ?, position, ? from unnest(?::bigint[]) as position order by position
      on conflict do nothing`,

@@ -1,6 +1,7 @@
 import type { Static } from 'typebox'
 import type { ContentType, InboxMessage } from '@mumega/contracts/bridge'
 import type { Knex } from '@mumega/db'
+import { prepared } from '@mumega/db/prepared'
 import type { Message } from './message.ts'
 
 export interface MessageRow {
@@ -55,7 +56,8 @@ export async function insertWithPlaces(
   message: Message,
   recipients: string[],
 ): Promise<Place[]> {
-  const taken = await trx.raw<{ rows: { agent: string; position: string; unread: string }[] }>(
+  const taken = await prepared<{ agent: string; position: string; unread: string }>(
+    trx,
     INSERT_WITH_PLACES,
     [
       message.tenantId,

@@ -1,5 +1,6 @@
 import type { SendEffect, SendRule } from '@mumega/contracts/send-policy'
 import type { Knex } from '@mumega/db'
+import { prepared } from '@mumega/db/prepared'
 import { EVERYBODY_TO_EVERYBODY } from './send-policy.ts'
 
 /** A tenant's policy as it is on record; of version 0 where none was set. */
@@ -11,7 +12,6 @@ export interface StoredPolicy {
 }
 
 interface PolicyRow {
-  tenant_id: string
   version: number
   fallback: SendEffect
   rules: SendRule[]
@@ -27,7 +27,8 @@ export async function findParties(
   trx: Knex.Transaction,
   { tenantId, names }: { tenantId: string; names: string[] },
 ): Promise<Set<string>> {
-  const found = await trx.raw<{ rows: { name: string }[] }>(
+  const found = await prepared<{ name: string }>(
+    trx,
     `with held as materialized (select pg_advisory_xact_lock_shared(hashtextextended(?, 0)))
      select a.name from held, agents a where a.tenant_id = ? and a.name = any(?)`,
     [lockName(tenantId), tenantId, names],
@@ -44,7 +45,12 @@ export async function getSendPolicy(
   trx: Knex.Transaction,
   tenantId: string,
 ): Promise<StoredPolicy> {
-  const row = await trx<PolicyRow>('send_policies').where({ tenant_id: tenantId }).first()
+  const found = await prepared<PolicyRow>(
+    trx,
+    'select version, fallback, rules, set_at from send_policies where tenant_id = ?',
+    [tenantId],
+  )
+  const [row] = found.rows
   if (row === undefined) return { version: 0, ...EVERYBODY_TO_EVERYBODY }
   const { version, fallback, rules, set_at: setAt } = row
   return { version, default: fallback, rules, setAt }

@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import type { Knex } from '@mumega/db'
+import { prepared } from '@mumega/db/prepared'
+import { givenSample, type Sample } from './given.ts'
+
+let sample: Sample
+
+beforeAll(async () => {
+  sample = await givenSample()
+})
+afterAll(() => sample.drop())
+
+const TEXT = 'select ?::int + ?::int as sum'
+
+async function keptIn(trx: Knex): Promise<string[]> {
+  const found = await trx.raw<{ rows: { statement: string }[] }>(
+    'select statement from pg_prepared_statements',
+  )
+  return found.rows.map(({ statement }) => statement)
+}
+
+test('a statement is kept once by its connection, whatever its values, and outlives its transaction', async () => {
+  const kept: string[][] = []
+  for (const value of [1, 2, 3]) {
+    // One after the other, they have the same connection.
+    const undone = sample.db.transaction(async (trx) => {
+      const { rows } = await prepared<{ sum: number }>(trx, TEXT, [value, 1])
+      expect(rows).toEqual([{ sum: value + 1 }])
+      kept.push(await keptIn(trx))
+      throw new Error('undone')
+    })
+    await expect(undone).rejects.toThrow('undone')
+  }
+  expect(kept).toEqual(Array.from({ length: 3 }, () => ['select $1::int + $2::int as sum']))
+})
+
+test('a statement that is refused is no obstacle to the next of its kind', async () => {
+  const text = 'select ?::int / ?::int as ratio'
+  await expect(prepared(sample.db, text, [1, 0])).rejects.toMatchObject({ code: '22012' })
+  expect((await prepared(sample.db, text, [6, 3])).rows).toEqual([{ ratio: 2 }])
+})
+
+test('texts without end are a mistake of the code, which is told and not kept', async () => {
+  const many = async () => {
+    for (let nth = 0; nth < 1_000; nth += 1) await prepared(sample.db, `select ${nth} as n`, [])
+  }
+  await expect(many()).rejects.toThrow('more than 200 statements are prepared')
+})
