@@ -188,16 +188,17 @@ function reportRun({ gateway, ...inbox }: Worker, runId: string) {
   const tell = (signal: 'start' | 'success' | 'fail') =>
     beat({ gateway, ...inbox }, { run: { runId, signal } })
   const quick = new AbortController()
-  const started = time.pause(RUN_REPORTED_MS, quick.signal).then(
-    () => (rate.room() < 1 ? false : tell('start').then(() => true)),
-    () => false,
-  )
+  // Whether it is told. What watches the agent must not keep it from its work.
+  const started = time
+    .pause(RUN_REPORTED_MS, quick.signal)
+    .then(() => (rate.room() < 1 ? false : tell('start').then(() => true)))
+    // Here, and not where it is awaited: nobody may wait for it when it fails.
+    .catch(() => false)
   return {
     async end(signal: 'success' | 'fail'): Promise<void> {
       quick.abort()
-      const isTold = await started.catch(() => false)
+      const isTold = await started
       if (!isTold && (signal === 'success' || rate.room() < 1)) return
-      // What watches the agent must not keep it from its work.
       await tell(signal).catch(() => undefined)
     },
   }

@@ -141,6 +141,36 @@ test(
 )
 
 test(
+  'an agent outlives that nobody hears of its long work while it is at it',
+  async () => {
+    const fay = (await company.join('fay')).secret
+    let [unheard, unheardBefore] = [0, Infinity]
+    const proxy = await startProxy({
+      async before(line) {
+        if (line === 'POST /v1/heartbeats') {
+          unheard += 1
+          throw new Error('a heartbeat is lost on its way')
+        }
+        if (line !== 'POST /v1/messages') return
+        unheardBefore = Math.min(unheard, unheardBefore)
+        // It tries twice to say that it has begun.
+        await eventually(async () => Promise.resolve(unheard >= unheardBefore + 2), {
+          what: 'heartbeats of the work',
+        })
+        await stateOf(company, ada, messageId)
+      },
+    })
+    const messageId = await send('fay', 'long')
+    const program = startProgram(company, { url: proxy.url, token: fay, name: 'fay' })
+    await finishes(program, messageId)
+    await proxy.stop()
+    expect(program.process.exitCode).toBe(0)
+    expect(program.handled()).toEqual([messageId])
+  },
+  TEST_MS_MAX,
+)
+
+test(
   'an agent outlives a gateway that is killed, and loses and repeats nothing',
   async () => {
     const dan = (await company.join('dan')).secret
