@@ -16,6 +16,7 @@ import {
   listRoutes,
   UNROUTABLE,
 } from './answer-error.ts'
+import { shareConnections, type ConnectionLimits } from './connection-shares.ts'
 import { readJsonBodies } from './json-body.ts'
 import { documentApi } from './open-api.ts'
 import { authorizedTwice, hostMissing } from './errors.ts'
@@ -33,7 +34,7 @@ const HANDLER_MS_MAX = 20_000
 export async function buildServer(gateway: Gateway): Promise<App> {
   const options = { ...optionsOf(gateway), frameworkErrors: routeUnroutable }
   const app: App = Fastify(options).withTypeProvider<TypeBoxTypeProvider>()
-  app.server.maxConnections = CONNECTIONS_MAX
+  shareConnections(app.server, connectionLimits(gateway), gateway.metrics)
   app.setValidatorCompiler(TypeBoxValidatorCompiler)
   app.setErrorHandler(answerError(gateway))
   readJsonBodies(app)
@@ -81,6 +82,10 @@ function optionsOf({ config, log }: Gateway): FastifyHttpOptions<Server> {
     return503OnClosing: false,
     clientErrorHandler: answerClientError,
   }
+}
+
+function connectionLimits({ config }: Gateway): ConnectionLimits {
+  return { max: CONNECTIONS_MAX, perAddressMax: config.MUMEGA_CONNECTIONS_PER_ADDRESS_MAX }
 }
 
 /**
