@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { askAgent } from '@mumega/contracts/bridge'
+import { askAgent } from '@mumega/contracts/asks'
 import { getMessage } from '@mumega/contracts/deliveries'
 import { eventually } from '@mumega/testkit'
 import {

@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox'
-import { askAgent } from '@mumega/contracts/bridge'
+import { askAgent } from '@mumega/contracts/asks'
 import type { RequestOf } from '@mumega/contracts/define'
 import type { CallContext } from '@mumega/contracts/scalars'
 import type { Gateway } from './app.ts'

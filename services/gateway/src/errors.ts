@@ -1,4 +1,4 @@
-import { ASK_TIMEOUT_SECONDS_MAX } from '@mumega/contracts/bridge'
+import { ASK_TIMEOUT_SECONDS_MAX } from '@mumega/contracts/asks'
 import { AppError } from '@mumega/errors'
 
 export const tokenMissing = () =>

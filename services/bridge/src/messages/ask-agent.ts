@@ -1,4 +1,4 @@
-import type { askAgent } from '@mumega/contracts/bridge'
+import type { askAgent } from '@mumega/contracts/asks'
 import type { ReplyOf, RequestOf } from '@mumega/contracts/define'
 import type { CallContext } from '@mumega/contracts/scalars'
 import { act, readAs, unchanged } from '@mumega/db/act'

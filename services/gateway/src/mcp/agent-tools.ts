@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
+import { askAgent } from '@mumega/contracts/asks'
 import {
-  askAgent,
   broadcastMessage,
   listAgents,
   listInbox,

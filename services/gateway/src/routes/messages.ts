@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
-import { askAgent, broadcastMessage, sendMessage } from '@mumega/contracts/bridge'
+import { askAgent } from '@mumega/contracts/asks'
+import { broadcastMessage, sendMessage } from '@mumega/contracts/bridge'
 import { getMessage } from '@mumega/contracts/deliveries'
 import { TenantId, Uuid } from '@mumega/contracts/scalars'
 import type { App, Gateway } from '../app.ts'
