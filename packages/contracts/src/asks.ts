@@ -30,6 +30,11 @@ export const askAgent = defineRequest({
       Type.Object({ messageId: Uuid, from: AgentName, text: MessageFields.text }),
     ),
   }),
-  errors: [...ADDRESSED_ERRORS, 'bridge.too-many-asks', 'bridge.ask-interrupted'],
+  errors: [
+    ...ADDRESSED_ERRORS,
+    'bridge.too-many-asks',
+    'bridge.asks-full',
+    'bridge.ask-interrupted',
+  ],
   timeoutMs: (ASK_TIMEOUT_SECONDS_MAX + 5) * 1_000,
 })

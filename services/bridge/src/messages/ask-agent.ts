@@ -23,8 +23,9 @@ const CALL_MARGIN_MS = 500
  * Sends a question, once per `requestId`, and waits until its deadline for the asked agent's
  * answer. A repeated request waits for the first one's answer, until the first one's deadline.
  *
- * @throws what `acceptMessage` throws, bridge.sender-not-an-agent, bridge.too-many-asks (nothing
- * was sent), bridge.ask-interrupted (the question was sent; the same request goes on waiting)
+ * @throws what `acceptMessage` throws, bridge.sender-not-an-agent, bridge.too-many-asks and
+ * .asks-full (nothing was sent), bridge.ask-interrupted (the question was sent; the same request
+ * goes on waiting)
  */
 export async function handleAskAgent(
   bridge: Bridge,

@@ -1,6 +1,6 @@
 import type { messageAccepted } from '@mumega/contracts/bridge'
 import type { PayloadOf } from '@mumega/contracts/define'
-import { tooManyAsks } from '../errors.ts'
+import { asksFull, tooManyAsks } from '../errors.ts'
 
 type Accepted = PayloadOf<typeof messageAccepted>
 
@@ -35,7 +35,10 @@ export interface AskLimits {
 }
 
 export interface WaitingAsks {
-  /** @throws bridge.too-many-asks when as many as allowed wait, of this agent, its tenant or all */
+  /**
+   * @throws bridge.too-many-asks when as many as allowed wait, of this agent or its tenant;
+   * bridge.asks-full when as many wait as can
+   */
   open(asker: Asker): WaitingAsk
   /** Wakes whoever waits for this message. */
   hear(message: Accepted): void
@@ -61,10 +64,12 @@ export function openWaitingAsks(limits: AskLimits): WaitingAsks {
   let isStopped = false
 
   function checkRoom({ tenantId, agent }: Asker): void {
-    if (waiters.size >= limits.all) throw tooManyAsks(limits.all)
-    if ((waiting.get(tenantId) ?? 0) >= limits.perTenant) throw tooManyAsks(limits.perTenant)
+    // Who has enough is told so first: a retry would not help it.
     const ofAgent = waiting.get(`${tenantId}/${agent}`) ?? 0
-    if (ofAgent >= limits.perAgent) throw tooManyAsks(limits.perAgent)
+    if (ofAgent >= limits.perAgent) throw tooManyAsks('of this agent', limits.perAgent)
+    const ofTenant = waiting.get(tenantId) ?? 0
+    if (ofTenant >= limits.perTenant) throw tooManyAsks('of this tenant', limits.perTenant)
+    if (waiters.size >= limits.all) throw asksFull(limits.all)
   }
 
   function remove(waiter: Waiter): void {
