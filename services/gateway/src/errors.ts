@@ -144,6 +144,16 @@ export const charsetUnsupported = () =>
     'Bodies are JSON in UTF-8 only: leave `charset` out or say `charset=utf-8`.',
   )
 
+/** `coding` is the caller's own word. */
+export const contentEncoded = (coding: string) =>
+  new AppError(
+    'gateway.unsupported-media-type',
+    'invalid',
+    `Content-Encoding is ${coding.slice(0, 100)}, and bodies are read as they are: send the JSON ` +
+      'uncompressed, without Content-Encoding.',
+    { details: { field: 'Content-Encoding' } },
+  )
+
 export const bodyTooLate = () =>
   new AppError('gateway.request-timeout', 'invalid', 'The body did not arrive in time.')
 

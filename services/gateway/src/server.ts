@@ -37,13 +37,14 @@ export async function buildServer(gateway: Gateway): Promise<App> {
   shareConnections(app.server, connectionLimits(gateway), gateway.metrics)
   app.setValidatorCompiler(TypeBoxValidatorCompiler)
   app.setErrorHandler(answerError(gateway))
-  readJsonBodies(app)
 
   const routes = listRoutes(app)
   traceRequests(app)
   refuseAmbiguous(app)
   measureRequests(app, gateway.metrics)
   checkAccess(app, gateway)
+  // After it: whoever may not call is told that first.
+  readJsonBodies(app)
   await app.register(helmet, helmetOptions)
   await limitRates(app, gateway)
   await documentApi(app, gateway)
