@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { ADDRESSED_ERRORS, MessageFields } from './bridge.ts'
-import { defineRequest } from './define.ts'
-import { AgentName, Uuid } from './scalars.ts'
+import { defineEvent, defineRequest } from './define.ts'
+import { AgentName, TenantId, Uuid } from './scalars.ts'
 
 /** The longest time for which an asker may wait. */
 export const ASK_TIMEOUT_SECONDS_MAX = 120
@@ -22,6 +22,8 @@ export const askAgent = defineRequest({
     correlationId: MessageFields.correlationId,
     /** Seconds of the system's time. */
     timeoutSeconds: Type.Integer({ minimum: 1, maximum: ASK_TIMEOUT_SECONDS_MAX }),
+    /** Names this one wait for `askAbandoned`; the same request again is another wait. */
+    waitId: Type.Optional(Uuid),
   }),
   reply: Type.Object({
     messageId: Uuid,
@@ -37,4 +39,13 @@ export const askAgent = defineRequest({
     'bridge.ask-interrupted',
   ],
   timeoutMs: (ASK_TIMEOUT_SECONDS_MAX + 5) * 1_000,
+})
+
+/**
+ * Nobody waits for the answer to an ask any more: who asked has gone, or may not have it. Heard to
+ * give the place of the wait to others; where it is not heard, the wait ends at its deadline.
+ */
+export const askAbandoned = defineEvent({
+  subject: 'evt.gateway.v1.ask-abandoned',
+  payload: Type.Object({ tenantId: TenantId, waitId: Uuid }),
 })

@@ -2,7 +2,7 @@ import { connectBus, type Bus } from '@mumega/bus'
 import { startRelay } from '@mumega/bus/relay'
 import { checkTopology } from '@mumega/bus/streams'
 import { scaledClock } from '@mumega/config/clock'
-import { askAgent } from '@mumega/contracts/asks'
+import { askAbandoned, askAgent } from '@mumega/contracts/asks'
 import * as contracts from '@mumega/contracts/bridge'
 import * as deliveries from '@mumega/contracts/deliveries'
 import { deadLettered, listDeadLetters, replayDeadLetter } from '@mumega/contracts/dead-letters'
@@ -137,6 +137,9 @@ function serveMessages(bridge: Bridge, bus: Bus, asks: WaitingAsks): void {
   )
   bus.hear(contracts.messageAccepted, (message) => {
     asks.hear(message)
+  })
+  bus.hear(askAbandoned, (wait) => {
+    asks.abandon(wait)
   })
   bus.onReconnect(() => {
     asks.wakeAll()

@@ -23,7 +23,7 @@ afterAll(async () => {
   await api.stop()
 })
 
-/** A connection from this address that has had an answer and stays; undefined where it is closed. */
+/** A connection from this address that stays after its answer; undefined where it is closed. */
 async function connectFrom(localAddress: string): Promise<Socket | undefined> {
   const { hostname, port } = new URL(api.suite.gatewayUrl)
   const socket = connect({ host: hostname, port: Number(port), localAddress })
