@@ -128,7 +128,10 @@ export const sendMessage = defineRequest({
   timeoutMs: 5_000,
 })
 
-/** The most agents that one broadcast reaches; a tenant with more is refused, none is left out. */
+/**
+ * The most agents that one broadcast reaches; one that its tenant's send policy lets reach more is
+ * refused, and none is left out.
+ */
 export const BROADCAST_RECIPIENTS_MAX = 1_000
 
 /**

@@ -76,8 +76,8 @@ export function tooManyRecipients(limit: number): AppError {
   return new AppError(
     'bridge.too-many-recipients',
     'conflict',
-    `This tenant has more than ${limit} other agents; a broadcast reaches ${limit} at most. ` +
-      'Nothing was sent.',
+    `You may broadcast to more than ${limit} agents of this tenant; a broadcast reaches ${limit} ` +
+      'at most. Nothing was sent. Send to each that matters.',
     { details: { limit } },
   )
 }
