@@ -51,6 +51,7 @@ export const configSchema = Type.Object({
   MUMEGA_STREAMS_MAX: Type.Integer({ minimum: 1, default: 2_500 }),
   MUMEGA_STREAMS_PER_TENANT_MAX: Type.Integer({ minimum: 1, default: 1_000 }),
   MUMEGA_STREAMS_PER_TOKEN_MAX: Type.Integer({ minimum: 1, default: 10 }),
+  /** At each, a stream and an ask that waits also look whether their token still holds. */
   MUMEGA_STREAM_KEEP_ALIVE_MS: Type.Integer({ minimum: 100, maximum: 60_000, default: 15_000 }),
   /** How long a reader of a stream may take nothing before it is cut off. */
   MUMEGA_STREAM_STALL_MS: Type.Integer({ minimum: 100, maximum: 60_000, default: 10_000 }),

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { openDatabase } from '@mumega/db'
 import { eventually } from '@mumega/testkit'
 import { givenAgent, givenAgentToken, givenTenant, startApi, type Api } from './given.ts'
 import { readMetrics } from './read-metrics.ts'
@@ -12,7 +13,7 @@ const lines: string[] = []
 
 beforeAll(async () => {
   api = await startApi(
-    {},
+    { MUMEGA_STREAM_KEEP_ALIVE_MS: '500' },
     {
       bridge: { BRIDGE_ASKS_WAITING_PER_AGENT_MAX: String(PER_AGENT) },
       onLine: (line) => lines.push(line),
@@ -147,3 +148,22 @@ test('a token that is revoked gives the place of its question back', async () =>
   expect((await asking).code).toBe('gateway.token-revoked')
   await waitingAre(0)
 })
+
+test('a question ends with a token of whose revocation nobody tells, as while NATS is away', async () => {
+  const { secret, tokenId } = await givenAgentToken(api, { tenantId, name: 'fay' })
+  const asking = ask(secret, 'unheard?')
+  await waitingAre(1)
+  await api.suite.nats.kill()
+
+  const admin = openDatabase(api.suite.database.adminUrl, { poolMax: 1 })
+  // By a hand that tells nobody: no gateway's, whose outbox would.
+  await admin.transaction(async (trx) => {
+    await trx.raw('set local session_replication_role = replica')
+    await trx.raw('update gateway.tokens set revoked_at = now() where token_id = ?', [tokenId])
+  })
+  await admin.destroy()
+
+  // The deadline is two minutes off.
+  expect((await asking).code).toBe('gateway.token-revoked')
+  await api.suite.nats.restart()
+}, 60_000)
