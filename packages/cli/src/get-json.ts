@@ -3,6 +3,9 @@ import { CommandError, EXIT_FAILED } from './command-error.ts'
 
 const TIMEOUT_MS = 5_000
 
+// The drill, a program of its own, says the same of its PostgreSQL.
+const REMEDY = 'Check that it runs and can be reached there, then try again.'
+
 /** Bytes of an answer at most: a trace of 2,000 spans has about 2 MB. */
 const BODY_BYTES_MAX = 8 * 1_048_576
 
@@ -49,7 +52,8 @@ export async function askJson(
     return { status: response.status, body: await readJson(response, BODY_BYTES_MAX) }
   } catch (cause) {
     if (cause instanceof AnswerTooLong) throw new CommandError(EXIT_FAILED, cause.message)
-    throw new CommandError(EXIT_FAILED, `${name} at ${url} does not answer: ${whyOf(cause)}.`, {
+    const where = `${name} at ${new URL(url).origin}`
+    throw new CommandError(EXIT_FAILED, `${where} does not answer: ${whyOf(cause)}. ${REMEDY}`, {
       cause,
     })
   }

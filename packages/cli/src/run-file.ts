@@ -34,11 +34,22 @@ export async function readRunFile(config: Config): Promise<RunFile> {
 function parseRunFile(text: string): RunFile | undefined {
   try {
     const value: unknown = JSON.parse(text)
-    return Value.Check(RunFile, value) ? value : undefined
+    if (!Value.Check(RunFile, value)) return undefined
+    const { gatewayUrl, tracesUrl } = value
+    if (![gatewayUrl, tracesUrl ?? gatewayUrl].every((url) => URL.canParse(url))) return undefined
+    return {
+      ...{ ...value, gatewayUrl: shownUrl(gatewayUrl) },
+      ...(typeof tracesUrl === 'string' && { tracesUrl: shownUrl(tracesUrl) }),
+    }
   } catch (error) {
     if (error instanceof SyntaxError) return undefined
     throw error
   }
+}
+
+/** Without a user and a password: it is shown, and no server here asks for them in its URL. */
+function shownUrl(url: string): string {
+  return url.replace(/^(https?:\/\/)[^/?#\\]*@/, '$1')
 }
 
 function notRunning(why: string): CommandError {

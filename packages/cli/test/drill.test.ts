@@ -73,6 +73,26 @@ test('a PostgreSQL that does not answer is said in one line, without its passwor
 
   expect(exitCode).toBe(1)
   expect(stderr).toBe(
-    "The ledger's PostgreSQL lets nobody in as its administrator: ECONNREFUSED.\n",
+    "The ledger's PostgreSQL at postgres://127.0.0.1:9/postgres does not answer: ECONNREFUSED. " +
+      'Check that it runs and can be reached there, then try again.\n',
   )
+})
+
+test('a PostgreSQL that lets nobody in is not said to be silent', async () => {
+  givenRun()
+  const database = await startTestDatabase(['audit-ledger'])
+  const absent = new URL(database.adminUrl)
+  absent.pathname = '/absent'
+  try {
+    const { exitCode, stderr } = await place.mumegaWith({ DATABASE_URL: absent.href }, [
+      ...['drill', 'tamper'],
+    ])
+
+    expect(exitCode).toBe(1)
+    expect(stderr).toMatch(
+      /at postgres:\/\/[^@]+\/absent lets nobody in .*: 3D000\. Check DATABASE/,
+    )
+  } finally {
+    await database.drop()
+  }
 })

@@ -151,6 +151,15 @@ test('a trace of more bytes than anyone reads is refused rather than held in mem
   expect(stderr).toBe('The answer has more than 8388608 bytes.\n')
 })
 
+test('a run whose address is none is damaged, and the address is not shown', async () => {
+  givenRun({ gatewayUrl: 'http://me:hunter2@' })
+
+  const { exitCode, stderr } = await place.mumega('status')
+
+  expect(exitCode).toBe(1)
+  expect(stderr).toMatch(/run\.json is damaged\. Stop the suite and start it again\.\n$/)
+})
+
 test('an unknown trace is said to be unknown', async () => {
   givenRun({})
 
@@ -189,17 +198,29 @@ test.each([[['trace', TRACE_ID]], [['status']]])(
   },
 )
 
-test('a gateway or trace store that does not answer is named with its address', async () => {
-  const url = `http://127.0.0.1:${await unusedPort()}`
+test('every server that does not answer is told of in the same words, and by no password', async () => {
+  const address = `127.0.0.1:${await unusedPort()}`
+  const url = `http://me:hunter2@${address}`
   givenRun({ gatewayUrl: url, tracesUrl: url })
+  const token = { MUMEGA_TOKEN: `mmg_operator_${'a'.repeat(43)}` }
+  const join = ['agent', 'join', 'dora', '--tenant', 'acme']
 
-  const status = await place.mumega('status')
-  const trace = await place.mumega('trace', TRACE_ID)
+  const [status, trace, here, there] = [
+    await place.mumega('status'),
+    await place.mumega('trace', TRACE_ID),
+    await place.mumegaWith(token, join),
+    await place.mumegaWith(token, [...join, '--url', `http://${address}/`]),
+  ]
 
-  expect(status).toMatchObject({ exitCode: 1, stdout: '' })
-  expect(status.stderr).toMatch(/^The gateway at .*\/readyz does not answer: .*ECONNREFUSED.*\.\n$/)
-  expect(trace).toMatchObject({ exitCode: 1, stdout: '' })
-  expect(trace.stderr).toMatch(/^The trace store at .* does not answer: .*ECONNREFUSED.*\.\n$/)
+  const told = (name: string) => ({
+    exitCode: 1,
+    stdout: '',
+    stderr:
+      `${name} at http://${address} does not answer: connect ECONNREFUSED ${address}. ` +
+      'Check that it runs and can be reached there, then try again.\n',
+  })
+  expect([status, here, there]).toEqual(Array.from({ length: 3 }, () => told('The gateway')))
+  expect(trace).toEqual(told('The trace store'))
 })
 
 test('an answer that is no readiness is not taken for one', async () => {

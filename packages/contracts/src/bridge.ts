@@ -17,7 +17,7 @@ export const NOTE_BYTES_MAX = 2_000
 // bridge counts bytes, and its error names the field, the limit and the size.
 const Text = Type.String({ minLength: 1 })
 
-const MessageFields = {
+export const MessageFields = {
   /**
    * At most TEXT_BYTES_MAX bytes; any Unicode text without U+0000 and without half surrogate pairs.
    */
@@ -41,7 +41,7 @@ const MESSAGE_ERRORS = [
   'bridge.agent-not-found',
   'bridge.inbox-full',
 ] as const
-const ADDRESSED_ERRORS = [...MESSAGE_ERRORS, 'bridge.send-not-allowed'] as const
+export const ADDRESSED_ERRORS = [...MESSAGE_ERRORS, 'bridge.send-not-allowed'] as const
 
 /**
  * How present an agent is, by what it does and not by a process that is up: `active` has worked
@@ -128,7 +128,10 @@ export const sendMessage = defineRequest({
   timeoutMs: 5_000,
 })
 
-/** The most agents that one broadcast reaches; a tenant with more is refused, none is left out. */
+/**
+ * The most agents that one broadcast reaches; one that its tenant's send policy lets reach more is
+ * refused, and none is left out.
+ */
 export const BROADCAST_RECIPIENTS_MAX = 1_000
 
 /**
@@ -150,35 +153,6 @@ export const broadcastMessage = defineRequest({
     'bridge.too-many-recipients',
   ],
   timeoutMs: 10_000,
-})
-
-/** The longest time for which an asker may wait. */
-export const ASK_TIMEOUT_SECONDS_MAX = 120
-
-/**
- * Sends a question and waits for the asked agent's first message to the asker that names it in
- * `replyTo`. The answer is in the asker's inbox too. When the deadline passes the question stays
- * where it is, and a later answer only arrives in the asker's inbox. The same `requestId` again
- * does not ask again: it goes on waiting until the first call's deadline, which is how an asker
- * resumes after `bridge.ask-interrupted`.
- */
-export const askAgent = defineRequest({
-  subject: 'rpc.bridge.v1.ask-agent',
-  request: Type.Object({
-    requestId: Uuid,
-    to: AgentName,
-    text: Text,
-    correlationId: MessageFields.correlationId,
-    /** Seconds of the system's time. */
-    timeoutSeconds: Type.Integer({ minimum: 1, maximum: ASK_TIMEOUT_SECONDS_MAX }),
-  }),
-  reply: Type.Object({
-    messageId: Uuid,
-    /** Absent when the deadline passed. */
-    answer: Type.Optional(Type.Object({ messageId: Uuid, from: AgentName, text: Text })),
-  }),
-  errors: [...ADDRESSED_ERRORS, 'bridge.too-many-asks', 'bridge.ask-interrupted'],
-  timeoutMs: (ASK_TIMEOUT_SECONDS_MAX + 5) * 1_000,
 })
 
 export const InboxMessage = Type.Object({

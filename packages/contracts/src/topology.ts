@@ -71,7 +71,7 @@ export const RIGHTS: Readonly<Record<string, ServiceRights>> = {
   },
   bridge: {
     calls: ['bridge', 'gateway', 'audit-ledger'],
-    hears: [MESSAGES],
+    hears: [MESSAGES, 'evt.gateway.v1.ask-abandoned'],
     consumers: [
       {
         stream: 'EVENTS',

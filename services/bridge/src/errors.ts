@@ -76,8 +76,8 @@ export function tooManyRecipients(limit: number): AppError {
   return new AppError(
     'bridge.too-many-recipients',
     'conflict',
-    `This tenant has more than ${limit} other agents; a broadcast reaches ${limit} at most. ` +
-      'Nothing was sent.',
+    `You may broadcast to more than ${limit} agents of this tenant; a broadcast reaches ${limit} ` +
+      'at most. Nothing was sent. Send to each that matters.',
     { details: { limit } },
   )
 }
@@ -95,11 +95,25 @@ export function messageNotFound(messageId: string): AppError {
   )
 }
 
-export function tooManyAsks(limit: number): AppError {
+/** `whose` ends a sentence about questions: `of this agent`. */
+export function tooManyAsks(whose: string, limit: number): AppError {
   return new AppError(
     'bridge.too-many-asks',
+    'limited',
+    `${limit} questions ${whose} wait for their answers, which is the most. Nothing was sent. ` +
+      'Wait until one is answered or its time is over, or send a message and read the answer in ' +
+      'the inbox.',
+    { details: { limit } },
+  )
+}
+
+/** It is nobody's fault who asks. */
+export function asksFull(limit: number): AppError {
+  return new AppError(
+    'bridge.asks-full',
     'unavailable',
-    `${limit} asks are waiting already. Nothing was sent; try again later.`,
+    `${limit} questions wait for their answers already, as many as can. Nothing was sent; try ` +
+      'again in some seconds, or send a message and read the answer in the inbox.',
     { details: { limit } },
   )
 }

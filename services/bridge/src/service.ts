@@ -2,6 +2,7 @@ import { connectBus, type Bus } from '@mumega/bus'
 import { startRelay } from '@mumega/bus/relay'
 import { checkTopology } from '@mumega/bus/streams'
 import { scaledClock } from '@mumega/config/clock'
+import { askAbandoned, askAgent } from '@mumega/contracts/asks'
 import * as contracts from '@mumega/contracts/bridge'
 import * as deliveries from '@mumega/contracts/deliveries'
 import { deadLettered, listDeadLetters, replayDeadLetter } from '@mumega/contracts/dead-letters'
@@ -137,10 +138,13 @@ function serveMessages(bridge: Bridge, bus: Bus, asks: WaitingAsks): void {
   bus.hear(contracts.messageAccepted, (message) => {
     asks.hear(message)
   })
+  bus.hear(askAbandoned, (wait) => {
+    asks.abandon(wait)
+  })
   bus.onReconnect(() => {
     asks.wakeAll()
   })
-  bus.serve(contracts.askAgent, (request, { context, deadline }) =>
+  bus.serve(askAgent, (request, { context, deadline }) =>
     handleAskAgent(bridge, { context, request }, { asks, callDeadline: deadline }),
   )
   bus.serve(contracts.listInbox, (request, { context }) =>

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { askAgent } from '@mumega/contracts/bridge'
+import { askAgent } from '@mumega/contracts/asks'
 import { getMessage } from '@mumega/contracts/deliveries'
 import { eventually } from '@mumega/testkit'
 import {
@@ -135,17 +135,21 @@ test('asks over the bound are refused unsent: an agent’s, then its tenant’s,
 
   expect(await refusal(ask('globex', 'one too many of an agent'))).toMatchObject({
     code: 'bridge.too-many-asks',
-    kind: 'unavailable',
+    kind: 'limited',
     details: { limit: 2 },
   })
   waiting.push(ask('globex', 'three', 'c'))
   const asked = await questions('globex', 3)
   expect(await refusal(ask('globex', 'one too many of a tenant', 'c'))).toMatchObject({
+    code: 'bridge.too-many-asks',
+    kind: 'limited',
     details: { limit: 3 },
   })
   waiting.push(ask('initech', 'four'))
   const [fourth] = await questions('initech', 1)
   expect(await refusal(ask('initech', 'one too many of all'))).toMatchObject({
+    code: 'bridge.asks-full',
+    kind: 'unavailable',
     details: { limit: 4 },
   })
 

@@ -14,6 +14,7 @@ import {
   startTestBridge,
   type TestBridge,
 } from './given.ts'
+import { deny, givenPolicy } from './given-send-policy.ts'
 
 let bridge: TestBridge
 beforeAll(async () => {
@@ -131,6 +132,30 @@ test('a broadcast reaches 1,000 agents, and is refused as a whole for one more',
   )
   expect(refused).toMatchObject({ code: 'bridge.too-many-recipients', details: { limit: 1_000 } })
   expect(await inboxOf(bridge, agent('one-more', 'crowd'))).toEqual([])
+})
+
+// The crowd of the test before: 1,001 others, of whom `one-more` is the last.
+test('whom the send policy leaves out is not counted among the 1,000 of a broadcast', async () => {
+  const sender = agent('agent-0', 'crowd')
+  const broadcast = () => bridge.call(sender, broadcastMessage, announcement())
+  const policy = (to: string) => ({ default: 'allow' as const, rules: [deny('agent-0', to)] })
+  const last = agent('one-more', 'crowd')
+
+  await givenPolicy(bridge, policy('agent-5'), 'crowd')
+  expect((await broadcast()).recipients).toBe(1_000)
+  expect(await inboxOf(bridge, last)).toHaveLength(1)
+  expect(await inboxOf(bridge, agent('agent-5', 'crowd'))).toHaveLength(1)
+
+  // However many they are, it comes to those behind them.
+  await givenAgents(bridge, ['zoe'], 'crowd')
+  await givenPolicy(bridge, policy('agent-*'), 'crowd')
+  expect((await broadcast()).recipients).toBe(2)
+  expect(await inboxOf(bridge, agent('zoe', 'crowd'))).toHaveLength(1)
+
+  await givenPolicy(bridge, policy('agent-5'), 'crowd')
+  const refused = await refusal(broadcast())
+  expect(refused).toMatchObject({ code: 'bridge.too-many-recipients', details: { limit: 1_000 } })
+  expect(await inboxOf(bridge, last)).toHaveLength(2)
 })
 
 test('an operator cannot broadcast, nor an agent without an inbox', async () => {

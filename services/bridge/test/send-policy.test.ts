@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
-import { askAgent, broadcastMessage, sendMessage } from '@mumega/contracts/bridge'
+import { askAgent } from '@mumega/contracts/asks'
+import { broadcastMessage, sendMessage } from '@mumega/contracts/bridge'
 import { eventually } from '@mumega/testkit'
 import {
   agent,

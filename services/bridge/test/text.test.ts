@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { askAgent, broadcastMessage, recordHeartbeat, sendMessage } from '@mumega/contracts/bridge'
+import { askAgent } from '@mumega/contracts/asks'
+import { broadcastMessage, recordHeartbeat, sendMessage } from '@mumega/contracts/bridge'
 import { agent, givenAgents, inboxOf, refusal, startTestBridge, type TestBridge } from './given.ts'
 
 const kasra = agent('kasra')

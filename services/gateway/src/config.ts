@@ -33,6 +33,12 @@ export const configSchema = Type.Object({
    */
   MUMEGA_TRUSTED_PROXIES: Type.Optional(Type.String()),
   /**
+   * Of the 4,096 connections, those that one remote address may have open; of IPv6, one network of
+   * 64 bits. More are closed at once. Behind a proxy all callers have one address, the proxy's:
+   * raise it there to 4096, and let the proxy bound its own callers.
+   */
+  MUMEGA_CONNECTIONS_PER_ADDRESS_MAX: Type.Integer({ minimum: 1, default: 1_024 }),
+  /**
    * Names, comma-separated, under which clients reach /mcp: others are refused, so that no page in
    * an agent's browser can speak to it. By default those of this machine where MUMEGA_HOST is one
    * of its own addresses, else any.
@@ -45,6 +51,7 @@ export const configSchema = Type.Object({
   MUMEGA_STREAMS_MAX: Type.Integer({ minimum: 1, default: 2_500 }),
   MUMEGA_STREAMS_PER_TENANT_MAX: Type.Integer({ minimum: 1, default: 1_000 }),
   MUMEGA_STREAMS_PER_TOKEN_MAX: Type.Integer({ minimum: 1, default: 10 }),
+  /** At each, a stream and an ask that waits also look whether their token still holds. */
   MUMEGA_STREAM_KEEP_ALIVE_MS: Type.Integer({ minimum: 100, maximum: 60_000, default: 15_000 }),
   /** How long a reader of a stream may take nothing before it is cut off. */
   MUMEGA_STREAM_STALL_MS: Type.Integer({ minimum: 100, maximum: 60_000, default: 10_000 }),

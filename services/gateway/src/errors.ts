@@ -1,4 +1,4 @@
-import { ASK_TIMEOUT_SECONDS_MAX } from '@mumega/contracts/bridge'
+import { ASK_TIMEOUT_SECONDS_MAX } from '@mumega/contracts/asks'
 import { AppError } from '@mumega/errors'
 
 export const tokenMissing = () =>
@@ -142,6 +142,16 @@ export const charsetUnsupported = () =>
     'gateway.unsupported-media-type',
     'invalid',
     'Bodies are JSON in UTF-8 only: leave `charset` out or say `charset=utf-8`.',
+  )
+
+/** `coding` is the caller's own word. */
+export const contentEncoded = (coding: string) =>
+  new AppError(
+    'gateway.unsupported-media-type',
+    'invalid',
+    `Content-Encoding is ${coding.slice(0, 100)}, and bodies are read as they are: send the JSON ` +
+      'uncompressed, without Content-Encoding.',
+    { details: { field: 'Content-Encoding' } },
   )
 
 export const bodyTooLate = () =>

@@ -16,6 +16,7 @@ import {
   listRoutes,
   UNROUTABLE,
 } from './answer-error.ts'
+import { shareConnections, type ConnectionLimits } from './connection-shares.ts'
 import { readJsonBodies } from './json-body.ts'
 import { documentApi } from './open-api.ts'
 import { authorizedTwice, hostMissing } from './errors.ts'
@@ -33,16 +34,17 @@ const HANDLER_MS_MAX = 20_000
 export async function buildServer(gateway: Gateway): Promise<App> {
   const options = { ...optionsOf(gateway), frameworkErrors: routeUnroutable }
   const app: App = Fastify(options).withTypeProvider<TypeBoxTypeProvider>()
-  app.server.maxConnections = CONNECTIONS_MAX
+  shareConnections(app.server, connectionLimits(gateway), gateway.metrics)
   app.setValidatorCompiler(TypeBoxValidatorCompiler)
   app.setErrorHandler(answerError(gateway))
-  readJsonBodies(app)
 
   const routes = listRoutes(app)
   traceRequests(app)
   refuseAmbiguous(app)
   measureRequests(app, gateway.metrics)
   checkAccess(app, gateway)
+  // After it: whoever may not call is told that first.
+  readJsonBodies(app)
   await app.register(helmet, helmetOptions)
   await limitRates(app, gateway)
   await documentApi(app, gateway)
@@ -81,6 +83,10 @@ function optionsOf({ config, log }: Gateway): FastifyHttpOptions<Server> {
     return503OnClosing: false,
     clientErrorHandler: answerClientError,
   }
+}
+
+function connectionLimits({ config }: Gateway): ConnectionLimits {
+  return { max: CONNECTIONS_MAX, perAddressMax: config.MUMEGA_CONNECTIONS_PER_ADDRESS_MAX }
 }
 
 /**

@@ -6,6 +6,8 @@ export interface Metrics {
   readonly requests: Counter<'method' | 'route' | 'status'>
   readonly durationSeconds: Histogram<'method' | 'route'>
   readonly problems: Counter<'code'>
+  readonly connectionsOpen: Gauge
+  readonly connectionsRefused: Counter
   readonly streamsOpen: Gauge
   readonly streamEvents: Counter
 }
@@ -34,6 +36,16 @@ export function createMetrics(): Metrics {
       name: 'gateway_problems_total',
       help: 'Failed requests by the code of their problem.',
       labelNames: ['code'],
+      registers,
+    }),
+    connectionsOpen: new Gauge({
+      name: 'gateway_connections_open',
+      help: 'Connections that are open.',
+      registers,
+    }),
+    connectionsRefused: new Counter({
+      name: 'gateway_connections_refused_total',
+      help: 'Connections closed at once: there were too many, of their address or in all.',
       registers,
     }),
     streamsOpen: new Gauge({

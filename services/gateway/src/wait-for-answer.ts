@@ -1,3 +1,4 @@
+import { every } from '@mumega/config/every'
 import { isAppError } from '@mumega/errors'
 import type { Gateway } from './app.ts'
 import { readLiveToken } from './authentication.ts'
@@ -6,7 +7,8 @@ import type { Session } from './session.ts'
 
 /**
  * What `answer` resolves to, for a session whose token still holds then. The wait ends sooner when
- * the token is revoked and when the gateway stops.
+ * the token is revoked and when the gateway stops. Like a stream, it looks by itself at each
+ * keep-alive, too: of a revocation on another process it hears nothing while NATS is away.
  *
  * @throws gateway.token-revoked, .token-expired, .stopping, and what `answer` rejects with
  */
@@ -15,25 +17,33 @@ export async function waitForAnswer<Answer>(
   session: Session,
   answer: Promise<Answer>,
 ): Promise<Answer> {
-  let detach: (() => void) | undefined
+  const keepAliveMs = gateway.config.MUMEGA_STREAM_KEEP_ALIVE_MS
+  let leave = () => {}
   const ended = new Promise<never>((_resolve, reject) => {
     const look = async () => {
-      await readLiveToken(gateway, session.tokenHash).catch((error: unknown) => {
+      try {
+        await gateway.looks(() => readLiveToken(gateway, session.tokenHash))
+      } catch (error) {
         // A look that could not be made says nothing; there is another before the answer.
         if (isAppError(error) && error.kind === 'unauthenticated') reject(error)
-      })
+      }
     }
-    detach = gateway.hub.attachWait({
+    const detach = gateway.hub.attachWait({
       tokenId: session.token.tokenId,
       doubt: () => void look(),
       stop: () => reject(askStopped()),
     })
+    const looks = every(keepAliveMs, look, { delayMs: keepAliveMs })
+    leave = () => {
+      detach()
+      void looks.stop()
+    }
   })
   try {
     const answered = await Promise.race([answer, ended])
     await readLiveToken(gateway, session.tokenHash)
     return answered
   } finally {
-    detach?.()
+    leave()
   }
 }

@@ -86,6 +86,13 @@ export const BODIES: Case[] = [
     status: 415,
     code: 'gateway.unsupported-media-type',
   },
+  ...['gzip', 'br', 'GZIP, identity', 'nonsense'].map((coding) => ({
+    why: `a body that is said to be ${coding}`,
+    call: send('{"to":"bob","text":"x"}', { 'content-encoding': coding }),
+    status: 415,
+    code: 'gateway.unsupported-media-type',
+    field: 'Content-Encoding',
+  })),
   {
     why: 'a mistyped addressee',
     call: send({ to: 'bbo', text: 'x' }),

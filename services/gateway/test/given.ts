@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { AGENT_SCOPES } from '@mumega/contracts/gateway'
 import { openDatabase, type Knex } from '@mumega/db'
-import { startTestSuite, type TestSuite } from '@mumega/testkit'
+import { startTestSuite, type TestSuite, type TestSuiteOptions } from '@mumega/testkit'
 import { createToken } from '../src/create-token.ts'
 
 /** One request of the public API, as a stranger's client would make it. */
@@ -33,12 +33,14 @@ export interface Api {
   stop(): Promise<void>
 }
 
+type OnLine = NonNullable<TestSuiteOptions['onLine']>
+
 const ALL_SERVICES = ['audit-ledger', 'bridge', 'gateway']
 
 /** The real services, with limits that a test does not meet by accident. */
 export async function startApi(
   env: Record<string, string> = {},
-  { bridge = {} }: { bridge?: Record<string, string> } = {},
+  { bridge = {}, onLine }: { bridge?: Record<string, string>; onLine?: OnLine } = {},
 ): Promise<Api> {
   const suite = await startTestSuite({
     services: ALL_SERVICES,
@@ -50,6 +52,7 @@ export async function startApi(
       },
       bridge,
     },
+    ...(onLine !== undefined && { onLine }),
   })
   const operator = await suite.operatorToken()
   const response = await fetch(`${suite.gatewayUrl}/openapi.json`)

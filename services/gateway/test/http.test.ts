@@ -76,6 +76,28 @@ test.each([
   expect(answer).not.toMatch(/^X-Evil/im)
 })
 
+test.each([
+  // To whom no body came: it did not wait for it.
+  ['gzip', '', '415 .*Content-Encoding is gzip, .* uncompressed, without Content-Encoding'],
+  ['identity', '{"to":"bob","text":"x"}', '403 .*bridge.sender-not-an-agent'],
+  ['Identity, identity', '{"to":"bob","text":"x"}', '403 .*bridge.sender-not-an-agent'],
+])('a body of the coding %s is judged before it is read', async (coding, body, expected) => {
+  const head = [
+    'POST /v1/messages HTTP/1.1',
+    'Host: x',
+    `Authorization: Bearer ${api.operator}`,
+    'Content-Type: application/json',
+    'Content-Length: 23',
+    `Content-Encoding: ${coding}`,
+    'Connection: close',
+  ]
+
+  const answer = await raw(`${head.join('\r\n')}\r\n\r\n${body}`)
+
+  expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${expected}`, 's'))
+  expect(/^accept-encoding: identity/im.test(answer)).toBe(answer.includes('415'))
+})
+
 test('a line break that is hidden in a path or a key never becomes a header', async () => {
   const path = '/v1/audit/receipts/bridge%0d%0aX-Evil:1/01900000-0000-7000-8000-000000000000'
   const { status, headers } = await api.call({ path, token: api.operator })

@@ -167,9 +167,24 @@ async function connect(url: string): Promise<Client> {
     await client.connect()
   } catch (error) {
     const why = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-    throw new DrillRefused(`The ledger's PostgreSQL lets nobody in as its administrator: ${why}.`)
+    const where = `The ledger's PostgreSQL at ${placeOf(url)}`
+    // It says no by SQLSTATE, whose first character is a digit here; the system by a name.
+    if (/^\d/.test(why)) {
+      throw new DrillRefused(
+        `${where} lets nobody in as its administrator: ${why}. Check DATABASE_URL.`,
+      )
+    }
+    throw new DrillRefused(
+      `${where} does not answer: ${why}. Check that it runs and can be reached there, then try again.`,
+    )
   }
   return client
+}
+
+/** Without a user and a password. */
+function placeOf(url: string): string {
+  const { host, pathname } = new URL(url)
+  return `postgres://${host}${pathname}`
 }
 
 async function runOn(url: string, text: string): Promise<void> {

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { types } from 'node:util'
 import kafkajs, { type Kafka, type KafkaConfig, type LogEntry, type SASLOptions } from 'kafkajs'
+import { AppError } from '@mumega/errors'
 import { logger } from '@mumega/telemetry'
 import type { Config } from '../config.ts'
 
@@ -16,7 +18,11 @@ const LIMITS = {
   retry: { retries: 2, initialRetryTime: 200, maxRetryTime: 2_000 },
 } as const
 
-/** The connection to Kafka as the settings say; nothing connects yet. */
+/**
+ * The connection to Kafka as the settings say; nothing connects yet.
+ *
+ * @throws config.invalid where a file that is named cannot be read
+ */
 export function openKafka(config: Config): Kafka {
   const log = logger('bridge')
   return new kafkajs.Kafka({
@@ -38,7 +44,22 @@ export function openKafka(config: Config): Kafka {
 function tlsOf(config: Config): Pick<KafkaConfig, 'ssl'> {
   if (!config.KAFKA_TLS) return {}
   const file = config.KAFKA_TLS_CA_FILE
-  return { ssl: file === undefined ? true : { ca: [readFileSync(file, 'utf8')] } }
+  return { ssl: file === undefined ? true : { ca: [readCa(file)] } }
+}
+
+function readCa(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    const why = types.isNativeError(cause) && 'code' in cause ? ` (${String(cause.code)})` : ''
+    throw new AppError(
+      'config.invalid',
+      'invalid',
+      `Wrong settings: KAFKA_TLS_CA_FILE names a file that cannot be read${why}. Name one that is ` +
+        'there and that the bridge may read, or leave it out where the system knows the signer.',
+      { cause },
+    )
+  }
 }
 
 function saslOf(config: Config): Pick<KafkaConfig, 'sasl'> {

@@ -14,7 +14,7 @@ import {
 } from '../errors.ts'
 import { findParties, getSendPolicy } from '../send-policy/send-policy-repository.ts'
 import { isAllowed } from '../send-policy/send-policy.ts'
-import { lockOtherInboxes } from './inbox-repository.ts'
+import { listOtherInboxes, lockInboxes } from './inbox-repository.ts'
 import { findQuestion, insertWithPlaces } from './message-repository.ts'
 import { auditOf, checkDraft, eventsOf, messageOf, type Draft } from './message.ts'
 
@@ -26,6 +26,12 @@ export interface Accepted {
 }
 
 type Judge = (to: string) => boolean
+
+interface Judged {
+  tenantId: string
+  draft: Draft
+  mayReach: Judge
+}
 
 interface Order {
   requestId: string
@@ -114,15 +120,34 @@ async function judgeOf(trx: Knex.Transaction, tenantId: string, draft: Draft): P
   return mayReach
 }
 
-/** Who gets the message; of a broadcast, with the inboxes of all others locked in order. */
+/** Who gets the message; of a broadcast, with the inboxes of all of them locked in order. */
 async function recipientsOf(
   trx: Knex.Transaction,
-  { tenantId, draft, mayReach }: { tenantId: string; draft: Draft; mayReach: Judge },
+  { tenantId, draft, mayReach }: Judged,
 ): Promise<string[]> {
-  const { from, to } = draft
-  if (to !== undefined) return [to]
+  if (draft.to !== undefined) return [draft.to]
+  const agents = await reachedBy(trx, { tenantId, draft, mayReach })
+  if (agents.length > BROADCAST_RECIPIENTS_MAX) throw tooManyRecipients(BROADCAST_RECIPIENTS_MAX)
+  await lockInboxes(trx, { tenantId, agents })
+  return agents
+}
+
+/**
+ * Whom a broadcast may reach, one more than it can at most. Who it may not reach counts nothing, so
+ * it reads on, page by page, to the end of the tenant's agents.
+ */
+async function reachedBy(
+  trx: Knex.Transaction,
+  { tenantId, draft, mayReach }: Judged,
+): Promise<string[]> {
   const limit = BROADCAST_RECIPIENTS_MAX + 1
-  const agents = await lockOtherInboxes(trx, { tenantId, agent: from, limit })
-  if (agents.length === limit) throw tooManyRecipients(BROADCAST_RECIPIENTS_MAX)
-  return agents.filter(mayReach)
+  const reached: string[] = []
+  for (let after = ''; reached.length < limit;) {
+    const page = await listOtherInboxes(trx, { tenantId, agent: draft.from, after, limit })
+    reached.push(...page.filter(mayReach))
+    const last = page.at(-1)
+    if (last === undefined || page.length < limit) break
+    after = last
+  }
+  return reached
 }

@@ -1,4 +1,4 @@
-import type { askAgent } from '@mumega/contracts/bridge'
+import type { askAgent } from '@mumega/contracts/asks'
 import type { ReplyOf, RequestOf } from '@mumega/contracts/define'
 import type { CallContext } from '@mumega/contracts/scalars'
 import { act, readAs, unchanged } from '@mumega/db/act'
@@ -21,10 +21,12 @@ const CALL_MARGIN_MS = 500
 
 /**
  * Sends a question, once per `requestId`, and waits until its deadline for the asked agent's
- * answer. A repeated request waits for the first one's answer, until the first one's deadline.
+ * answer, or nobody waits for it any more. A repeated request waits for the first one's answer,
+ * until the first one's deadline.
  *
- * @throws what `acceptMessage` throws, bridge.sender-not-an-agent, bridge.too-many-asks (nothing
- * was sent), bridge.ask-interrupted (the question was sent; the same request goes on waiting)
+ * @throws what `acceptMessage` throws, bridge.sender-not-an-agent, bridge.too-many-asks and
+ * .asks-full (nothing was sent), bridge.ask-interrupted (the question was sent; the same request
+ * goes on waiting)
  */
 export async function handleAskAgent(
   bridge: Bridge,
@@ -33,13 +35,14 @@ export async function handleAskAgent(
 ): Promise<ReplyOf<typeof askAgent>> {
   const from = callingAgent(context)
   // Taken before the question is sent, so that a refused ask leaves nothing behind.
-  const waiting = asks.open({ tenantId: context.tenantId, agent: from })
+  const { tenantId } = context
+  const waiting = asks.open({ tenantId, agent: from, waitId: request.waitId })
   try {
     const draft = draftOf(from, request)
     const { requestId } = request
     const { messageId, deadline } = await acceptMessage(bridge, context, { requestId, draft })
     if (deadline === undefined) throw new Error('an ask was accepted without a deadline')
-    const question = { tenantId: context.tenantId, messageId, asked: request.to }
+    const question = { tenantId, messageId, asked: request.to }
     waiting.expect(question)
     const answer = await untilAnswered(
       bridge,
@@ -97,7 +100,7 @@ async function untilAnswered(
     for (;;) {
       // Both are taken before the look, so that what happens during it leads to another look.
       const woken = waiting.nextWake()
-      const isLastLook = end.hasPassed() || waiting.isStopped()
+      const isLastLook = end.hasPassed() || waiting.isStopped() || waiting.isAbandoned()
       const answer = await look(bridge, asked)
       if (answer !== undefined) return answer
       if (isLastLook) break
@@ -106,6 +109,8 @@ async function untilAnswered(
   } finally {
     end.clear()
   }
+  // To whom nobody listens, nothing needs to be said.
+  if (waiting.isAbandoned()) return undefined
   if (clock.now() < deadline) throw askInterrupted(asked.question.messageId)
   return undefined
 }

@@ -17,20 +17,31 @@ export interface InboxRow extends MessageRow {
   fetched: boolean
 }
 
+/** Whose inboxes there are beside this agent's, by name, behind `after`. */
+export async function listOtherInboxes(
+  trx: Knex.Transaction,
+  { tenantId, agent, after, limit }: InboxKey & { after: string; limit: number },
+): Promise<string[]> {
+  const found = await trx.raw<{ rows: { agent: string }[] }>(
+    `select agent from inboxes where tenant_id = ? and agent <> ? and agent > ?
+      order by agent limit ?`,
+    [tenantId, agent, after, limit],
+  )
+  return found.rows.map((row) => row.agent)
+}
+
 /**
- * Locks the inboxes of all agents but one, sorted by name: in one order everywhere, so no two can
+ * Locks the inboxes of these agents, sorted by name: in one order everywhere, so no two can
  * deadlock.
  */
-export async function lockOtherInboxes(
+export async function lockInboxes(
   trx: Knex.Transaction,
-  { tenantId, agent, limit }: InboxKey & { limit: number },
-): Promise<string[]> {
-  const locked = await trx.raw<{ rows: { agent: string }[] }>(
-    `select agent from inboxes where tenant_id = ? and agent <> ?
-      order by agent limit ? for update`,
-    [tenantId, agent, limit],
+  { tenantId, agents }: { tenantId: string; agents: string[] },
+): Promise<void> {
+  await trx.raw(
+    `select from inboxes where tenant_id = ? and agent = any(?) order by agent for update`,
+    [tenantId, agents],
   )
-  return locked.rows.map((row) => row.agent)
 }
 
 /** The last position that an inbox has given away; undefined when there is no such agent. */

@@ -48,7 +48,7 @@ const INSERT_WITH_PLACES = `
 /**
  * Stores a message with the next position in each recipient's inbox, and holds the locks of these
  * inboxes until `trx` ends, so that positions become visible in their order. Several inboxes must
- * have been locked by `lockOtherInboxes` before, in order. Who has no inbox has no place in the
+ * have been locked by `lockInboxes` before, in order. Who has no inbox has no place in the
  * answer.
  */
 export async function insertWithPlaces(

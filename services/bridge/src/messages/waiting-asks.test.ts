@@ -79,20 +79,34 @@ test('a reconnection wakes all; a stop wakes all and says so', async () => {
   expect([await isSettled(stopped), ask.isStopped()]).toEqual([true, true])
 })
 
+test('a wait that was abandoned is woken and told, and no other of the same question', async () => {
+  const asks = openWaitingAsks({ all: 4, perTenant: 4, perAgent: 4 })
+  const waits = ['one', 'two'].map((waitId) => asks.open({ ...KASRA, waitId }))
+  for (const wait of waits) wait.expect(QUESTION)
+  const elsewhere = asks.open({ ...KASRA, tenantId: 'globex', waitId: 'one' })
+  const all = [...waits, elsewhere, asks.open(KASRA)]
+  const woken = all.map((wait) => wait.nextWake())
+
+  asks.abandon({ tenantId: 'acme', waitId: 'one' })
+
+  expect(await Promise.all(woken.map(isSettled))).toEqual([true, false, false, false])
+  expect(all.map((wait) => wait.isAbandoned())).toEqual([true, false, false, false])
+})
+
 test('a place is given back once, however often an ask is closed', () => {
   const { asks, ask } = givenAsk()
   const second = asks.open(KASRA)
-  expect(() => asks.open(KASRA)).toThrow('2 asks')
+  expect(() => asks.open(KASRA)).toThrow('2 questions of this agent')
   asks.open({ ...KASRA, agent: 'river' })
-  expect(() => asks.open({ ...KASRA, agent: 'loom' })).toThrow('3 asks')
+  expect(() => asks.open({ ...KASRA, agent: 'loom' })).toThrow('3 questions of this tenant')
   asks.open({ ...KASRA, tenantId: 'globex' })
-  expect(() => asks.open({ ...KASRA, tenantId: 'globex' })).toThrow('4 asks')
+  expect(() => asks.open({ ...KASRA, tenantId: 'initech' })).toThrow('4 questions wait')
 
   ask.close()
   ask.close()
   expect(asks.count()).toBe(3)
   asks.open(KASRA)
-  expect(() => asks.open(KASRA)).toThrow('4 asks')
+  expect(() => asks.open({ ...KASRA, tenantId: 'initech' })).toThrow('4 questions wait')
   second.close()
   expect(asks.count()).toBe(3)
 })

@@ -1,8 +1,10 @@
+import type { askAbandoned } from '@mumega/contracts/asks'
 import type { messageAccepted } from '@mumega/contracts/bridge'
 import type { PayloadOf } from '@mumega/contracts/define'
-import { tooManyAsks } from '../errors.ts'
+import { asksFull, tooManyAsks } from '../errors.ts'
 
 type Accepted = PayloadOf<typeof messageAccepted>
+type Abandoned = PayloadOf<typeof askAbandoned>
 
 /** One ask of this process, from before it is sent until it is answered or given up. */
 export interface WaitingAsk {
@@ -12,6 +14,8 @@ export interface WaitingAsk {
   nextWake(): Promise<void>
   /** Whether the process is about to end. */
   isStopped(): boolean
+  /** Whether nobody waits for the answer any more. */
+  isAbandoned(): boolean
   /** Gives the place back. */
   close(): void
 }
@@ -26,6 +30,8 @@ export interface Question {
 export interface Asker {
   tenantId: string
   agent: string
+  /** Of this one wait. */
+  waitId?: string | undefined
 }
 
 export interface AskLimits {
@@ -35,10 +41,15 @@ export interface AskLimits {
 }
 
 export interface WaitingAsks {
-  /** @throws bridge.too-many-asks when as many as allowed wait, of this agent, its tenant or all */
+  /**
+   * @throws bridge.too-many-asks when as many as allowed wait, of this agent or its tenant;
+   * bridge.asks-full when as many wait as can
+   */
   open(asker: Asker): WaitingAsk
   /** Wakes whoever waits for this message. */
   hear(message: Accepted): void
+  /** Wakes the wait that was abandoned, and tells it to give up. */
+  abandon(wait: Abandoned): void
   /** Wakes all: something may have been missed. */
   wakeAll(): void
   /** Wakes all, and tells them to give up. */
@@ -48,8 +59,19 @@ export interface WaitingAsks {
 
 interface Waiter {
   readonly asker: Asker
+  isAbandoned: boolean
   question?: Question
   wake(): void
+}
+
+function checkRoom(
+  { all, perTenant, perAgent }: AskLimits,
+  { open, ofTenant, ofAgent }: { open: number; ofTenant: number; ofAgent: number },
+): void {
+  // Who has enough is told so first: a retry would not help it.
+  if (ofAgent >= perAgent) throw tooManyAsks('of this agent', perAgent)
+  if (ofTenant >= perTenant) throw tooManyAsks('of this tenant', perTenant)
+  if (open >= all) throw asksFull(all)
 }
 
 /** Keeps the asks that wait in this process, and wakes them. A wake is only a hint to look. */
@@ -59,13 +81,6 @@ export function openWaitingAsks(limits: AskLimits): WaitingAsks {
   const waiting = new Map<string, number>()
   const byQuestion = new Map<string, Set<Waiter>>()
   let isStopped = false
-
-  function checkRoom({ tenantId, agent }: Asker): void {
-    if (waiters.size >= limits.all) throw tooManyAsks(limits.all)
-    if ((waiting.get(tenantId) ?? 0) >= limits.perTenant) throw tooManyAsks(limits.perTenant)
-    const ofAgent = waiting.get(`${tenantId}/${agent}`) ?? 0
-    if (ofAgent >= limits.perAgent) throw tooManyAsks(limits.perAgent)
-  }
 
   function remove(waiter: Waiter): void {
     if (!waiters.delete(waiter)) return
@@ -82,8 +97,12 @@ export function openWaitingAsks(limits: AskLimits): WaitingAsks {
 
   return {
     open(asker) {
-      checkRoom(asker)
-      const waiter: Waiter = { asker, wake: () => undefined }
+      checkRoom(limits, {
+        open: waiters.size,
+        ofTenant: waiting.get(asker.tenantId) ?? 0,
+        ofAgent: waiting.get(`${asker.tenantId}/${asker.agent}`) ?? 0,
+      })
+      const waiter: Waiter = { asker, isAbandoned: false, wake: () => undefined }
       waiters.add(waiter)
       change(waiting, asker, 1)
       return {
@@ -97,6 +116,7 @@ export function openWaitingAsks(limits: AskLimits): WaitingAsks {
             waiter.wake = resolve
           }),
         isStopped: () => isStopped,
+        isAbandoned: () => waiter.isAbandoned,
         close: () => {
           remove(waiter)
         },
@@ -107,6 +127,13 @@ export function openWaitingAsks(limits: AskLimits): WaitingAsks {
       for (const waiter of byQuestion.get(replyTo) ?? []) {
         const { question } = waiter
         if (question?.tenantId === tenantId && question.asked === from) waiter.wake()
+      }
+    },
+    abandon({ tenantId, waitId }) {
+      for (const waiter of waiters) {
+        if (waiter.asker.tenantId !== tenantId || waiter.asker.waitId !== waitId) continue
+        waiter.isAbandoned = true
+        waiter.wake()
       }
     },
     wakeAll,

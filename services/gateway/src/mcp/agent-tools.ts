@@ -1,6 +1,5 @@
 import { Type } from 'typebox'
 import {
-  askAgent,
   broadcastMessage,
   listAgents,
   listInbox,
@@ -11,7 +10,7 @@ import { acknowledgeMessage, BodyName, receiveMessages } from '@mumega/contracts
 import { Token } from '@mumega/contracts/gateway'
 import { AgentName } from '@mumega/contracts/scalars'
 import { v7 as uuidv7 } from 'uuid'
-import { askAndWait, Asked } from '../ask-and-wait.ts'
+import { askAndWait, Asked, Question } from '../ask-and-wait.ts'
 import { invalidField } from '../errors.ts'
 import { listMail, receiveMail } from '../read-mail.ts'
 import { requestIdBy } from '../request-id.ts'
@@ -172,7 +171,7 @@ const ask = defineTool({
   access: 'messages:send',
   isAgents: true,
   annotations: ADDS,
-  input: closed({ ...Type.Omit(askAgent.request, ['requestId']).properties, idempotencyKey }),
+  input: closed({ ...Question.properties, idempotencyKey }),
   output: Asked,
   run: async (call, { idempotencyKey: key, ...question }) =>
     askAndWait(call, { ...question, requestId: requestIdBy(call.session, key) }),

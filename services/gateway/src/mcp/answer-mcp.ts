@@ -13,6 +13,7 @@ import type { Gateway } from '../app.ts'
 import { VERSION } from '../config.ts'
 import { failureOf, problemOf } from '../problem.ts'
 import { checkScope, contextOf, isGranted, sessionOf, type Session } from '../session.ts'
+import { refuseInvalidParams } from './invalid-params.ts'
 import type { Tool } from './tool.ts'
 
 const INSTRUCTIONS =
@@ -35,6 +36,7 @@ export async function answerMcp(
   const server = serverFor(gateway, tools, request)
   const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true })
   await server.connect(transport)
+  refuseInvalidParams(transport)
   try {
     return await transport.handleRequest(webRequestOf(request), { parsedBody: request.body })
   } finally {

@@ -1,9 +1,10 @@
 import { Type } from 'typebox'
-import { askAgent, broadcastMessage, sendMessage } from '@mumega/contracts/bridge'
+import { askAgent } from '@mumega/contracts/asks'
+import { broadcastMessage, sendMessage } from '@mumega/contracts/bridge'
 import { getMessage } from '@mumega/contracts/deliveries'
 import { TenantId, Uuid } from '@mumega/contracts/scalars'
 import type { App, Gateway } from '../app.ts'
-import { ASK_HANDLER_MS_MAX, askAndWait, Asked } from '../ask-and-wait.ts'
+import { ASK_HANDLER_MS_MAX, askAndWait, Asked, Question } from '../ask-and-wait.ts'
 import { ASK_EXPLAINED } from '../errors.ts'
 import { requestIdOf } from '../request-id.ts'
 import { answer, closed, IdempotencyHeaders } from '../schemas.ts'
@@ -100,14 +101,15 @@ function addAsk(app: App, gateway: Gateway): void {
         summary: 'Ask an agent and wait for its answer',
         description: ASK_EXPLAINED,
         headers: IdempotencyHeaders,
-        body: closed(Type.Omit(askAgent.request, ['requestId']).properties),
+        body: closed(Question.properties),
         response: { 200: answer('The answer, or `answered: false`.', Asked) },
       },
     },
     async (request) => {
       const session = sessionOf(request)
       const question = { ...request.body, requestId: requestIdOf(request) }
-      return askAndWait({ gateway, session, context: contextOf(session) }, question)
+      const { socket } = request
+      return askAndWait({ gateway, session, context: contextOf(session), socket }, question)
     },
   )
 }
