@@ -47,7 +47,9 @@ const PRUNE_ROWS_MAX = 10_000
 
 // One statement, hence one snapshot: numbers are given in the order of positions and are on disk
 // before the first publication, so that a crash cannot give two intents one number.
-const CLAIM = `
+const CLAIM = {
+  name: 'claim',
+  text: `
   with claimed as materialized (
     select position, audit, subject, message_id, payload, headers, number
       from outbox order by position limit $1),
@@ -64,7 +66,8 @@ const CLAIM = `
      returning outbox.position, outbox.number)
   select claimed.position, audit, subject, message_id, payload, headers,
          coalesce(claimed.number, numbered.number) as number
-    from claimed left join numbered using (position) order by claimed.position`
+    from claimed left join numbered using (position) order by claimed.position`,
+}
 
 /**
  * Opens the outbox of one service's schema for its relay. One instance at a time holds it, by an
@@ -113,8 +116,7 @@ export function openOutbox(db: Knex, service: string): Outbox {
           await prune(client)
           prunedAtMs = Date.now()
         }
-        return (await client.query<ClaimedRow>({ name: 'claim', text: CLAIM, values: [limit] }))
-          .rows
+        return (await client.query<ClaimedRow>({ ...CLAIM, values: [limit] })).rows
       })
       return (rows ?? []).map((row) => messageOf(row, service))
     },
