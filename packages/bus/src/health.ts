@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
-import type { DependencyHealth } from '@mumega/contracts/health'
+import type { DependencyHealth, HealthStatus } from '@mumega/contracts/health'
+import type { Relay } from './relay.ts'
 
 // Below the contract's 2 s, so that a dependency that hangs is reported and does not hang the
 // report.
@@ -36,4 +37,19 @@ export async function withinCheck<Result>(work: Promise<Result>): Promise<Result
   } finally {
     clearTimeout(timeout)
   }
+}
+
+/** How the relay is. */
+export function relayHealth(relay: Relay): DependencyHealth {
+  const { lastError } = relay.figures()
+  if (lastError === undefined) return { name: 'relay', status: 'ok', latencyMs: 0 }
+  const reason = 'accepted events and audit intents wait in the outbox; nothing is lost'
+  return { name: 'relay', status: 'failing', reason, latencyMs: 0 }
+}
+
+/** How a service is that needs all of these: `unknown` is never counted as healthy. */
+export function worstOf(dependencies: readonly DependencyHealth[]): HealthStatus {
+  const statuses = dependencies.map(({ status }) => status)
+  if (statuses.includes('failing')) return 'failing'
+  return statuses.includes('unknown') ? 'unknown' : 'ok'
 }

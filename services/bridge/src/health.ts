@@ -1,8 +1,14 @@
-import { readFileSync } from 'node:fs'
 import type { Bus } from '@mumega/bus'
-import { checkDependency, THIS_PROCESS, withinCheck } from '@mumega/bus/health'
+import {
+  checkDependency,
+  relayHealth,
+  THIS_PROCESS,
+  withinCheck,
+  worstOf,
+} from '@mumega/bus/health'
 import type { Relay } from '@mumega/bus/relay'
-import type { DependencyHealth, HealthStatus, ServiceHealth } from '@mumega/contracts/health'
+import { versionOf } from '@mumega/config/version'
+import type { ServiceHealth } from '@mumega/contracts/health'
 import { checkDatabase } from '@mumega/db'
 import { readAs } from '@mumega/db/act'
 import type { Outbox } from '@mumega/db/outbox'
@@ -41,7 +47,7 @@ export async function readHealth(bridge: Bridge, parts: Parts): Promise<ServiceH
     version: VERSION,
     process: THIS_PROCESS,
     // Nobody who sends or receives a message here waits for Kafka.
-    status: worst(needed),
+    status: worstOf(needed),
     dependencies: parts.kafka === undefined ? needed : [...needed, parts.kafka.health()],
     figures: {
       ...figures,
@@ -65,23 +71,4 @@ async function readFigures(
   return { outboxPending: await outbox.countPending(), deadLettersOpen }
 }
 
-function relayHealth(relay: Relay): DependencyHealth {
-  const { lastError } = relay.figures()
-  if (lastError === undefined) return { name: 'relay', status: 'ok', latencyMs: 0 }
-  const reason = 'accepted events and audit intents wait in the outbox; nothing is lost'
-  return { name: 'relay', status: 'failing', reason, latencyMs: 0 }
-}
-
-function worst(dependencies: DependencyHealth[]): HealthStatus {
-  const statuses = dependencies.map(({ status }) => status)
-  if (statuses.includes('failing')) return 'failing'
-  return statuses.includes('unknown') ? 'unknown' : 'ok'
-}
-
-const VERSION = readVersion()
-
-function readVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  // Our own manifest, which npm refuses without a version.
-  return (JSON.parse(text) as { version: string }).version
-}
+const VERSION = versionOf(new URL('../../package.json', import.meta.url))

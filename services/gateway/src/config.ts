@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { Type, type Static } from 'typebox'
 import { readConfig } from '@mumega/config'
 import { scaledClock, type Clock } from '@mumega/config/clock'
 import { databaseUrl, logLevel, natsUrl, timeOriginMs, timeScale } from '@mumega/config/settings'
+import { versionOf } from '@mumega/config/version'
 
 /** Every setting of the gateway, by its environment variable. */
 export const configSchema = Type.Object({
@@ -83,10 +83,3 @@ export function clockOf(
 
 /** Of this package. */
 export const VERSION = versionOf(new URL('../../package.json', import.meta.url))
-
-function versionOf(packageFile: URL): string {
-  const found: unknown = JSON.parse(readFileSync(packageFile, 'utf8'))
-  if (typeof found === 'object' && found !== null && 'version' in found)
-    return String(found.version)
-  throw new Error(`${packageFile.href} names no version`)
-}

@@ -1,6 +1,6 @@
-import { THIS_PROCESS, withinCheck } from '@mumega/bus/health'
+import { THIS_PROCESS, withinCheck, worstOf } from '@mumega/bus/health'
 import type { Relay } from '@mumega/bus/relay'
-import type { HealthStatus, ServiceHealth } from '@mumega/contracts/health'
+import type { ServiceHealth } from '@mumega/contracts/health'
 import type { Outbox } from '@mumega/db/outbox'
 import type { Gateway } from './app.ts'
 import { VERSION } from './config.ts'
@@ -21,13 +21,8 @@ export async function readHealth(parts: Parts): Promise<ServiceHealth> {
     service: 'gateway',
     version: VERSION,
     process: THIS_PROCESS,
-    status: worstOf(dependencies.map(({ status }) => status)),
+    status: worstOf(dependencies),
     dependencies,
     figures: outboxPending === undefined ? figures : { ...figures, outboxPending },
   }
-}
-
-function worstOf(statuses: readonly HealthStatus[]): HealthStatus {
-  if (statuses.includes('failing')) return 'failing'
-  return statuses.includes('unknown') ? 'unknown' : 'ok'
 }

@@ -1,5 +1,6 @@
 import { hash, randomUUID } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
+import { versionOf } from '@mumega/config/version'
 import { bucketFingerprint } from '../anchoring/place-settings.ts'
 import type { Config } from '../config.ts'
 import type { LogKey } from '../signing/log-key.ts'
@@ -17,7 +18,7 @@ export interface Instance {
 
 const PACKAGE = new URL('../../../', import.meta.url)
 
-export const VERSION = readVersion()
+export const VERSION = versionOf(new URL('package.json', PACKAGE))
 
 export function describeInstance(
   config: Config,
@@ -50,12 +51,6 @@ export function describeInstance(
     configHash: hash('sha256', JSON.stringify(shared), 'hex'),
     schemaVersion: newestMigration(),
   }
-}
-
-function readVersion(): string {
-  const text = readFileSync(new URL('package.json', PACKAGE), 'utf8')
-  // Our own manifest, which npm refuses without a version.
-  return (JSON.parse(text) as { version: string }).version
 }
 
 function newestMigration(): string {
