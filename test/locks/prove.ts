@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ROOT } from '../tree.ts'
 import { compiled, findLockTests, type LockTest } from './lock-list.ts'
-import { MUTATIONS, type Mutation } from './mutations.ts'
+import type { Mutation } from './mutation.ts'
+import { MUTATIONS } from './mutations.ts'
 import { Scratch } from './scratch.ts'
 
 export interface Proof {

@@ -1,12 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { Type, type Static } from 'typebox'
-import { Value } from 'typebox/value'
-import { CommandError, EXIT_FAILED, usageError } from './command-error.ts'
+import { askGateway } from './ask-gateway.ts'
+import { usageError } from './command-error.ts'
 import { parseCommand, type Command, type Outcome } from './command.ts'
-import type { Config } from './config.ts'
-import { askJson } from './get-json.ts'
 import { printable, printableJson } from './printable.ts'
-import { readRunFile } from './run-file.ts'
 
 const Joined = Type.Object({
   agent: Type.Object({ tenantId: Type.String(), name: Type.String() }),
@@ -18,8 +15,6 @@ const Joined = Type.Object({
   }),
 })
 type Joined = Static<typeof Joined>
-
-const Refusal = Type.Object({ code: Type.String(), detail: Type.String() })
 
 const OPTIONS = {
   tenant: { type: 'string' },
@@ -49,47 +44,23 @@ export const agent: Command = {
     if (days !== undefined && !/^[1-9]\d{0,3}$/.test(days)) {
       throw usageError('--days is a number of days.')
     }
-    const base = await gatewayOf(values.url, config)
-    const answer = await askJson(`${base}/v1/tenants/${encodeURIComponent(tenant)}/agents`, {
-      name: 'The gateway',
-      token: tokenOf(config),
-      // One key for this one call: whoever calls again means another token.
-      headers: { 'idempotency-key': randomUUID() },
-      body: {
-        name,
-        ...(scopes !== undefined && { scopes: scopes.split(',') }),
-        ...(days !== undefined && { expiresInDays: Number(days) }),
+    const joined = await askGateway(
+      {
+        path: `/v1/tenants/${encodeURIComponent(tenant)}/agents`,
+        url: values.url,
+        idempotencyKey: randomUUID(),
+        body: {
+          name,
+          ...(scopes !== undefined && { scopes: scopes.split(',') }),
+          ...(days !== undefined && { expiresInDays: Number(days) }),
+        },
+        reply: Joined,
+        what: 'no agent',
       },
-    })
-    if (Value.Check(Joined, answer.body)) {
-      return {
-        exitCode: 0,
-        output: values.json === true ? printableJson(answer.body) : textOf(answer.body),
-      }
-    }
-    const told = Value.Check(Refusal, answer.body)
-      ? `${answer.body.detail} (${answer.body.code})`
-      : `The gateway answered ${answer.status}, and no agent.`
-    throw new CommandError(EXIT_FAILED, printable(told))
+      config,
+    )
+    return { exitCode: 0, output: values.json === true ? printableJson(joined) : textOf(joined) }
   },
-}
-
-async function gatewayOf(url: string | undefined, config: Config): Promise<string> {
-  if (url === undefined) return (await readRunFile(config)).gatewayUrl.replace(/\/$/, '')
-  // A password in it would be shown wherever the URL is.
-  if (!/^https?:\/\/[^/?#@]+\/?$/i.test(url) || !URL.canParse(url)) {
-    throw usageError('--url is the URL of a gateway, as https://mumega.example.')
-  }
-  return url.replace(/\/$/, '')
-}
-
-function tokenOf({ MUMEGA_TOKEN }: Config): string {
-  if (MUMEGA_TOKEN === undefined) {
-    throw usageError('Put an operator’s token with the scope agents:write into MUMEGA_TOKEN.')
-  }
-  if (/^mmg_[a-z]+_[A-Za-z0-9_-]{43}$/.test(MUMEGA_TOKEN)) return MUMEGA_TOKEN
-  // What else it may be is a secret, too: it is not shown.
-  throw usageError('MUMEGA_TOKEN holds no token: they are written mmg_<kind>_<43 characters>.')
 }
 
 function textOf({ agent: joined, token, connection }: Joined): string {

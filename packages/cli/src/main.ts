@@ -21,7 +21,12 @@ try {
   process.stderr.write(`${error.message.split('\n').map(shown).join('\n')}\n`)
 }
 
-/** A line of an error. A token in it was given in the wrong place, or is sent back by a server. */
+/**
+ * A line of an error. A token or a key in it was given in the wrong place, or is sent back by a
+ * server.
+ */
 function shown(line: string): string {
-  return printable(line).replaceAll(/mmg_[a-z]+_[A-Za-z0-9_-]+/g, 'mmg_…')
+  return printable(line)
+    .replaceAll(/mmg_[a-z]+_[A-Za-z0-9_-]+/g, 'mmg_…')
+    .replaceAll(/PRIVATE\+KEY\+\S+/g, 'PRIVATE+KEY+…')
 }

@@ -11,15 +11,17 @@ import {
 import type { Command, Outcome } from './command.ts'
 import { loadConfig, type Config } from './config.ts'
 import { drill } from './drill.ts'
+import { principal } from './principal.ts'
 import { status } from './status.ts'
 import { trace } from './trace.ts'
 import { verify } from './verify.ts'
 
-const COMMANDS: readonly Command[] = [verify, audit, trace, status, drill, agent]
+const COMMANDS: readonly Command[] = [verify, audit, trace, status, drill, agent, principal]
 
 const HELP_OPTIONS: readonly string[] = ['--help', '-h']
 
-const HELP = `mumega looks at a Mumega that runs here, lets agents join, and verifies receipts of any.
+const HELP = `mumega looks at a Mumega that runs here, lets agents join, acts as a
+principal, and verifies receipts of any.
 
 ${COMMANDS.map((command) => command.help).join('\n\n')}
 

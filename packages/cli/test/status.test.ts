@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { SERVICES } from '@mumega/contracts/topology'
 import { eventually, startTestSuite, type TestSuite } from '@mumega/testkit'
 import { givenPlace, type Place } from './given.ts'
 
@@ -7,7 +8,7 @@ let suite: TestSuite
 
 beforeAll(async () => {
   place = givenPlace()
-  suite = await startTestSuite({ services: ['audit-ledger', 'bridge', 'gateway'] })
+  suite = await startTestSuite({ services: SERVICES })
   const { gatewayUrl } = suite
   place.write('run.json', JSON.stringify({ gatewayUrl, pid: process.pid }))
 }, 60_000)

@@ -62,6 +62,11 @@ export const FIGURES: Readonly<Record<string, Readonly<Record<string, Figure>>>>
     }),
     kafkaForwards: gauge('1 where this process is the one that forwards to Kafka.'),
   },
+  objectives: {
+    ...relay,
+    relayPublished,
+    principalsElsewhere: gauge('Principals whose key on record is not the installation’s.'),
+  },
   'audit-ledger': {
     relayFailures: relay.relayFailures,
     relayPublished,

@@ -20,6 +20,10 @@ export const Scope = Type.Union([
   Type.Literal('audit:redact'),
   /** The whole log, with the entries of every tenant: what an auditor's token has. */
   Type.Literal('log:read'),
+  Type.Literal('objectives:read'),
+  Type.Literal('objectives:write'),
+  /** To suspend and reinstate principals. */
+  Type.Literal('principals:write'),
   Type.Literal('operations:read'),
   Type.Literal('operations:write'),
 ])
@@ -32,6 +36,8 @@ export const AGENT_SCOPES: readonly Scope[] = [
   'messages:read',
   'heartbeats:write',
   'audit:read',
+  'objectives:read',
+  'objectives:write',
 ]
 
 export const Tenant = Type.Object({

@@ -65,7 +65,7 @@ const KAFKA = { maxAckPending: 128, ackWaitMs: 10_000, maxDeliver: -1 } as const
 
 export const RIGHTS: Readonly<Record<string, ServiceRights>> = {
   gateway: {
-    calls: ['gateway', 'bridge', 'audit-ledger'],
+    calls: ['gateway', 'bridge', 'audit-ledger', 'objectives'],
     hears: [MESSAGES, 'evt.bridge.v1.message-redelivered', 'evt.gateway.v1.token-revoked'],
     consumers: [],
   },
@@ -86,6 +86,7 @@ export const RIGHTS: Readonly<Record<string, ServiceRights>> = {
       { ...KAFKA, stream: 'EVENTS', name: 'bridge-kafka-events', filterSubject: 'evt.>' },
     ],
   },
+  objectives: { calls: [], hears: [], consumers: [] },
   'audit-ledger': {
     calls: [],
     hears: [],
@@ -117,7 +118,7 @@ export function findRights(service: string): ServiceRights | undefined {
  * Every service that runs as a process, in the order in which they start; they stop in the reverse
  * order.
  */
-export const SERVICES: readonly string[] = ['audit-ledger', 'bridge', 'gateway']
+export const SERVICES: readonly string[] = ['audit-ledger', 'bridge', 'objectives', 'gateway']
 
 /** Names that no tenant may take. */
 export const RESERVED_TENANTS: readonly string[] = [SUBSTRATE]

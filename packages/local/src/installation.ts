@@ -7,6 +7,7 @@ import { migrate, serviceUrl } from '@mumega/db/migrate'
 import { loadLedgerSeed } from './ledger-key.ts'
 import { publicNkeyOf } from './nkeys.ts'
 import { migrationsDirOf } from './paths.ts'
+import { loadPrincipals } from './principals.ts'
 import { provisionBus } from './provision.ts'
 import { replaceFile } from './replace-file.ts'
 import { loadSecrets, type Secrets } from './secrets.ts'
@@ -45,6 +46,9 @@ export function writeSecrets(installation: Installation): void {
     replaceFile(join(folder(service), 'service.env'), environmentFile(installation, service))
   }
   loadLedgerSeed(join(folder('audit-ledger'), 'ledger.key'))
+  // The keys are the operators' to take away: no service gets them.
+  const principals = readFileSync(loadPrincipals(folder('principals')), 'utf8')
+  replaceFile(join(folder('objectives'), 'principals.json'), principals)
 }
 
 /** Creates the streams, a copy on up to three servers, and brings every schema up to date. */

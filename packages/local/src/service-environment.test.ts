@@ -10,6 +10,7 @@ const surroundings = {
     services: {
       'audit-ledger': { databasePassword: 'ledger-password', natsSeed: 'ledger-seed' },
       bridge: { databasePassword: 'bridge-password', natsSeed: 'bridge-seed' },
+      objectives: { databasePassword: 'objectives-password', natsSeed: 'objectives-seed' },
       gateway: { databasePassword: 'gateway-password', natsSeed: 'gateway-seed' },
     },
   },
@@ -18,6 +19,7 @@ const surroundings = {
   otlpEndpoint: 'http://127.0.0.1:4318',
   timeOriginMs: 0,
   ledgerKeyFile: '/data/ledger.key',
+  principalsFile: '/data/principals.json',
   gatewayPort: 8420,
 }
 const everything = {
@@ -28,7 +30,7 @@ const everything = {
   BRIDGE_INBOX_UNREAD_MAX: '7',
 }
 
-test.each(['audit-ledger', 'bridge', 'gateway'])(
+test.each(['audit-ledger', 'bridge', 'objectives', 'gateway'])(
   '%s sees its own secrets and nobody else’s',
   (service) => {
     const text = JSON.stringify(serviceEnvironment(service, surroundings, everything))
@@ -36,7 +38,9 @@ test.each(['audit-ledger', 'bridge', 'gateway'])(
     const mine = service === 'audit-ledger' ? 'ledger' : service
     expect(text).toContain(`${mine}-seed`)
     expect(text).toContain(`${mine}-password`)
-    const others = ['ledger', 'bridge', 'gateway', 'admin'].filter((name) => name !== mine)
+    const others = ['ledger', 'bridge', 'objectives', 'gateway', 'admin'].filter(
+      (name) => name !== mine,
+    )
     for (const other of others) expect(text).not.toMatch(new RegExp(`${other}-(seed|password)`))
     expect(text).not.toContain('stranger')
   },

@@ -12,6 +12,7 @@ export interface Surroundings {
   otlpEndpoint: string
   timeOriginMs: number
   ledgerKeyFile: string
+  principalsFile: string
   gatewayPort: number
 }
 
@@ -19,6 +20,7 @@ export interface Surroundings {
 const OWN_PREFIXES: Readonly<Record<string, readonly string[]>> = {
   'audit-ledger': ['LEDGER_'],
   bridge: ['BRIDGE_', 'KAFKA_'],
+  objectives: ['OBJECTIVES_'],
   gateway: ['MUMEGA_'],
 }
 // The administrator's, which no service may see, and those that this run has decided itself.
@@ -49,6 +51,9 @@ export function serviceEnvironment(
     ...(service === 'gateway' && {
       MUMEGA_HOST: settings.MUMEGA_HOST,
       MUMEGA_PORT: String(surroundings.gatewayPort),
+    }),
+    ...(service === 'objectives' && {
+      OBJECTIVES_PRINCIPALS_FILE: surroundings.principalsFile,
     }),
     ...(service === 'audit-ledger' && {
       LEDGER_ORIGIN: settings.LEDGER_ORIGIN,

@@ -10,6 +10,7 @@ import { createOperator } from './operator.ts'
 import { migrationsDirOf } from './paths.ts'
 import { freePort, isPortFree } from './ports.ts'
 import type { Progress } from './progress.ts'
+import { loadPrincipals } from './principals.ts'
 import { provisionBus } from './provision.ts'
 import { replaceFile } from './replace-file.ts'
 import { loadSecrets } from './secrets.ts'
@@ -129,6 +130,7 @@ async function provideSurroundings(
 ): Promise<Surroundings> {
   const secrets = loadSecrets(folder.at('secrets.json'), SERVICES)
   const ledgerKeyFile = writeLogKey(folder, settings.LEDGER_ORIGIN)
+  const principalsFile = loadPrincipals(folder.at('principals'))
   const servers = { folder, settings, secrets, progress, keep }
   const [adminUrl, nats] = await together([providePostgres(servers), provideNats(servers)])
   await provisionBus({ natsUrl: nats.url, adminSeed: nats.adminSeed })
@@ -144,7 +146,7 @@ async function provideSurroundings(
   const timeOriginMs = settings.MUMEGA_TIME_ORIGIN_MS ?? timeOriginOf(folder)
   return {
     ...{ settings, secrets, adminUrl, natsUrl: nats.url, otlpEndpoint },
-    ...{ timeOriginMs, ledgerKeyFile, gatewayPort },
+    ...{ timeOriginMs, ledgerKeyFile, principalsFile, gatewayPort },
   }
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { connectBus, type Bus } from '@mumega/bus'
 import { systemClock } from '@mumega/config/clock'
 import { loadLedgerSeed } from '@mumega/local/ledger-key'
+import { loadPrincipals } from '@mumega/local/principals'
 import { createOperator } from '@mumega/local/operator'
 import { freePort } from '@mumega/local/ports'
 import { startService, type ServiceProcess } from '@mumega/local/service-process'
@@ -26,6 +27,8 @@ export interface TestSuite {
   readonly gatewayUrl: string
   /** The file with the ledger's key, origin `localhost/mumega`. */
   readonly ledgerKeyFile: string
+  /** With a key file for each principal of the installation. */
+  readonly principalsFolder: string
   pid(service: string): number
   /** The first operator's token; the same one each time. */
   operatorToken(): Promise<string>
@@ -51,7 +54,10 @@ export async function startTestSuite(options: TestSuiteOptions): Promise<TestSui
   const folder = mkdtempSync(join(runFolder(), 'suite-'))
   const ledgerKeyFile = join(folder, 'ledger.key')
   loadLedgerSeed(ledgerKeyFile)
-  const ground = { options, nats, database, ledgerKeyFile, gatewayPort: await freePort() }
+  const principalsFolder = join(folder, 'principals')
+  const principalsFile = loadPrincipals(principalsFolder)
+  const gatewayPort = await freePort()
+  const ground = { options, nats, database, ledgerKeyFile, principalsFile, gatewayPort }
 
   const processes = new Map<string, ServiceProcess>()
   const others: ServiceProcess[] = []
@@ -89,6 +95,7 @@ export async function startTestSuite(options: TestSuiteOptions): Promise<TestSui
     nats,
     gatewayUrl: `http://127.0.0.1:${ground.gatewayPort}`,
     ledgerKeyFile,
+    principalsFolder,
     pid: (service) => processOf(service).pid,
     operatorToken() {
       operator ??= firstOperator(environmentOf('gateway', ground))
@@ -116,6 +123,7 @@ interface Ground {
   nats: TestNats
   database: TestDatabase
   ledgerKeyFile: string
+  principalsFile: string
   gatewayPort: number
 }
 
@@ -131,6 +139,7 @@ function environmentOf(service: string, ground: Ground): Record<string, string> 
       // A test asks again and again until something is so.
       MUMEGA_RATE_LIMIT_PER_MINUTE: '100000',
     }),
+    ...(service === 'objectives' && { OBJECTIVES_PRINCIPALS_FILE: ground.principalsFile }),
     ...(service === 'audit-ledger' && {
       LEDGER_ORIGIN: TEST_ORIGIN,
       LEDGER_KEY_FILE: ground.ledgerKeyFile,

@@ -1,4 +1,5 @@
 import { auditFilters, searchEntries } from '@mumega/contracts/audit-search'
+import { PrincipalId, PrincipalVkey } from '@mumega/contracts/principals'
 import { NamePattern } from '@mumega/contracts/send-policy'
 import { AgentName, TenantId, Timestamp, TraceId, Uuid } from '@mumega/contracts/scalars'
 import { isAppError, type AppError } from '@mumega/errors'
@@ -67,6 +68,8 @@ const PATTERNS: ReadonlyMap<string, string> = new Map([
     patternOf(NamePattern),
     'must be `*`, an agent’s name, or the beginning of names and one `*` behind it: worker-*',
   ],
+  [patternOf(PrincipalId), 'must be agent.<name> or human.<name>'],
+  [patternOf(PrincipalVkey), 'must be a verifier key: <principal>+<8 hex digits>+<base64>'],
   [patternOf(TraceId), 'must be a trace id: 32 lower-case hex digits'],
   [patternOf(Timestamp), 'must be a time in UTC with milliseconds, as 2026-11-21T08:00:00.000Z'],
   [patternOf(searchEntries.request.properties.cursor), 'must be `next` of the page before'],

@@ -35,7 +35,7 @@ export interface Api {
 
 type OnLine = NonNullable<TestSuiteOptions['onLine']>
 
-const ALL_SERVICES = ['audit-ledger', 'bridge', 'gateway']
+const ALL_SERVICES = ['audit-ledger', 'bridge', 'objectives', 'gateway']
 
 /** The real services, with limits that a test does not meet by accident. */
 export async function startApi(

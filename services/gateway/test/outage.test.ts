@@ -36,6 +36,7 @@ test('readiness names what is not ok, and recovers with it', async () => {
     nats: 'ok',
     'audit-ledger': 'ok',
     bridge: 'ok',
+    objectives: 'ok',
   })
 
   await api.suite.kill('bridge')

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { AGENT_SCOPES } from '@mumega/contracts/gateway'
 import { givenAgentToken, givenTenant, openRows, startApi, type Api, type Rows } from './given.ts'
 
 let api: Api
@@ -93,7 +94,7 @@ test('a token tells who the caller is, and nothing secret', async () => {
     kind: 'agent',
     tenantId,
     agent: 'ada',
-    scopes: ['agents:read', 'messages:send', 'messages:read', 'heartbeats:write', 'audit:read'],
+    scopes: [...AGENT_SCOPES],
     rateClass: 'standard',
     depth: 1,
     createdAt: expect.any(String),

@@ -12,6 +12,7 @@ import { addLogRoutes } from './log.ts'
 import { addMcpRoute } from './mcp.ts'
 import { addMessageRoutes } from './messages.ts'
 import { addOperationRoutes } from './operations.ts'
+import { addPrincipalRoutes } from './principals.ts'
 import { addReceiptRoutes } from './receipts.ts'
 import { addRedactionRoutes } from './redactions.ts'
 import { addSendPolicyRoutes } from './send-policy.ts'
@@ -42,5 +43,6 @@ export function addRoutes(app: App, gateway: Gateway): void {
   addDeadLetterRoutes(app, gateway)
   addUndeliveredRoutes(app, gateway)
   addSendPolicyRoutes(app, gateway)
+  addPrincipalRoutes(app, gateway)
   addOperationRoutes(app, gateway)
 }

@@ -1,0 +1,61 @@
+import { Type, type Static, type TSchema } from 'typebox'
+import { Value } from 'typebox/value'
+import { CommandError, EXIT_FAILED, usageError } from './command-error.ts'
+import type { Config } from './config.ts'
+import { askJson } from './get-json.ts'
+import { printable } from './printable.ts'
+import { readRunFile } from './run-file.ts'
+
+const Refusal = Type.Object({ code: Type.String(), detail: Type.String() })
+
+export interface Asked<Reply extends TSchema> {
+  readonly path: string
+  /** What the user named; the gateway of the local run where nothing was. */
+  readonly url: string | undefined
+  /** One key for this one call: whoever calls again means another one. */
+  readonly idempotencyKey: string
+  readonly body: object
+  readonly reply: Reply
+  /** What an answer that is none lacks: `no agent`. */
+  readonly what: string
+}
+
+/**
+ * Asks the gateway to change something, by the token in MUMEGA_TOKEN.
+ *
+ * @throws CommandError of exit code 64 for a URL or token that is none, of 1 when it is refused or
+ * not answered
+ */
+export async function askGateway<Reply extends TSchema>(
+  { path, url, idempotencyKey, body, reply, what }: Asked<Reply>,
+  config: Config,
+): Promise<Static<Reply>> {
+  const base = await gatewayOf(url, config)
+  const answer = await askJson(`${base}${path}`, {
+    name: 'The gateway',
+    token: tokenOf(config),
+    headers: { 'idempotency-key': idempotencyKey },
+    body,
+  })
+  if (Value.Check(reply, answer.body)) return answer.body
+  const told = Value.Check(Refusal, answer.body)
+    ? `${answer.body.detail} (${answer.body.code})`
+    : `The gateway answered ${answer.status}, and ${what}.`
+  throw new CommandError(EXIT_FAILED, printable(told))
+}
+
+async function gatewayOf(url: string | undefined, config: Config): Promise<string> {
+  if (url === undefined) return (await readRunFile(config)).gatewayUrl.replace(/\/$/, '')
+  // A password in it would be shown wherever the URL is.
+  if (!/^https?:\/\/[^/?#@]+\/?$/i.test(url) || !URL.canParse(url)) {
+    throw usageError('--url is the URL of a gateway, as https://mumega.example.')
+  }
+  return url.replace(/\/$/, '')
+}
+
+function tokenOf({ MUMEGA_TOKEN }: Config): string {
+  if (MUMEGA_TOKEN === undefined) throw usageError('Put a token into MUMEGA_TOKEN.')
+  if (/^mmg_[a-z]+_[A-Za-z0-9_-]{43}$/.test(MUMEGA_TOKEN)) return MUMEGA_TOKEN
+  // What else it may be is a secret, too: it is not shown.
+  throw usageError('MUMEGA_TOKEN holds no token: they are written mmg_<kind>_<43 characters>.')
+}
