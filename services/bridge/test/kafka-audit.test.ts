@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect } from '@jest/globals'
-import type { SealedEntry } from '@mumega/contracts/audit'
+import { auditAppend, type SealedEntry } from '@mumega/contracts/audit'
 import { entriesSealed } from '@mumega/contracts/audit-ledger'
 import { healthOf } from '@mumega/contracts/health'
 import { eventually, startTestSuite, type TestSuite } from '@mumega/testkit'
@@ -33,25 +33,26 @@ interface Value extends SealedEntry {
 
 const valueOf = ({ value }: Seen) => JSON.parse(value ?? '{}') as Value
 
-/** Accepts messages in each tenant, each an act, and gives their ids in their order. */
+/** Accepts messages in each tenant, each an act, and gives what each is about. */
 async function givenActs(count: number): Promise<string[]> {
-  const ids: string[] = []
+  const targets: string[] = []
   for (let nth = 0; nth < count; nth += 1) {
     const from = agent('ada', nth % 3 === 0 ? 'other' : 'acme')
-    ids.push(await givenMessage(side.bridge, from, { to: 'bob', text: `${SECRET} ${nth}` }))
+    const fields = { to: 'bob', text: `${SECRET} ${nth}` }
+    targets.push(`message:${await givenMessage(side.bridge, from, fields)}`)
   }
-  return ids
+  return targets
 }
 
-/** The first record of each entry, once the acts with these ids are among them. */
-async function untilRecorded(ids: readonly string[]): Promise<Seen[]> {
+/** The first record of each entry, once those with these targets are among them. */
+async function untilRecorded(targets: readonly string[]): Promise<Seen[]> {
   return eventually(
     () => {
       const records = side.stranger.seen.filter(({ topic }) => topic === AUDIT)
       const seen = new Set(records.map(({ headers }) => headers['message-id']))
       const firsts = records.filter(({ headers: { 'message-id': id } }) => seen.delete(id))
       const found = new Set(firsts.map((record) => targetOf(record)))
-      return Promise.resolve(ids.every((id) => found.has(`message:${id}`)) && firsts)
+      return Promise.resolve(targets.every((target) => found.has(target)) && firsts)
     },
     { what: 'a record of each act', timeoutMs: 60_000 },
   )
@@ -78,6 +79,15 @@ function verifyChains(records: readonly Seen[]): Map<string, number> {
 
 const ledgerFigures = async () =>
   (await side.bridge.call(operator('substrate'), healthOf('audit-ledger'), {})).figures
+
+const untilAnnounced = (count: number) =>
+  eventually(
+    async () => {
+      const { size = 0, unannounced } = await ledgerFigures()
+      return size >= count && unannounced === 0
+    },
+    { what: 'announcements' },
+  )
 
 const ledgerHealth = async () =>
   (await side.health()).dependencies.find(({ name }) => name === 'audit-ledger')
@@ -109,14 +119,8 @@ kafkaTest(
     await eventually(async () => (await behind()) === 0, { what: 'nothing to wait' })
     const { size: before = 0 } = await ledgerFigures()
     kafka.freeze()
-    const ids = await givenActs(60)
-    await eventually(
-      async () => {
-        const { size = 0, unannounced } = await ledgerFigures()
-        return size >= before + ids.length && unannounced === 0
-      },
-      { what: 'announcements' },
-    )
+    const targets = await givenActs(60)
+    await untilAnnounced(before + targets.length)
     await ledger.kill('audit-ledger')
     kafka.thaw()
 
@@ -129,17 +133,47 @@ kafkaTest(
     )
     expect(reason).toContain('Sealed entries wait')
     expect((await side.health()).status).toBe('ok')
-    ids.push(...(await givenActs(30)))
+    targets.push(...(await givenActs(30)))
     await givenAgents(bridge, ['cyd'])
 
     await ledger.restart('audit-ledger')
 
-    verifyChains(await untilRecorded(ids))
+    verifyChains(await untilRecorded(targets))
     await side.stranger.waitFor('mumega.events', 1, ({ key }) => key === 'acme/cyd')
     await untilOk(side)
     expect((await ledgerHealth())?.status).toBe('ok')
   },
   150_000,
+)
+
+kafkaTest(
+  'entries that do not fit into one answer of the ledger are all in the topic',
+  async () => {
+    const { size: before = 0 } = await ledgerFigures()
+    // Held, so that they are asked for together.
+    side.kafka.freeze()
+    const targets = Array.from({ length: 300 }, (_, nth) => `deal:${'漢'.repeat(280)}${nth}`)
+    for (let at = 0; at < targets.length; at += 60) {
+      const intents = targets.slice(at, at + 60).map((target, nth) => ({
+        id: randomUUID(),
+        number: at + nth + 1,
+        chain: 'acme',
+        time: '2026-11-21T08:00:00.000Z',
+        actor: { id: `agent:${'漢'.repeat(190)}`, kind: 'agent' as const },
+        action: 'deal.moved',
+        target,
+        phase: 'fact' as const,
+        payload: { secret: SECRET },
+      }))
+      const append = auditAppend('gateway')
+      await side.bridge.gateway.publish(append, { intents }, { messageId: randomUUID() })
+    }
+    await untilAnnounced(before + targets.length)
+    side.kafka.thaw()
+
+    verifyChains(await untilRecorded(targets))
+  },
+  90_000,
 )
 
 kafkaTest(
