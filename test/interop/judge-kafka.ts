@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -100,7 +101,9 @@ async function judgeTopics(
   const unique = firstOfEach(messages)
   const adas = unique.filter(({ key }) => key === `${tenantId}/ada`).map(messageIdOf)
   const bobs = unique.filter(({ key }) => key === `${tenantId}/bob`)
-  const entries = new Set((await recordsOf(ground, 'mumega.audit', all)).map(messageIdOf))
+  const audit = await recordsOf(ground, 'mumega.audit', all)
+  const entries = new Set(audit.map(messageIdOf))
+  const broken = findBroken(firstOfEach(audit))
   const sealed = unique.filter((record) => entries.has(`bridge/${messageIdOf(record)}`))
   const [letter] = await recordsOf(ground, 'mumega.dead-letters', 1)
   const code = letter === undefined ? '' : headerOf(letter, 'dead-letter-code')
@@ -116,12 +119,32 @@ async function judgeTopics(
       `${sealed.length} of ${all}`,
     ),
     findingOf(
+      'each of those records holds its entry, which verifies link by link from the topic alone',
+      broken === undefined,
+      broken ?? `${entries.size} entries`,
+    ),
+    findingOf(
       'a forged sender is a dead letter without its token',
       code === 'bridge.identity-binding-mismatch' && !JSON.stringify(letter).includes('mmg_'),
       code,
     ),
   ]
 }
+
+/** The first entry that is not of its hash, or not the next of its chain. */
+function findBroken(records: readonly Printed[]): string | undefined {
+  const heads = new Map<string, string>()
+  const broken = records.find(({ payload }) => {
+    const { entry, hash, chain } = JSON.parse(payload) as Record<string, string>
+    const { prev } = JSON.parse(entry ?? '{}') as Record<string, unknown>
+    const head = heads.get(chain ?? '') ?? '0'.repeat(64)
+    heads.set(chain ?? '', hash ?? '')
+    return prev !== head || sha256(entry ?? '') !== hash
+  })
+  return broken && messageIdOf(broken)
+}
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
 function numbers(count: number): string[] {
   return Array.from({ length: count }, (_, nth) => String(nth))

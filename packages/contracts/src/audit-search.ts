@@ -132,3 +132,33 @@ export const exportEntries = defineRequest({
   ],
   timeoutMs: 8_000,
 })
+
+/** Entries in one reply of `readEntries` at most: as many as one announcement names. */
+export const READ_ENTRIES_MAX = 500
+
+const LogIndex = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+
+/**
+ * What is committed in the log from `begin` up to before `end`, of every chain: for the substrate's
+ * own tenant. At most `READ_ENTRIES_MAX` places, whether or not a checkpoint covers them yet. An
+ * entry holds a salted commitment to its payload and never the payload, and is never erased.
+ */
+export const readEntries = defineRequest({
+  subject: 'rpc.audit-ledger.v1.read-entries',
+  request: Type.Object({ begin: LogIndex, end: LogIndex }),
+  reply: Type.Object({
+    /** In their order, at least one if there is any. What the log does not have is missing. */
+    entries: Type.Array(
+      Type.Object({
+        index: Type.Integer({ minimum: 0 }),
+        /** The entry's bytes: canonical JSON, whose SHA-256 is the `hash` of its `SealedEntry`. */
+        entry: Type.String(),
+      }),
+      { maxItems: READ_ENTRIES_MAX },
+    ),
+    /** From where to go on, where not all of them fitted; absent when there is no more. */
+    next: Type.Optional(Type.Integer({ minimum: 1 })),
+  }),
+  errors: ['audit-ledger.invalid-filter', 'audit-ledger.operators-only'],
+  timeoutMs: 5_000,
+})

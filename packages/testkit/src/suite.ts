@@ -14,6 +14,8 @@ import { startTestNats, type TestNats } from './nats.ts'
 export interface TestSuiteOptions {
   /** Of contracts' SERVICES; started in this order. */
   services: readonly string[]
+  /** A server that is there already, and stays; without it they get one of their own. */
+  nats?: TestNats
   /** More environment, by service. */
   env?: Readonly<Record<string, Readonly<Record<string, string>>>>
   /** Gets each line that a service writes, as `<service> <line>`. */
@@ -46,10 +48,11 @@ export interface TestSuite {
 export const TEST_ORIGIN = 'localhost/mumega'
 
 /**
- * The given services as processes of their own, on a fresh database and a nats-server of their own.
+ * The given services as processes of their own, on a fresh database, and on a nats-server of their
+ * own where they get no other.
  */
 export async function startTestSuite(options: TestSuiteOptions): Promise<TestSuite> {
-  const nats = await startTestNats()
+  const nats = options.nats ?? (await startTestNats())
   const database = await startTestDatabase(options.services)
   const folder = mkdtempSync(join(runFolder(), 'suite-'))
   const ledgerKeyFile = join(folder, 'ledger.key')
@@ -74,7 +77,7 @@ export async function startTestSuite(options: TestSuiteOptions): Promise<TestSui
     await Promise.all(buses.splice(0).map((bus) => bus.drain()))
     await Promise.all(others.splice(0).map((process) => process.stop()))
     for (const process of [...processes.values()].reverse()) await process.stop()
-    await nats.stop()
+    if (options.nats === undefined) await nats.stop()
     await database.drop()
     rmSync(folder, { recursive: true, force: true })
   }

@@ -56,7 +56,11 @@ export function invalidCursor(): AppError {
   )
 }
 
-/** The same for an entry that does not exist and for another tenant's. */
+/** For what is of every chain. */
+export function operatorsOnly(): AppError {
+  return new AppError('audit-ledger.operators-only', 'forbidden', 'This is for operators only.')
+}
+
 /** `problem` goes on from the field's name: `is no date of the calendar`. */
 export function invalidFilter(field: string, problem: string): AppError {
   return new AppError('audit-ledger.invalid-filter', 'invalid', `${field} ${problem}.`, {
@@ -64,6 +68,7 @@ export function invalidFilter(field: string, problem: string): AppError {
   })
 }
 
+/** The same for an entry that does not exist and for another tenant's. */
 export function entryNotFound(): AppError {
   return new AppError('audit-ledger.entry-not-found', 'not-found', 'There is no such entry.')
 }

@@ -48,7 +48,7 @@ export async function readHealth(bridge: Bridge, parts: Parts): Promise<ServiceH
     process: THIS_PROCESS,
     // Nobody who sends or receives a message here waits for Kafka.
     status: worstOf(needed),
-    dependencies: parts.kafka === undefined ? needed : [...needed, parts.kafka.health()],
+    dependencies: [...needed, ...(parts.kafka?.health() ?? [])],
     figures: {
       ...figures,
       ...kafkaFigures,

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect } from '@jest/globals'
-import { entriesSealed } from '@mumega/contracts/audit-ledger'
 import { broadcastMessage } from '@mumega/contracts/bridge'
 import { deadLettered } from '@mumega/contracts/dead-letters'
 import { agent, connectAs, givenAgents, givenMessage } from './given.ts'
@@ -130,28 +129,6 @@ kafkaTest('dead letters of the bus stay there; what comes after them is forwarde
   const types = side.stranger.seen.map(({ headers }) => headers['ce_type'])
   expect(types.filter((type) => type?.endsWith('dead-lettered'))).toEqual([])
 })
-
-kafkaTest(
-  'sealed entries are in their topic, one by one, in the order of their chain',
-  async () => {
-    const ledger = await connectAs(side.bridge.nats, 'audit-ledger')
-    const entries = [1, 2, 3].map((seq) => ({
-      source: 'bridge',
-      id: randomUUID(),
-      chain: 'acme',
-      seq,
-      index: seq + 6,
-      hash: String(seq).repeat(64),
-    }))
-    await ledger.publish(entriesSealed, { entries }, { messageId: randomUUID() })
-    await ledger.drain()
-
-    const records = await side.stranger.waitFor('mumega.audit', 3)
-    expect(records.map(valueOf)).toEqual(entries)
-    expect(new Set(records.map(({ key }) => key))).toEqual(new Set(['acme/chain']))
-    expect(records[0]?.headers['message-id']).toBe(`bridge/${entries[0]?.id ?? ''}`)
-  },
-)
 
 kafkaTest(
   'while Kafka stands still, messages are taken and health names Kafka; then all of them arrive',

@@ -1,4 +1,6 @@
 import type { Knex } from '@mumega/db'
+import { framesOf } from '../signing/frames.ts'
+import { findFrames, type Range } from '../tiles/bundle-repository.ts'
 
 const LENGTH_BYTES = 2
 
@@ -20,6 +22,17 @@ export async function findEntries(
   )
   return new Map(
     answer.rows.map((row) => [Number(row.log_index), row.framed.subarray(LENGTH_BYTES)]),
+  )
+}
+
+/** The bytes of the entries of a range, in their order; what is not in the log is missing. */
+export async function listEntries(
+  db: Knex,
+  range: Range,
+): Promise<{ index: number; bytes: Buffer }[]> {
+  const found = await findFrames(db, range)
+  return found.flatMap(({ begin, frames }) =>
+    framesOf(frames).map((bytes, nth) => ({ index: begin + nth, bytes })),
   )
 }
 

@@ -25,8 +25,8 @@ export interface ExportTools {
 type Reply = ReplyOf<typeof exportEntries>
 type ExportedEntry = Reply['entries'][number]
 
-// Of the entries of a reply, in JSON: below what the bus takes, the roots between them included.
-const REPLY_BYTES_MAX = 400_000
+/** Of the entries of a reply, in JSON: below what the bus takes, roots between them included. */
+export const REPLY_BYTES_MAX = 400_000
 // Entries with their payloads that are in memory at once: 16 of the largest are 1.2 MB.
 const PART = 16
 

@@ -19,23 +19,29 @@ export interface Figures {
   deadLettered(): void
   /** A record has to wait for the database, the gateway or Kafka itself. */
   heldUp(): void
+  /** The ledger gave the entries that were asked for. */
+  ledgerAnswered(): void
+  /** It did not, and what it sealed waits. */
+  ledgerFailed(error: unknown): void
   lag(partition: number, records: number): void
   joined(partitions: readonly number[]): void
   /** `absent` is the topic that Kafka does not have, where that is why. */
   left(error: unknown, absent: string | undefined): void
-  health(): DependencyHealth
+  /** Of Kafka and of what else is needed here. */
+  health(): DependencyHealth[]
   read(): Record<string, number>
 }
 
 const UNANSWERED_MS_MAX = 5_000
 // What waits is tried again sooner, here; what another bridge sends is no longer known here.
-const ABSENT_MS_MAX = 60_000
+const RETRIED_MS_MAX = 60_000
 
 /** `topics` are those that are sent to. */
 export function openFigures(topics: readonly string[]): Figures {
   const counts = { kafkaIn: 0, kafkaDeadLetters: 0, kafkaHeldUp: 0, kafkaLeft: 0 }
   const lags = new Map<number, number>()
   const sendings = openSendings(topics)
+  const ledger = openLedgerHealth()
   let groupProblem: string | undefined = 'It has not joined its consumer group yet.'
 
   return {
@@ -49,6 +55,8 @@ export function openFigures(topics: readonly string[]): Figures {
     heldUp() {
       counts.kafkaHeldUp += 1
     },
+    ledgerAnswered: ledger.answered,
+    ledgerFailed: ledger.failed,
     lag(partition, records) {
       lags.set(partition, records)
     },
@@ -62,13 +70,34 @@ export function openFigures(topics: readonly string[]): Figures {
     },
     health() {
       const reason = sendings.problem() ?? groupProblem
-      if (reason === undefined) return { name: 'kafka', status: 'ok', latencyMs: 0 }
-      return { name: 'kafka', status: 'failing', reason: reason.slice(0, 500), latencyMs: 0 }
+      return [dependency('kafka', reason), dependency('audit-ledger', ledger.problem())]
     },
     read() {
       const figures: Record<string, number> = { ...counts, ...sendings.read() }
       for (const [partition, records] of lags) figures[`kafkaLag.${partition}`] = records
       return figures
+    },
+  }
+}
+
+function dependency(name: string, reason: string | undefined): DependencyHealth {
+  if (reason === undefined) return { name, status: 'ok', latencyMs: 0 }
+  return { name, status: 'failing', reason: reason.slice(0, 500), latencyMs: 0 }
+}
+
+function openLedgerHealth() {
+  let failure: { error: unknown; atMs: number } | undefined
+  return {
+    answered(): void {
+      failure = undefined
+    },
+    failed(error: unknown): void {
+      failure = { error, atMs: performance.now() }
+    },
+    problem(): string | undefined {
+      if (failure === undefined || performance.now() - failure.atMs > RETRIED_MS_MAX)
+        return undefined
+      return `Sealed entries wait on the bus for the audit-ledger: ${wordsOf(failure.error)}`
     },
   }
 }
@@ -118,7 +147,7 @@ function openSendings(topics: readonly string[]): Sendings {
         return 'What is sent is not acknowledged; it stays on the bus.'
       }
       // Others go on to be sent: their success says nothing of these.
-      const absent = [...absences].filter(([, atMs]) => nowMs - atMs <= ABSENT_MS_MAX)
+      const absent = [...absences].filter(([, atMs]) => nowMs - atMs <= RETRIED_MS_MAX)
       if (absent.length === 0) return problem
       return `What is to be sent waits on the bus: ${absenceOf(absent.map(([topic]) => topic))}`
     },

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Type } from 'typebox'
 import type { Consuming, Delivery } from '@mumega/bus'
 import { backlogOf, rightsTo } from '@mumega/bus/streams'
-import { entriesSealed } from '@mumega/contracts/audit-ledger'
+import { READ_ENTRIES_MAX } from '@mumega/contracts/audit-search'
 import { messageAccepted } from '@mumega/contracts/bridge'
 import type { EventContract, PayloadOf } from '@mumega/contracts/define'
 import type { ConsumerRights } from '@mumega/contracts/topology'
@@ -11,8 +11,9 @@ import { deadLetterRecord, withoutValue } from './dead-letter-record.ts'
 import { openLane, type Lane } from './lane.ts'
 import { messageRecords } from './message-records.ts'
 import type { KafkaParts } from './parts.ts'
+import { announcedBy, sealedRecords } from './sealed-records.ts'
 import { Refused } from './sender.ts'
-import { recordOf, subjectOf, type TopicRecord } from './topic-record.ts'
+import { recordOf, requestsOf, subjectOf, type TopicRecord } from './topic-record.ts'
 
 export const FORWARDERS = ['bridge-kafka-messages', 'bridge-kafka-events'] as const
 
@@ -36,6 +37,8 @@ const anyEvent = {
 // They hold bytes of any kind: of intents whose payloads may have to be erased, for instance.
 const NOT_FORWARDED = /\.dead-lettered$/
 const STOP_MS_MAX = 3_000
+// As many as one announcement and one question to the ledger have at most.
+const RECORDS_MAX = READ_ENTRIES_MAX
 
 /**
  * Forwards what the durable consumers of FORWARDERS have, until it is stopped. One process at a
@@ -49,7 +52,13 @@ export async function startForwarding(parts: KafkaParts, signal: AbortSignal): P
       contract: messageAccepted,
       recordsOf: messageRecords,
     }),
-    forward(parts, signal, { name: events, contract: anyEvent, recordsOf: eventRecords }),
+    forward(parts, signal, {
+      name: events,
+      contract: anyEvent,
+      recordsOf: eventRecords,
+      // An announcement is many records, of which there is room for few in memory and in a request.
+      weightOf: (event) => announcedBy(event)?.length ?? 1,
+    }),
   ])
   return {
     async stop() {
@@ -65,17 +74,20 @@ interface Route<C extends EventContract> {
     parts: KafkaParts,
     batch: readonly Forwarded<PayloadOf<C>>[],
   ) => Promise<TopicRecord[]>
+  /** How many records it becomes; 1 without it. */
+  readonly weightOf?: (one: Forwarded<PayloadOf<C>>) => number
 }
 
 async function forward<C extends EventContract>(
   parts: KafkaParts,
   signal: AbortSignal,
-  { name, contract, recordsOf }: Route<C>,
+  { name, contract, recordsOf, weightOf }: Route<C>,
 ): Promise<Forwarding> {
   const rights = rightsTo('bridge', name)
   await waitForPredecessor(parts, rights, signal)
   const lane: Lane<Forwarded<PayloadOf<C>>> = openLane({
     batchMax: rights.maxAckPending,
+    ...(weightOf !== undefined && { weightMax: RECORDS_MAX, weightOf }),
     handle: async (batch) => {
       await sendAll(parts, await recordsOf(parts, batch))
     },
@@ -112,9 +124,16 @@ async function waitForPredecessor(
   if (unacknowledged > 0) await pause(rights.ackWaitMs * 1.1, undefined, { signal })
 }
 
-/** Sends all; what Kafka refuses for good becomes a dead letter and holds up nothing. */
+/** Sends all, in as many requests as it takes. */
 async function sendAll(parts: KafkaParts, records: readonly TopicRecord[]): Promise<void> {
-  if (records.length === 0) return
+  for (const some of requestsOf(records)) await sendSome(parts, some)
+  for (const { topic } of records) {
+    if (topic === parts.config.KAFKA_DEAD_LETTERS_TOPIC) parts.figures.deadLettered()
+  }
+}
+
+/** What Kafka refuses for good becomes a dead letter and holds up nothing. */
+async function sendSome(parts: KafkaParts, records: readonly TopicRecord[]): Promise<void> {
   try {
     await parts.sender.send(records)
   } catch (error) {
@@ -141,42 +160,19 @@ async function sendOne(
   }
 }
 
-function eventRecords(
-  { config }: KafkaParts,
+async function eventRecords(
+  parts: KafkaParts,
   batch: readonly Forwarded<Record<string, unknown>>[],
 ): Promise<TopicRecord[]> {
-  const path = [config.KAFKA_INSTANCE]
-  const records = batch.flatMap(({ payload, delivery, traceparent }) => {
+  const { KAFKA_INSTANCE, KAFKA_EVENTS_TOPIC: topic } = parts.config
+  const sealed = await sealedRecords(parts, batch)
+  return batch.flatMap((one) => {
+    const { payload, delivery, traceparent } = one
     const { subject: type, messageId } = delivery
     if (NOT_FORWARDED.test(type)) return []
-    if (type === entriesSealed.subject)
-      return sealedRecords(config.KAFKA_AUDIT_TOPIC, payload, path)
+    if (announcedBy(one) !== undefined) return sealed(one)
     const about = subjectOf(type, payload)
-    const topic = config.KAFKA_EVENTS_TOPIC
-    return [recordOf({ ...about, topic, messageId, type, traceparent, value: payload }, path)]
+    const event = { ...about, topic, messageId, type, traceparent, value: payload }
+    return [recordOf(event, [KAFKA_INSTANCE])]
   })
-  return Promise.resolve(records)
-}
-
-/** One record for each entry, keyed by its chain: a chain is read in its order. */
-function sealedRecords(
-  topic: string,
-  payload: Record<string, unknown>,
-  path: readonly string[],
-): TopicRecord[] {
-  // What the ledger publishes on its own subject, which nobody else may use, is of its contract.
-  const { entries } = payload as PayloadOf<typeof entriesSealed>
-  return entries.map((entry) =>
-    recordOf(
-      {
-        topic,
-        tenantId: entry.chain,
-        entity: 'chain',
-        messageId: `${entry.source}/${entry.id}`,
-        type: entriesSealed.subject,
-        value: entry,
-      },
-      path,
-    ),
-  )
 }

@@ -12,7 +12,7 @@ import { openSender } from './sender.ts'
 
 /** The bridge's side towards Kafka. */
 export interface KafkaSide {
-  health(): DependencyHealth
+  health(): DependencyHealth[]
   figures(): Promise<Record<string, number>>
   /** Takes nothing more from either side, ends what is under way, and closes; within seconds. */
   stop(): Promise<void>

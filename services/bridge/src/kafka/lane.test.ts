@@ -31,3 +31,21 @@ test('a lane whose handler hangs stops in time, and nothing is said to be handle
   const ends = await Promise.allSettled([...pushed, lane.push(3)])
   expect(ends.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
 })
+
+test('a batch weighs no more than it may, but for what is too heavy by itself', async () => {
+  const batches: (readonly number[])[] = []
+  const lane = openLane<number>({
+    batchMax: 3,
+    weightMax: 10,
+    weightOf: (entry) => entry,
+    async handle(batch) {
+      await Promise.resolve()
+      batches.push(batch)
+    },
+  })
+
+  await Promise.all([4, 6, 1, 12, 9, 1, 1, 1, 1].map((entry) => lane.push(entry)))
+
+  // The first is taken before the others have come.
+  expect(batches).toEqual([[4], [6, 1], [12], [9, 1], [1, 1, 1]])
+})

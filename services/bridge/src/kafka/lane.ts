@@ -10,6 +10,10 @@ export interface Lane<T> {
 
 export interface LaneOptions<T> {
   readonly batchMax: number
+  /** A batch weighs no more, unless its first entry alone does. */
+  readonly weightMax?: number
+  /** 1 without it. */
+  readonly weightOf?: (entry: T) => number
   /** Must be safe to do again. */
   readonly handle: (batch: readonly T[]) => Promise<void>
 }
@@ -27,17 +31,27 @@ interface Waiting<T> {
  * that fails is tried again until it succeeds, and holds up what is behind it: order is the point.
  * How many wait is bounded by whoever pushes.
  */
-export function openLane<T>({ batchMax, handle }: LaneOptions<T>): Lane<T> {
+export function openLane<T>(options: LaneOptions<T>): Lane<T> {
+  const { batchMax, weightMax = Infinity, weightOf = () => 1, handle } = options
   const log = logger('bridge')
   const waiting: Waiting<T>[] = []
   const stopping = new AbortController()
   const { signal } = stopping
   let running: Promise<void> | undefined
 
+  function nextBatch(): Waiting<T>[] {
+    let weight = 0
+    const end = waiting.slice(0, batchMax).findIndex(({ entry }, nth) => {
+      weight += weightOf(entry)
+      return nth > 0 && weight > weightMax
+    })
+    return waiting.slice(0, end === -1 ? batchMax : end)
+  }
+
   async function run(): Promise<void> {
     let failures = 0
     while (waiting.length > 0) {
-      const batch = waiting.slice(0, batchMax)
+      const batch = nextBatch()
       try {
         await handle(batch.map(({ entry }) => entry))
         waiting.splice(0, batch.length)

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { deadLetterRecord, withoutValue } from './dead-letter-record.ts'
-import { subjectOf } from './topic-record.ts'
+import { requestsOf, subjectOf } from './topic-record.ts'
 
 const about = (payload: Record<string, unknown>) => subjectOf('evt.bridge.v1.thing-done', payload)
 
@@ -32,4 +32,24 @@ test('a dead letter has neither the token nor, where the topic takes less, the v
     value: null,
     headers: { a: '1', 'dead-letter-value-bytes': '4', 'dead-letter-origin': 't/0/1' },
   })
+})
+
+test('records go in their order, in requests that a broker takes', () => {
+  const sizes = [10, 400_000, 400_000, 2_000_000, 400_000, 10]
+  const records = sizes.map((size, nth) => ({
+    topic: 't',
+    key: 'k',
+    value: 'ü'.repeat(size / 2),
+    headers: { 'message-id': String(nth) },
+  }))
+
+  const requests = requestsOf(records)
+
+  expect(requests.flat()).toEqual(records)
+  expect(requests.map((some) => some.map(({ headers }) => headers['message-id']))).toEqual([
+    ['0', '1', '2'],
+    ['3'],
+    ['4', '5'],
+  ])
+  expect(requestsOf([])).toEqual([])
 })

@@ -55,6 +55,37 @@ export function recordOf(happening: Happening, path: readonly string[]): TopicRe
   }
 }
 
+// A broker's `message.max.bytes`, 1 MB unless it is told otherwise, holds for all of a partition's
+// records in a request: more would be refused, and sent one by one.
+const REQUEST_BYTES_MAX = 900_000
+const FRAME_BYTES = 64
+
+/** The records in their order, in as many parts as requests to Kafka are needed for them. */
+export function requestsOf(records: readonly TopicRecord[]): TopicRecord[][] {
+  const requests: TopicRecord[][] = []
+  let bytes = 0
+  for (const record of records) {
+    const more = bytesOf(record)
+    const last = requests.at(-1)
+    if (last === undefined || bytes + more > REQUEST_BYTES_MAX) {
+      requests.push([record])
+      bytes = more
+    } else {
+      last.push(record)
+      bytes += more
+    }
+  }
+  return requests
+}
+
+function bytesOf({ key, value, headers }: TopicRecord): number {
+  const parts = [key, value, ...Object.entries(headers).flat()]
+  return parts.reduce(
+    (sum, part) => sum + (part === null ? 0 : Buffer.byteLength(part)),
+    FRAME_BYTES,
+  )
+}
+
 // Of a fact's fields, the ones that say what it is about; the first that it has counts.
 const ENTITY_FIELDS = ['agent', 'name', 'principal', 'messageId', 'tokenId', 'id'] as const
 const TIME_FIELDS = ['at', 'occurredAt', 'sentAt'] as const
