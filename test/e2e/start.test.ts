@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { SERVICES } from '@mumega/contracts/topology'
 import { parseVkey } from '@mumega/tlog/note'
 import { isAlive } from '@mumega/local/processes'
 import { eventually } from '@mumega/testkit'
@@ -40,11 +41,9 @@ async function createTenant(url: string, token: string, tenantId: string): Promi
 
 async function becomesReady(url: string): Promise<void> {
   await eventually(async () => (await fetch(`${url}/readyz`)).ok, {
-    ...{ what: 'everything to be ready' },
+    what: 'everything to be ready',
   })
 }
-
-const SERVICES = ['audit-ledger', 'bridge', 'gateway']
 
 describe('one run', () => {
   const dataDir = givenDataDir()
@@ -88,7 +87,7 @@ describe('one run', () => {
       process.kill(crashed, 'SIGKILL')
 
       await eventually(async () => run.output().includes(`${service} runs again`), {
-        ...{ what: `${service} to run again` },
+        what: `${service} to run again`,
       })
       expect(run.pidOf(service)).not.toBe(crashed)
       await becomesReady(url)
@@ -108,11 +107,11 @@ describe('one run', () => {
       process.kill(pid, 'SIGKILL')
 
       await eventually(async () => run.output().includes(`${server} runs again`), {
-        ...{ what: `${server} to run again` },
+        what: `${server} to run again`,
       })
       const tenantId = `after-${server.toLowerCase()}`
       await eventually(async () => (await createTenant(url, token, tenantId)) === 201, {
-        ...{ what: 'a tenant to be created' },
+        what: 'a tenant to be created',
       })
       await becomesReady(url)
     },
@@ -194,7 +193,7 @@ describe('runs on one data folder, one after the other', () => {
       run.signal('SIGKILL')
 
       await eventually(async () => others.every((pid) => !isAlive(pid)), {
-        ...{ what: 'the services to stop' },
+        what: 'the services to stop',
       })
       run = start(dataDir)
       expect(await tenantsOf(await run.url(), token)).toEqual(['acme'])
