@@ -8,8 +8,9 @@ COPY packages ./packages
 COPY services ./services
 COPY scripts ./scripts
 COPY test/package.json ./test/package.json
-RUN npx --yes pnpm@10.34.8 install --frozen-lockfile --no-optional \
-  && node_modules/.bin/tsc -b packages/local packages/telemetry services/audit-ledger services/bridge services/objectives services/gateway \
+RUN npx --yes pnpm@10.34.8 install --frozen-lockfile \
+  && node_modules/.bin/tsc -b packages/local packages/telemetry services/audit-ledger services/bridge services/objectives services/gate services/gateway \
+  && node scripts/bundle.mjs \
   && node scripts/build-verify-page.mjs
 # What only builds and tests need goes, and with it the PostgreSQL for machines that have none.
 RUN rm -rf node_modules packages/*/node_modules services/*/node_modules \
@@ -19,7 +20,7 @@ FROM node:20-slim
 ENV NODE_ENV=production
 WORKDIR /app
 # A named volume takes the owner of the folder that it is first mounted on.
-RUN for name in init nats postgres audit-ledger bridge objectives principals gateway; do mkdir -p "/secrets/$name"; done \
+RUN for name in init nats postgres audit-ledger bridge objectives gate principals gateway; do mkdir -p "/secrets/$name"; done \
   && mkdir -p /var/lib/mumega \
   && chown -R node:node /secrets /var/lib/mumega \
   && chmod -R 0700 /secrets /var/lib/mumega

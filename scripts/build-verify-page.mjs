@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild-wasm'
+import { build } from 'esbuild'
 
 // Makes dist/verify.html of what the compiler built: tlog's own code and the page's, in one file
 // that needs no other. The policy names script and style by their hashes and allows nothing else.

@@ -36,6 +36,9 @@ export async function build(projects, { check = true } = {}) {
     ...projects,
   ])
   if (code !== 0) fail(`${output.trim()}\n\nThe build failed; the lines above say where.`)
+  // Loaded late: before the first install there is nothing to load it from.
+  const { bundle } = await import('./bundle.mjs')
+  await bundle()
   await buildVerifyPage()
   if (Date.now() - startedAtMs > 2_000) step('built')
 }

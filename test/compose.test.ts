@@ -59,12 +59,13 @@ async function configOf(service: string): Promise<ServiceConfig> {
   return (await import(url.href)) as ServiceConfig
 }
 
-// `/app/services/bridge` with `dist/src/main.js` is made from `services/bridge/src/main.ts`.
+// `/app/services/bridge` with `dist/main.mjs` is made from `services/bridge/src/main.ts`, as is
+// what has not been bundled, `dist/src/…`.
 function sourceOf({ working_dir = '/app', command }: Container): string | undefined {
-  const program = command.find((word) => /\.js$/.test(word))
+  const program = command.find((word) => /\.m?js$/.test(word))
   if (program === undefined) return undefined
   const path = join(working_dir, program).replace(/^\/app\//, '')
-  return path.replace('/dist/', '/').replace(/\.js$/, '.ts')
+  return path.replace(/\/dist\/(src\/)?/, '/src/').replace(/\.m?js$/, '.ts')
 }
 
 const CONDITIONS = new Set(['service_healthy', 'service_completed_successfully'])

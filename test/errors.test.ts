@@ -27,6 +27,8 @@ const DOMAINS = new Set([
   ...SERVICES,
   ...listFiles().flatMap((file) => /^packages\/([^/]+)\//.exec(file)?.[1] ?? []),
 ])
+// Its words are OpenTelemetry's attributes, `service.name`; the package makes no errors of its own.
+DOMAINS.delete('service')
 const isCode = (text: string) =>
   /^[a-z][a-z0-9-]*\.[a-z][a-z0-9-]*$/.test(text) && DOMAINS.has(text.split('.')[0] ?? '')
 

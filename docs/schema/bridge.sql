@@ -124,17 +124,15 @@ grant insert, select on fetches to mumega_bridge;
 create table inboxes (
   tenant_id text not null,
   agent text not null,
-  last_position bigint not null default 0,
-  settled bigint not null default 0,
-  last_work_at timestamp with time zone
+  last_position bigint not null default 0
 );  -- owned by mumega_bridge_owner
 alter table inboxes add constraint inboxes_pkey PRIMARY KEY (tenant_id, agent);
-alter table inboxes add constraint inboxes_check CHECK (((settled >= 0) AND (settled <= last_position)));
+alter table inboxes add constraint inboxes_last_position_check CHECK ((last_position >= 0));
 alter table inboxes add constraint inboxes_tenant_id_agent_fkey FOREIGN KEY (tenant_id, agent) REFERENCES agents(tenant_id, name);
 alter table inboxes force row level security;
 create policy by_tenant on inboxes as permissive for all to public using ((tenant_id = current_setting('mumega.tenant_id'::text, true)));
 grant insert, select on inboxes to mumega_bridge;
-grant update (last_position, last_work_at, settled) on inboxes to mumega_bridge;
+grant update (last_position) on inboxes to mumega_bridge;
 
 create table leases (
   tenant_id text not null,
@@ -287,6 +285,22 @@ alter table send_policies force row level security;
 create policy by_tenant on send_policies as permissive for all to public using ((tenant_id = current_setting('mumega.tenant_id'::text, true)));
 grant insert, select on send_policies to mumega_bridge;
 grant update (fallback, rules, set_at, version) on send_policies to mumega_bridge;
+
+create table settlements (
+  tenant_id text not null,
+  agent text not null,
+  slot smallint not null,
+  settled bigint not null,
+  last_work_at timestamp with time zone
+);  -- owned by mumega_bridge_owner
+alter table settlements add constraint settlements_pkey PRIMARY KEY (tenant_id, agent, slot);
+alter table settlements add constraint settlements_settled_check CHECK ((settled >= 0));
+alter table settlements add constraint settlements_slot_check CHECK (((slot >= 0) AND (slot <= 15)));
+alter table settlements add constraint settlements_tenant_id_agent_fkey FOREIGN KEY (tenant_id, agent) REFERENCES agents(tenant_id, name);
+alter table settlements force row level security;
+create policy by_tenant on settlements as permissive for all to public using ((tenant_id = current_setting('mumega.tenant_id'::text, true)));
+grant insert, select on settlements to mumega_bridge;
+grant update (last_work_at, settled) on settlements to mumega_bridge;
 
 CREATE OR REPLACE FUNCTION bridge.mumega_audited(audited regclass)
  RETURNS void

@@ -87,7 +87,7 @@ alter table tokens add constraint tokens_kind_check CHECK ((kind = ANY (ARRAY['o
 alter table tokens add constraint tokens_parent_token_id_fkey FOREIGN KEY (parent_token_id) REFERENCES tokens(token_id);
 alter table tokens add constraint tokens_rate_class_check CHECK ((rate_class = ANY (ARRAY['standard'::text, 'elevated'::text])));
 alter table tokens add constraint tokens_root_token_id_fkey FOREIGN KEY (root_token_id) REFERENCES tokens(token_id);
-alter table tokens add constraint tokens_scopes_check CHECK (((cardinality(scopes) >= 1) AND (cardinality(scopes) <= 20)));
+alter table tokens add constraint tokens_scopes_check CHECK (((cardinality(scopes) >= 1) AND (cardinality(scopes) <= 64)));
 alter table tokens add constraint tokens_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(tenant_id);
 alter table tokens add constraint tokens_token_hash_check CHECK ((octet_length(token_hash) = 32));
 alter table tokens add constraint tokens_token_hash_key UNIQUE (token_hash);

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { keepFigures, tableOf, type Bench } from './figures.ts'
 
-const NAMES = ['ledger', 'growth', 'gateway', 'failover', 'bus', 'fan-out']
+const NAMES = ['ledger', 'growth', 'gateway', 'failover', 'bus', 'fan-out', 'progress']
 
 // `npm run bench` measures everything, `npm run bench ledger` one.
 const wanted = process.argv.slice(2).length > 0 ? process.argv.slice(2) : NAMES

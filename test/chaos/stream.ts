@@ -6,13 +6,18 @@ import type { Stored } from './stored.ts'
 
 // What a killed ledger had taken comes again after its consumer's acknowledgement time of 30 s.
 const SETTLED_MS_MAX = 90_000
+const DIAL_MS_MAX = 10_000
 
 /**
  * Resolves when nothing is on its way to the ledger any more: no outbox holds an intent, and the
  * stream holds none that is not acknowledged. What is in the log now is all that there will be.
  */
 export async function everythingIsSettled(suite: GivenSuite, stored: Stored): Promise<void> {
-  const connection = await connectAsAdmin(suite)
+  // A server that has just been started again may leave a first caller without an answer.
+  const connection = await eventually(() => connectAsAdmin(suite), {
+    what: 'a connection to NATS',
+    timeoutMs: 60_000,
+  })
   try {
     const manager = await jetstreamManager(connection)
     const isSettled = async () => {
@@ -34,6 +39,6 @@ function connectAsAdmin(suite: GivenSuite) {
   return connect({
     servers: `nats://127.0.0.1:${portOf(suite, 'NATS')}`,
     authenticator: nkeyAuthenticator(seed),
-    timeout: 60_000,
+    timeout: DIAL_MS_MAX,
   })
 }

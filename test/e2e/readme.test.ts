@@ -33,14 +33,21 @@ afterAll(async () => {
 /**
  * What the README tells a newcomer to type, command by command, without what they are to fill in.
  */
-function commands(): string[] {
+function commands(heading: string): string[] {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
-  const block = /## A message and its receipt[^]*?```sh\n([^]*?)```/.exec(readme)?.[1] ?? ''
+  const section = readme.split(/^## /m).find((one) => one.startsWith(heading)) ?? ''
+  const block = /```sh\n([^]*?)```/.exec(section)?.[1] ?? ''
   return block
     .replaceAll('\\\n', ' ')
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#') && !/^(URL|\w+=\S*…)/.test(line))
-    .map((line) => line.replaceAll('message.tlog-proof', receipt).replaceAll('log.jsonl', exported))
+    .map((line) =>
+      line
+        .replaceAll('message.tlog-proof', receipt)
+        .replaceAll('log.jsonl', exported)
+        .replaceAll('.mumega/', `${join(folder, 'data')}/`)
+        .replaceAll('athena-2.key', join(folder, 'athena-2.key')),
+    )
 }
 
 interface Shell {
@@ -71,6 +78,15 @@ function givenShell(variables: Record<string, string>): Shell {
   }
 }
 
+/** What `work` gives, or nothing where it fails. */
+function tried(work: () => string): string | undefined {
+  try {
+    return work()
+  } catch {
+    return undefined
+  }
+}
+
 /** Runs a command that does not end by itself until it has printed `text`. */
 async function listen(command: string, text: string): Promise<string> {
   const child = spawn('bash', ['-c', `exec ${command}`], { cwd: ROOT, env: shell.env })
@@ -87,7 +103,7 @@ testWithShell(
   'what the README says works as it says, from the first tenant to the drill',
   async () => {
     const [tenant = '', kasra = '', athena = '', send = '', inbox = '', stream = '', ...rest] =
-      commands()
+      commands('A message and its receipt')
     const [receive = '', ack = '', joinAgent = '', fetchReceipt = '', verify = '', ...audits] = rest
     const [search = '', exportLog = '', audit = '', trace = '', drill = '', ...more] = audits
     expect(more).toEqual([])
@@ -122,7 +138,59 @@ testWithShell(
       { what: 'the trace down to the ledger' },
     )
     for (const service of ['gateway', 'bridge', 'audit-ledger']) expect(shown).toContain(service)
+    // With what each asked of its database.
+    expect(shown).toMatch(/pg\.query/)
     expect(shell.type(drill)).toContain('\n9 of 9 alterations were detected. The copy is removed')
+  },
+  TEST_MS_MAX,
+)
+
+testWithShell(
+  'what the README says of principals works as it says, after the rest of it',
+  () => {
+    const [principals = '', draft = '', propose = '', ratify = '', makeKey = '', ...rest] =
+      commands('Who may sign')
+    const [rotate = '', ...more] = rest
+    expect(more).toEqual([])
+
+    expect(shell.type(principals)).toContain('agent.athena+')
+    expect(shell.type(draft)).toMatch(/^[0-9a-f-]{36}\n$/)
+    expect(JSON.parse(shell.type(propose))).toMatchObject({ state: 'proposed' })
+    expect(shell.type(ratify)).toMatch(/^version 1 of “Strangers pay” is ratified: [0-9a-f]{64}\n$/)
+    expect(shell.type(makeKey)).toMatch(/^agent\.athena\+/)
+    expect(shell.type(rotate)).toContain('agent.athena has key 2 now')
+  },
+  TEST_MS_MAX,
+)
+
+testWithShell(
+  'what the README says of progress and work works as it says, after the rest of it',
+  async () => {
+    const [remember = '', recall = '', compute = '', show = '', put = '', drift = '', ...more] =
+      commands('Whether it gets there')
+    expect(more).toEqual([])
+
+    expect(JSON.parse(shell.type(remember))).toMatchObject({ kind: 'payment', number: '1' })
+    expect(JSON.parse(shell.type(recall))).toMatchObject({ engrams: [{ kind: 'payment' }] })
+    expect(JSON.parse(shell.type(compute))).toMatchObject({ askedBy: 'agent.mizan' })
+    const shown = await eventually(() => Promise.resolve(tried(() => shell.type(show))), {
+      what: 'the day’s progress',
+    })
+    expect(JSON.parse(shown)).toMatchObject({ progress: 0.1, keyResults: [{ value: 1 }] })
+    expect(JSON.parse(shell.type(put))).toMatchObject({ kind: 'task', state: 'open' })
+    expect(shell.type(drift)).toMatch(/^open {5}0 of 1 drift\n/)
+  },
+  TEST_MS_MAX,
+)
+
+testWithShell(
+  'what the README says of the gate works as it says',
+  () => {
+    const [ledger = '', briefing = '', ...more] = commands('What the gate caught')
+    expect(more).toEqual([])
+
+    expect(shell.type(ledger)).toMatch(/^total +27 /m)
+    expect(shell.type(briefing)).toContain('audit-before-write (named, 3 found)')
   },
   TEST_MS_MAX,
 )

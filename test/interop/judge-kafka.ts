@@ -1,40 +1,38 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { SERVICES } from '@mumega/contracts/topology'
-import { findKcat, type Kcat } from '@mumega/local/kcat'
-import { eventually, startTestSuite, type TestSuite } from '@mumega/testkit'
+import { findKcat } from '@mumega/local/kcat'
+import { eventually, startTestSuite } from '@mumega/testkit'
 import { NotHere, type Finding } from './finding.ts'
 import { givenAgents, sendAs } from './journey.ts'
-import { fetchKafka, kafkaVersion, startBroker, type Broker } from './kafka-broker.ts'
-import { runCommand } from './run-command.ts'
+import { judgeScram } from './judge-kafka-scram.ts'
+import { fetchKafka, MECHANISMS, startBroker } from './kafka-broker.ts'
+import {
+  findingOf,
+  firstOfEach,
+  headerOf,
+  messageIdOf,
+  numbers,
+  produce,
+  recordsOf,
+  SETTLE_MS_MAX,
+  textsOf,
+  type Ground,
+  type Printed,
+} from './kafka-records.ts'
 
 const BY_HTTP = 300
 const BY_KAFKA = 1_000
 const KILLED_AFTER = 100
 const BACK_AFTER = 200
-const SETTLE_MS_MAX = 120_000
-
-interface Ground {
-  suite: TestSuite
-  broker: Broker
-  kcat: Kcat
-  folder: string
-  admin: Client
-}
-
-/** A record as kcat prints it. */
-interface Printed {
-  key: string
-  headers: string[]
-  payload: string
-}
 
 /**
  * Messages come by HTTP and by Kafka at once while the broker is killed and started again; kcat, of
- * another client library, writes what comes by Kafka and reads what became of it all.
+ * another client library, writes what comes by Kafka and reads what became of it all. Then the
+ * bridge comes to the same broker by a password, over TLS.
  */
 export async function judgeKafka(): Promise<Finding[]> {
   const jars = await fetchKafka()
@@ -50,7 +48,10 @@ export async function judgeKafka(): Promise<Finding[]> {
   const admin = new Client({ connectionString: suite.database.adminUrl })
   try {
     await admin.connect()
-    return await judgeStream({ suite, broker, kcat, folder, admin })
+    const ground = { suite, broker, kcat, folder, admin }
+    const findings = await judgeStream(ground)
+    for (const mechanism of MECHANISMS) findings.push(...(await judgeScram(ground, mechanism)))
+    return findings
   } finally {
     await admin.end()
     await suite.stop()
@@ -64,7 +65,8 @@ async function judgeStream(ground: Ground): Promise<Finding[]> {
   const { tenantId, tokens } = await givenAgents(suite, ['ada', 'bob', 'cyd'])
   const [ada = '', bob = ''] = tokens
   const orders = numbers(BY_KAFKA).map((text) => JSON.stringify({ to: 'cyd', text }))
-  await produce(ground, [...orders, JSON.stringify({ to: 'cyd', text: 'x', from: 'ada' })], bob)
+  const forged = JSON.stringify({ to: 'cyd', text: 'x', from: 'ada' })
+  await produce(ground, { topic: 'mumega.inbound', lines: [...orders, forged], token: bob })
   const sent: string[] = []
   let takenAtKill = 0
   for (let nth = 0; nth < BY_HTTP; nth += 1) {
@@ -145,81 +147,3 @@ function findBroken(records: readonly Printed[]): string | undefined {
 }
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
-
-function numbers(count: number): string[] {
-  return Array.from({ length: count }, (_, nth) => String(nth))
-}
-
-async function textsOf({ admin }: Ground, tenantId: string, agent: string): Promise<string[]> {
-  const { rows } = await admin.query<{ text: string }>(
-    `select text from bridge.deliveries join bridge.messages using (tenant_id, message_id)
-      where tenant_id = $1 and recipient = $2 order by position`,
-    [tenantId, agent],
-  )
-  return rows.map(({ text }) => text)
-}
-
-/** Writes one record for each line, all with one key. */
-async function produce(ground: Ground, lines: readonly string[], token: string): Promise<void> {
-  const { broker, kcat, folder } = ground
-  const file = join(folder, 'records')
-  writeFileSync(file, lines.map((line) => `${line}\n`).join(''))
-  const to = ['-P', '-b', broker.brokers, '-t', 'mumega.inbound', '-k', 'one-key']
-  const words = [...to, '-X', 'enable.idempotence=true', '-H', `authorization=Bearer ${token}`]
-  const { path, env } = kcat
-  const { code, output } = await runCommand(path, [...words, '-l', file], {
-    env,
-    timeoutMs: 60_000,
-  })
-  if (code !== 0) throw new Error(`kcat -P: ${output}`)
-}
-
-/** All records of a topic, when there are so many of different message ids. */
-async function recordsOf(ground: Ground, topic: string, count: number): Promise<Printed[]> {
-  const { path, env } = ground.kcat
-  const words = [
-    '-C',
-    '-b',
-    ground.broker.brokers,
-    '-t',
-    topic,
-    '-o',
-    'beginning',
-    '-e',
-    '-q',
-    '-J',
-  ]
-  let found: Printed[] = []
-  await eventually(
-    async () => {
-      const { output } = await runCommand(path, words, { env, timeoutMs: 30_000, whole: true })
-      const lines = output.split('\n').filter((line) => line.startsWith('{'))
-      found = lines.map((line) => JSON.parse(line) as Printed)
-      return firstOfEach(found).length >= count
-    },
-    { what: `${count} records in ${topic}`, timeoutMs: SETTLE_MS_MAX },
-  ).catch(() => undefined)
-  return found
-}
-
-/** What a reader keeps who drops the message ids that it has had. */
-function firstOfEach(records: readonly Printed[]): Printed[] {
-  const byId = new Map<string, Printed>()
-  for (const record of records) {
-    if (!byId.has(messageIdOf(record))) byId.set(messageIdOf(record), record)
-  }
-  return [...byId.values()]
-}
-
-function messageIdOf(record: Printed): string {
-  return headerOf(record, 'message-id')
-}
-
-function headerOf({ headers }: Printed, name: string): string {
-  return headers[headers.indexOf(name) + 1] ?? ''
-}
-
-function findingOf(checked: string, isPassed: boolean, reason: string): Finding {
-  const result = isPassed ? 'passed' : 'failed'
-  return { tool: 'Kafka', version: kafkaVersion(), checked, result, reason }
-}

@@ -56,7 +56,10 @@ export class Scratch {
    */
   build(folders: readonly string[]): string {
     const run = this.#run(['node_modules/typescript/bin/tsc', '-b', ...folders])
-    return run.status === 0 ? '' : run.stdout
+    if (run.status !== 0) return run.stdout
+    // What the processes of a test run.
+    const bundling = this.#run(['scripts/bundle.mjs'])
+    return bundling.status === 0 ? '' : bundling.stderr
   }
 
   /** Runs the tests of these compiled files whose names hold `id`. */

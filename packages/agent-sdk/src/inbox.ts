@@ -8,6 +8,7 @@ import {
 } from '@mumega/contracts/deliveries'
 import { recordHeartbeat, sendMessage } from '@mumega/contracts/bridge'
 import type { RequestOf } from '@mumega/contracts/define'
+import { LONE_SURROGATE } from '@mumega/contracts/text'
 import { hasCode } from '@mumega/errors'
 import { askGateway, type Gateway } from './gateway.ts'
 
@@ -22,7 +23,6 @@ const HOLD_SECONDS = 120
 // Some two minutes. Afterwards it comes again, is found in the journal and only acknowledged.
 const ACK_TRIES = 12
 const REASON_CHARACTERS_MAX = 400
-const LONE_SURROGATE = /\p{Surrogate}/u
 
 /** Waits a while for messages; asks again for as long as the gateway is away. */
 export async function receive(

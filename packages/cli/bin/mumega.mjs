@@ -2,7 +2,7 @@
 // The compiled program is absent until the first build, which `npm start` and `npm test` do.
 import { existsSync } from 'node:fs'
 
-const program = new URL('../dist/src/main.js', import.meta.url)
+const program = new URL('../dist/main.mjs', import.meta.url)
 if (!existsSync(program)) {
   process.stderr.write('mumega is not built yet. Run `npm start`, or `npm run build`, once.\n')
   process.exit(1)

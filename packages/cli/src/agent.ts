@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { Type, type Static } from 'typebox'
 import { askGateway } from './ask-gateway.ts'
 import { usageError } from './command-error.ts'
@@ -48,7 +47,6 @@ export const agent: Command = {
       {
         path: `/v1/tenants/${encodeURIComponent(tenant)}/agents`,
         url: values.url,
-        idempotencyKey: randomUUID(),
         body: {
           name,
           ...(scopes !== undefined && { scopes: scopes.split(',') }),
@@ -56,6 +54,7 @@ export const agent: Command = {
         },
         reply: Joined,
         what: 'no agent',
+        needs: 'an operator’s token with the scope agents:write',
       },
       config,
     )

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { Type, type Static, type TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import { CommandError, EXIT_FAILED, usageError } from './command-error.ts'
@@ -12,30 +13,31 @@ export interface Asked<Reply extends TSchema> {
   readonly path: string
   /** What the user named; the gateway of the local run where nothing was. */
   readonly url: string | undefined
-  /** One key for this one call: whoever calls again means another one. */
-  readonly idempotencyKey: string
-  readonly body: object
+  /** What is to be changed; absent to read. */
+  readonly body?: object
   readonly reply: Reply
   /** What an answer that is none lacks: `no agent`. */
   readonly what: string
+  /** Whose token it takes: `an operator’s token with the scope agents:write`. */
+  readonly needs: string
 }
 
 /**
- * Asks the gateway to change something, by the token in MUMEGA_TOKEN.
+ * Asks the gateway for something, or to change something, by the token in MUMEGA_TOKEN. Each call
+ * is a request of its own: whoever calls again means another one.
  *
  * @throws CommandError of exit code 64 for a URL or token that is none, of 1 when it is refused or
  * not answered
  */
 export async function askGateway<Reply extends TSchema>(
-  { path, url, idempotencyKey, body, reply, what }: Asked<Reply>,
+  { path, url, body, reply, what, needs }: Asked<Reply>,
   config: Config,
 ): Promise<Static<Reply>> {
   const base = await gatewayOf(url, config)
   const answer = await askJson(`${base}${path}`, {
     name: 'The gateway',
-    token: tokenOf(config),
-    headers: { 'idempotency-key': idempotencyKey },
-    body,
+    token: tokenOf(config, needs),
+    ...(body !== undefined && { headers: { 'idempotency-key': randomUUID() }, body }),
   })
   if (Value.Check(reply, answer.body)) return answer.body
   const told = Value.Check(Refusal, answer.body)
@@ -53,8 +55,8 @@ async function gatewayOf(url: string | undefined, config: Config): Promise<strin
   return url.replace(/\/$/, '')
 }
 
-function tokenOf({ MUMEGA_TOKEN }: Config): string {
-  if (MUMEGA_TOKEN === undefined) throw usageError('Put a token into MUMEGA_TOKEN.')
+function tokenOf({ MUMEGA_TOKEN }: Config, needs: string): string {
+  if (MUMEGA_TOKEN === undefined) throw usageError(`Put ${needs} into MUMEGA_TOKEN.`)
   if (/^mmg_[a-z]+_[A-Za-z0-9_-]{43}$/.test(MUMEGA_TOKEN)) return MUMEGA_TOKEN
   // What else it may be is a secret, too: it is not shown.
   throw usageError('MUMEGA_TOKEN holds no token: they are written mmg_<kind>_<43 characters>.')

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
@@ -11,6 +11,7 @@ import { askGateway } from './ask-gateway.ts'
 import { CommandError, EXIT_NO_OUTPUT, usageError } from './command-error.ts'
 import { onlyArgument, parseCommand, type Command, type Outcome } from './command.ts'
 import type { Config } from './config.ts'
+import { keyFileOf, readSigner } from './read-signer.ts'
 import { readInput } from './read-input.ts'
 
 const OPTIONS = {
@@ -20,6 +21,7 @@ const OPTIONS = {
   print: { type: 'boolean' },
 } as const
 
+const VERBS: readonly string[] = ['new', 'vkey', 'sign', 'rotate']
 const SEED_BYTES = 32
 const Rotated = Type.Object({
   key: Type.Object({ number: Type.Integer(), vkey: Type.String() }),
@@ -39,20 +41,17 @@ mumega principal rotate --key <file> --next <file> [--url <gateway>] [--print]
 
   async run(args, config): Promise<Outcome> {
     const { values, positionals } = parseCommand(args, OPTIONS)
-    const [what, ...rest] = positionals
+    const [what = '', ...rest] = positionals
+    if (!VERBS.includes(what)) {
+      throw usageError('It is `mumega principal new`, `vkey`, `sign` or `rotate`.')
+    }
     if (what === 'new') return makeKey(onlyArgument(rest, 'a principal'), keyFileOf(values))
-    if (what === 'sign') return sign(rest, await signerOf(keyFileOf(values), config), config)
+    const signer = await readSigner(keyFileOf(values), config)
+    if (what === 'sign') return sign(rest, signer, config)
     if (rest.length > 0) throw usageError(`\`mumega principal ${what}\` takes options only.`)
-    const signer = await signerOf(keyFileOf(values), config)
-    if (what === 'vkey') return { exitCode: 0, output: `${vkeyOf(signer)}\n` }
     if (what === 'rotate') return rotate(signer, values, config)
-    throw usageError('It is `mumega principal new`, `vkey`, `sign` or `rotate`.')
+    return { exitCode: 0, output: `${vkeyOf(signer)}\n` }
   },
-}
-
-function keyFileOf({ key }: { key?: string | undefined }): string {
-  if (key === undefined) throw usageError('Name the file of the key with --key.')
-  return key
 }
 
 function makeKey(principalId: string, path: string): Outcome {
@@ -79,24 +78,18 @@ function writeNew(path: string, text: string): void {
   }
 }
 
-async function signerOf(path: string, config: Config): Promise<Signer> {
-  const text = (await readInput(path, config)).toString('utf8').trim()
-  try {
-    return parseSignerKey(text)
-  } catch (cause) {
-    if (!(cause instanceof TypeError)) throw cause
-    throw usageError(`${path} holds no principal’s key: ${cause.message}.`)
-  }
-}
-
 const vkeyOf = ({ name, publicKey }: Signer) => generateVkey(name, publicKey)
 
 /** Nothing but a statement is signed: whatever else it is could be meant for something else. */
 async function sign(rest: readonly string[], signer: Signer, config: Config): Promise<Outcome> {
   const path = rest.length === 0 ? '/dev/stdin' : onlyArgument(rest, 'a statement')
-  const text = (await readInput(path, config)).toString('utf8')
-  if (!isStatement(text)) {
-    throw usageError('This is no statement: it begins with mumega/<kind>/v1 and has whole lines.')
+  const bytes = await readInput(path, config)
+  const text = bytes.toString('utf8')
+  // What is no UTF-8 would be signed as something else.
+  if (!Buffer.from(text).equals(bytes) || !isStatement(text)) {
+    throw usageError(
+      'This is no statement: mumega/<kind>/v1, then lines of a name and its value as canonical JSON.',
+    )
   }
   return { exitCode: 0, output: signNote(text, signer) }
 }
@@ -109,7 +102,7 @@ interface RotationOptions {
 
 async function rotate(from: Signer, options: RotationOptions, config: Config): Promise<Outcome> {
   if (options.next === undefined) throw usageError('Name the file of the next key with --next.')
-  const to = await signerOf(options.next, config)
+  const to = await readSigner(options.next, config)
   const principalId = from.name
   if (to.name !== principalId)
     throw usageError(`The next key is ${to.name}’s, not ${principalId}’s.`)
@@ -120,10 +113,10 @@ async function rotate(from: Signer, options: RotationOptions, config: Config): P
     {
       path: `/v1/principals/${principalId}/keys`,
       url: options.url,
-      idempotencyKey: randomUUID(),
       body: { vkey: vkeyOf(to), note },
       reply: Rotated,
       what: 'no principal',
+      needs: 'a token with the scope objectives:write, of whomever,',
     },
     config,
   )

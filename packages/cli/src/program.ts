@@ -10,13 +10,20 @@ import {
 } from './command-error.ts'
 import type { Command, Outcome } from './command.ts'
 import { loadConfig, type Config } from './config.ts'
+import { drift } from './drift.ts'
 import { drill } from './drill.ts'
+import { gate } from './gate.ts'
+import { objective } from './objective.ts'
 import { principal } from './principal.ts'
+import { progress } from './progress.ts'
 import { status } from './status.ts'
 import { trace } from './trace.ts'
 import { verify } from './verify.ts'
 
-const COMMANDS: readonly Command[] = [verify, audit, trace, status, drill, agent, principal]
+const COMMANDS: readonly Command[] = [
+  ...[verify, audit, trace, status, drill],
+  ...[agent, principal, objective, progress, drift, gate],
+]
 
 const HELP_OPTIONS: readonly string[] = ['--help', '-h']
 

@@ -65,6 +65,9 @@ test.each([
   ['a checkpoint', 'localhost/mumega\n7\nAAAA\n'],
   ['half a line', 'mumega/rotate-key/v1\nprincipal "a"'],
   ['what follows a statement', 'mumega/rotate-key/v1\n\nmore\n'],
+  ['a value that is no JSON', 'mumega/rotate-key/v1\nprincipal whoever\n'],
+  ['a value with a space too many', 'mumega/rotate-key/v1\nversion  1\n'],
+  ['what is no UTF-8', Buffer.from('mumega/rotate-key/v1\nprincipal "\xff"\n', 'latin1')],
   ['nothing', ''],
 ])('%s is not signed', async (_what, text) => {
   await givenKey('athena.key')
@@ -108,6 +111,8 @@ test('what is wrong is said, and no key is shown', async () => {
     [['rotate', ...athena, '--next', inPlace('kasra.key')], 64, 'agent.kasra’s'],
     [['rotate', 'now', ...athena], 64, 'options only'],
     [['burn', ...athena], 64, '`mumega principal new`'],
+    [['burn'], 64, '`mumega principal new`'],
+    [[], 64, '`mumega principal new`'],
   ] as const) {
     const refused = await place.mumega('principal', ...words)
     expect([words, refused.exitCode, refused.stdout]).toEqual([words, code, ''])

@@ -45,3 +45,12 @@ export function scaledClock({ scale, originMs }: ScaledClockOptions): Clock {
     realMs: (spanMs) => Math.max(1, spanMs / scale),
   }
 }
+
+/** The system's time, as its settings scale it. @throws config.invalid */
+export function clockOf(settings: {
+  readonly MUMEGA_TIME_SCALE: number
+  readonly MUMEGA_TIME_ORIGIN_MS: number
+}): Clock {
+  const { MUMEGA_TIME_SCALE: scale, MUMEGA_TIME_ORIGIN_MS: originMs } = settings
+  return scaledClock({ scale, originMs })
+}

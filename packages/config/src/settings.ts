@@ -34,3 +34,14 @@ export const timeScale = Type.Number({ minimum: 0.001, maximum: 1_000_000, defau
 
 /** The real time at which both were equal. */
 export const timeOriginMs = Type.Integer({ minimum: 0, maximum: TIME_MS_MAX, default: 0 })
+
+/** What every service on the bus with a schema of its own is told. */
+export const serviceSettings = {
+  DATABASE_URL: databaseUrl,
+  NATS_URL: natsUrl,
+  NATS_NKEY_SEED: Type.Optional(Type.String({ minLength: 1 })),
+  LOG_LEVEL: logLevel,
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String({ minLength: 1 })),
+  MUMEGA_TIME_SCALE: timeScale,
+  MUMEGA_TIME_ORIGIN_MS: timeOriginMs,
+}

@@ -17,10 +17,10 @@ const counter = (help: string, more: More = {}): Figure => ({ kind: 'counter', h
 const gauge = (help: string, more: More = {}): Figure => ({ kind: 'gauge', help, ...more })
 
 const relay = {
+  relayPublished: counter('Rows of the outbox that were published.'),
   relayFailures: counter('Attempts to publish out of the outbox that failed.'),
   outboxPending: gauge('Rows of the outbox that are not published yet.'),
 }
-const relayPublished = counter('Rows of the outbox that were published.')
 
 const anchors = (name: string, place: string) => ({
   [`${name}Copied`]: gauge(`Anchors copied to ${place}, without a gap.`, { unit: 'anchors' }),
@@ -37,12 +37,10 @@ const anchors = (name: string, place: string) => ({
 export const FIGURES: Readonly<Record<string, Readonly<Record<string, Figure>>>> = {
   gateway: {
     ...relay,
-    published: relayPublished,
     streamsOpen: gauge('Event streams, and requests that wait for mail, that are open.'),
   },
   bridge: {
     ...relay,
-    relayPublished,
     asksWaiting: gauge('Asks that wait for their answer.'),
     deadLettersOpen: gauge('Dead letters that nobody has replayed, at most 10,000.'),
     heartbeatsPublished: counter('Heartbeats of the bridge itself.'),
@@ -64,12 +62,19 @@ export const FIGURES: Readonly<Record<string, Readonly<Record<string, Figure>>>>
   },
   objectives: {
     ...relay,
-    relayPublished,
     principalsElsewhere: gauge('Principals whose key on record is not the installation’s.'),
+    mirrorWaiting: gauge('Engrams that the external Mirror is still to be told, at most 10,000.'),
+    mirrorDead: gauge('Engrams that the Mirror did not take for good, at most 10,000.'),
+    mirrorSent: counter('Engrams that the Mirror was told.'),
+    mirrorFailures: counter('Attempts to tell the Mirror that failed.'),
+  },
+  gate: {
+    ...relay,
+    seedsElsewhere: gauge('Sprints of the seed whose id another sprint has.'),
   },
   'audit-ledger': {
     relayFailures: relay.relayFailures,
-    relayPublished,
+    relayPublished: relay.relayPublished,
     size: gauge('Entries in the log.', { unit: 'entries' }),
     epoch: gauge('How often the lead has changed hands.'),
     waiting: gauge('Requests that wait to be sealed.'),

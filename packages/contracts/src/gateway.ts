@@ -2,34 +2,53 @@ import { Type, type Static } from 'typebox'
 import { defineEvent, defineRequest } from './define.ts'
 import { AgentName, Sha256Hex, TenantId, Timestamp, Uuid } from './scalars.ts'
 
+/** A squad, project or entity of the tenant, to which the token's holder belongs. */
+export const Circle = Type.Unsafe<`${'squad' | 'project' | 'entity'}:${string}`>({
+  type: 'string',
+  pattern: '^(squad|project|entity):[a-z][a-z0-9-]{0,62}$',
+  maxLength: 71,
+})
+export type Circle = Static<typeof Circle>
+
+/** Of one token, its circles included. */
+export const SCOPES_MAX = 64
+
+/** Every scope but the circles. */
+export const NAMED_SCOPES = [
+  'tenants:write',
+  'tenants:read',
+  'tokens:write',
+  'tokens:read',
+  'agents:write',
+  'agents:read',
+  'messages:send',
+  'messages:read',
+  'heartbeats:write',
+  'audit:read',
+  /** To erase payloads, for good. */
+  'audit:redact',
+  /** The whole log, with the entries of every tenant: what an auditor's token has. */
+  'log:read',
+  'objectives:read',
+  'objectives:write',
+  /** The gate: sprints, findings, verdicts, threat shapes. */
+  'gate:read',
+  'gate:write',
+  /** To suspend and reinstate principals. */
+  'principals:write',
+  'operations:read',
+  'operations:write',
+  'memory:read',
+  'memory:write',
+] as const
+
 /**
  * What a token may do. An operator's token holds any of them; an agent's never the operators' ones.
  */
-export const Scope = Type.Union([
-  Type.Literal('tenants:write'),
-  Type.Literal('tenants:read'),
-  Type.Literal('tokens:write'),
-  Type.Literal('tokens:read'),
-  Type.Literal('agents:write'),
-  Type.Literal('agents:read'),
-  Type.Literal('messages:send'),
-  Type.Literal('messages:read'),
-  Type.Literal('heartbeats:write'),
-  Type.Literal('audit:read'),
-  /** To erase payloads, for good. */
-  Type.Literal('audit:redact'),
-  /** The whole log, with the entries of every tenant: what an auditor's token has. */
-  Type.Literal('log:read'),
-  Type.Literal('objectives:read'),
-  Type.Literal('objectives:write'),
-  /** To suspend and reinstate principals. */
-  Type.Literal('principals:write'),
-  Type.Literal('operations:read'),
-  Type.Literal('operations:write'),
-])
+export const Scope = Type.Union([Type.Enum([...NAMED_SCOPES]), Circle])
 export type Scope = Static<typeof Scope>
 
-/** The scopes an agent's token may have, and has when none are asked for. */
+/** The scopes an agent's token has when none are asked for; it may have circles beside them. */
 export const AGENT_SCOPES: readonly Scope[] = [
   'agents:read',
   'messages:send',
@@ -38,7 +57,16 @@ export const AGENT_SCOPES: readonly Scope[] = [
   'audit:read',
   'objectives:read',
   'objectives:write',
+  'memory:read',
+  'memory:write',
+  'gate:read',
+  'gate:write',
 ]
+
+/** Whether a scope is that of belonging to a squad, project or entity. */
+export function isCircle(scope: Scope): scope is Circle {
+  return /^(squad|project|entity):/.test(scope)
+}
 
 export const Tenant = Type.Object({
   tenantId: TenantId,
@@ -60,7 +88,7 @@ export const Token = Type.Object({
   kind: TokenKind,
   tenantId: TenantId,
   agent: Type.Optional(AgentName),
-  scopes: Type.Array(Scope, { minItems: 1, maxItems: 20 }),
+  scopes: Type.Array(Scope, { minItems: 1, maxItems: SCOPES_MAX }),
   rateClass: RateClass,
   /** Of the token that made this one of itself. */
   parentTokenId: Type.Optional(Uuid),

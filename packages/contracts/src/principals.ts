@@ -96,6 +96,29 @@ export const rotateKey = defineRequest({
   timeoutMs: 5_000,
 })
 
+/**
+ * Whether a note is exactly this text, signed by the key of the principal that counts now: for
+ * services that keep records of their own of what a principal said.
+ */
+export const checkSignature = defineRequest({
+  subject: 'rpc.objectives.v1.check-signature',
+  request: Type.Object({
+    principalId: PrincipalId,
+    /** Built by the caller from what is on record. */
+    text: Type.String({ minLength: 1, maxLength: 8_192 }),
+    note: Type.String({ minLength: 1, maxLength: 12_000 }),
+  }),
+  reply: Type.Object({
+    keyNumber: Type.Integer({ minimum: 1, maximum: PRINCIPAL_KEYS_MAX }),
+  }),
+  errors: [
+    'objectives.principal-not-found',
+    'objectives.principal-suspended',
+    'objectives.signature-invalid',
+  ],
+  timeoutMs: 2_000,
+})
+
 const StatusChange = Type.Object({
   requestId: Uuid,
   principalId: PrincipalId,

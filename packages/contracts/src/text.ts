@@ -2,8 +2,8 @@ export type TextFault =
   | { readonly fault: 'too-large'; readonly actualBytes: number }
   | { readonly fault: 'unstorable'; readonly what: string }
 
-// With the flag `u` a well-formed pair is one character, so this finds only halves.
-const LONE_SURROGATE = /\p{Surrogate}/u
+/** Half of a surrogate pair: with the flag `u` a well-formed pair is one character. */
+export const LONE_SURROGATE = /\p{Surrogate}/u
 
 /**
  * Why a text is too long in UTF-8, or would not come back as it was sent: PostgreSQL stores no
@@ -17,4 +17,19 @@ export function faultOfText(value: string, limitBytes: number): TextFault | unde
     return { fault: 'unstorable', what: 'half of a surrogate pair' }
   }
   return undefined
+}
+
+/** Everything that moves a terminal's cursor or colours it; not tabs and the ends of lines. */
+const CONTROL = /[^\P{Cc}\t\n]/u
+
+/**
+ * As `faultOfText`, of a text that is only read: with control characters it would do something
+ * where it is shown, and as JSON be six times as long.
+ */
+export function faultOfPlainText(value: string, limitBytes: number): TextFault | undefined {
+  const fault = faultOfText(value, limitBytes)
+  const [control] = CONTROL.exec(value) ?? []
+  if (fault !== undefined || control === undefined) return fault
+  const code = control.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')
+  return { fault: 'unstorable', what: `the control character U+${code}` }
 }

@@ -65,7 +65,7 @@ const KAFKA = { maxAckPending: 128, ackWaitMs: 10_000, maxDeliver: -1 } as const
 
 export const RIGHTS: Readonly<Record<string, ServiceRights>> = {
   gateway: {
-    calls: ['gateway', 'bridge', 'audit-ledger', 'objectives'],
+    calls: ['gateway', 'bridge', 'audit-ledger', 'objectives', 'gate'],
     hears: [MESSAGES, 'evt.bridge.v1.message-redelivered', 'evt.gateway.v1.token-revoked'],
     consumers: [],
   },
@@ -87,6 +87,8 @@ export const RIGHTS: Readonly<Record<string, ServiceRights>> = {
     ],
   },
   objectives: { calls: [], hears: [], consumers: [] },
+  // Which key signed is the business of those who have the keys.
+  gate: { calls: ['objectives'], hears: [], consumers: [] },
   'audit-ledger': {
     calls: [],
     hears: [],
@@ -118,7 +120,13 @@ export function findRights(service: string): ServiceRights | undefined {
  * Every service that runs as a process, in the order in which they start; they stop in the reverse
  * order.
  */
-export const SERVICES: readonly string[] = ['audit-ledger', 'bridge', 'objectives', 'gateway']
+export const SERVICES: readonly string[] = [
+  'audit-ledger',
+  'bridge',
+  'objectives',
+  'gate',
+  'gateway',
+]
 
 /** Names that no tenant may take. */
 export const RESERVED_TENANTS: readonly string[] = [SUBSTRATE]

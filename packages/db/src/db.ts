@@ -1,5 +1,6 @@
 import knex, { type Knex } from 'knex'
 import { openFairQueue, type FairQueue } from './fair-queue.ts'
+import { PipelinedClient } from './pipelining.ts'
 import { asUnavailable } from './unavailable.ts'
 
 export type { Knex } from 'knex'
@@ -29,17 +30,8 @@ const listeners = new WeakMap<Knex, Set<() => void>>()
  */
 export function openDatabase(url: string, { poolMax = 10 }: DatabaseOptions = {}): Knex {
   const db = knex({
-    client: 'pg',
-    connection: {
-      connectionString: url,
-      statement_timeout: STATEMENT_TIMEOUT_MS,
-      // One row's hung holder must not fill the pool with those who wait for it.
-      options: `-c lock_timeout=${LOCK_TIMEOUT_MS}`,
-      // A handler that hangs inside a transaction must not hold its locks for ever.
-      idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
-      connectionTimeoutMillis: ACQUIRE_TIMEOUT_MS,
-      keepAlive: true,
-    },
+    client: PipelinedClient as unknown as typeof Knex.Client,
+    connection: connectionOf(url),
     pool: { min: 0, max: poolMax },
     acquireConnectionTimeout: ACQUIRE_TIMEOUT_MS,
     // Knex prints what it also throws; the caller logs it once.
@@ -57,6 +49,20 @@ export function openDatabase(url: string, { poolMax = 10 }: DatabaseOptions = {}
     }),
   )
   return db
+}
+
+function connectionOf(url: string): Knex.PgConnectionConfig & { pipeline: boolean } {
+  return {
+    connectionString: url,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    // One row's hung holder must not fill the pool with those who wait for it.
+    options: `-c lock_timeout=${LOCK_TIMEOUT_MS}`,
+    // A handler that hangs inside a transaction must not hold its locks for ever.
+    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    connectionTimeoutMillis: ACQUIRE_TIMEOUT_MS,
+    keepAlive: true,
+    pipeline: true,
+  }
 }
 
 /** Resolves when the database answers within the bounds of the pool. @throws db.unavailable */

@@ -2,18 +2,21 @@ import { types } from 'node:util'
 import { AppError } from '@mumega/errors'
 
 // Of the system and of SQLSTATE: connection exceptions, shutdown, start-up, too many connections, a
-// lock that was not to be had in time, deadlock and serialisation failure. After any of them the
-// same request may be made again with the same request id.
+// statement or transaction that took too long or was cancelled, a lock that was not to be had in
+// time, deadlock and serialisation failure. After any of them the same request may be made again
+// with the same request id.
 const CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
   'EPIPE',
   'ENOTFOUND',
   'ETIMEDOUT',
+  '25P03',
   '40001',
   '40P01',
   '53300',
   '55P03',
+  '57014',
   '57P01',
   '57P02',
   '57P03',

@@ -3,6 +3,7 @@ import { afterAll, expect, test } from '@jest/globals'
 import { act, type AuditRecord, outgoing, readAs, unchanged } from '@mumega/db/act'
 import { defineEvent } from '@mumega/contracts/define'
 import { Type } from 'typebox'
+import { v7 as uuidv7 } from 'uuid'
 import { asAcme, givenSample } from './given.ts'
 
 const sample = await givenSample()
@@ -131,15 +132,46 @@ test.each([
   const requestId = randomUUID()
   await openWallet(randomUUID(), requestOf(requestId, { a: 1 }))
   const options = asAcme({ requestId, command, content })
-  let ran = false
+  const context = { ...options.context, tenantId }
+  const walletId = randomUUID()
 
-  const second = act(db, { ...options, context: { ...options.context, tenantId } }, async () => {
-    ran = true
-    return unchanged(null)
+  const second = act(db, { ...options, context }, async (trx) => {
+    await trx('wallets').insert({ wallet_id: walletId, tenant_id: tenantId, cents: 1 })
+    return { reply: null, audit: [opened(walletId)], events: [] }
   })
 
   await expect(second).rejects.toMatchObject({ code: 'db.request-id-reused', status: 422 })
-  expect(ran).toBe(false)
+  expect([await walletsOf(walletId), await outboxOf(walletId)]).toEqual([[], []])
+})
+
+test('a request made again gets its first reply, also where it would be refused by now', async () => {
+  const request = requestOf(randomUUID(), {})
+  const first = await openWallet(randomUUID(), request)
+
+  const again = act(db, asAcme(request), () => Promise.reject(new Error('too late')))
+
+  expect(await again).toEqual(first)
+})
+
+test('what cannot be put on record is not done', async () => {
+  const [walletId, other] = [randomUUID(), randomUUID()]
+  const request = requestOf(randomUUID(), {})
+  const id = uuidv7()
+  const openAs = (wallet: string) =>
+    act(db, asAcme(request), async (trx) => {
+      await trx('wallets').insert({ wallet_id: wallet, tenant_id: 'acme', cents: 1 })
+      return { reply: { wallet }, audit: [{ ...opened(wallet), id }], events: [] }
+    })
+  await db('outbox').insert({
+    ...{ audit: false, subject: 'evt.sample.v1.other', message_id: id },
+    ...{ payload: '{}', headers: '{}' },
+  })
+
+  await expect(openAs(walletId)).rejects.toMatchObject({ code: '23505' })
+
+  expect(await walletsOf(walletId)).toEqual([])
+  await db('outbox').where({ message_id: id }).delete()
+  expect(await openAs(other)).toEqual({ wallet: other })
 })
 
 test('a request whose first attempt failed can be made again', async () => {
@@ -227,4 +259,21 @@ test.each([
 
   await expect(acting).rejects.toThrow('does not fit its contract')
   expect(await walletsOf(walletId)).toEqual([])
+})
+
+test('an act that kept a failure to itself is not done, and does not pass for it', async () => {
+  const swallowed = act(db, asAcme(), async (trx) => {
+    await trx.raw('select 1 / 0').catch(() => undefined)
+    return unchanged('done')
+  })
+  await expect(swallowed).rejects.toMatchObject({ code: '25P02' })
+})
+
+test('a statement that was cancelled is an outage: its caller may try again', async () => {
+  const cancelled = act(db, asAcme(), async (trx) => {
+    await trx.raw('set local statement_timeout = 1')
+    await trx.raw('select pg_sleep(1)')
+    return unchanged(null)
+  })
+  await expect(cancelled).rejects.toMatchObject({ code: 'db.unavailable' })
 })

@@ -40,6 +40,33 @@ test('a statement that is refused is no obstacle to the next of its kind', async
   expect((await prepared(sample.db, text, [6, 3])).rows).toEqual([{ ratio: 2 }])
 })
 
+test('statements of a transaction are carried out in the order in which they were sent', async () => {
+  const trx = sample.db.transaction((inner) =>
+    Promise.all(
+      [1, 2, 3].map((value) =>
+        prepared<{ was: string }>(
+          inner,
+          `select coalesce(current_setting('mumega.tenant_id', true), '') as was,
+                  set_config('mumega.tenant_id', ?, true)`,
+          [String(value)],
+        ),
+      ),
+    ),
+  )
+  expect((await trx).map(({ rows }) => rows[0]?.was)).toEqual(['', '1', '2'])
+})
+
+test('after a transaction has ended nothing is sent by it, nor a value that is none', async () => {
+  const kept: Knex.Transaction[] = []
+  await sample.db.transaction(async (trx) => {
+    kept.push(trx)
+    expect(() => prepared(trx, TEXT, [1, undefined as never])).toThrow('undefined')
+    await prepared(trx, TEXT, [1, 1])
+  })
+  for (const trx of kept) expect(() => prepared(trx, TEXT, [1, 1])).toThrow('has ended')
+})
+
+// The last one: it takes every place.
 test('texts without end are a mistake of the code, which is told and not kept', async () => {
   const many = async () => {
     for (let nth = 0; nth < 1_000; nth += 1) await prepared(sample.db, `select ${nth} as n`, [])

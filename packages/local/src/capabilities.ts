@@ -32,7 +32,8 @@ const TOOLS: readonly Tool[] = [
     name: 'Docker engine',
     programs: ['docker'],
     versionWords: ['version', '--format', '{{.Server.Version}}'],
-    without: 'docker compose is not run; its file is only checked against the configuration',
+    without:
+      'docker compose is not run, only its file is checked; no test has Kafka in a container',
   },
   {
     name: 'Go',

@@ -14,7 +14,7 @@ const CREATE_MS_MAX = 30_000
 export async function createOperator(
   environment: Readonly<Record<string, string>>,
 ): Promise<string | undefined> {
-  const program = join(serviceDir('gateway'), 'dist', 'src', 'create-operator.js')
+  const program = join(serviceDir('gateway'), 'dist', 'create-operator.mjs')
   const ended = await runCommand(process.execPath, [program], {
     cwd: serviceDir('gateway'),
     env: { ...environment },

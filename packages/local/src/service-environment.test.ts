@@ -11,6 +11,7 @@ const surroundings = {
       'audit-ledger': { databasePassword: 'ledger-password', natsSeed: 'ledger-seed' },
       bridge: { databasePassword: 'bridge-password', natsSeed: 'bridge-seed' },
       objectives: { databasePassword: 'objectives-password', natsSeed: 'objectives-seed' },
+      gate: { databasePassword: 'gate-password', natsSeed: 'gate-seed' },
       gateway: { databasePassword: 'gateway-password', natsSeed: 'gateway-seed' },
     },
   },
@@ -30,7 +31,7 @@ const everything = {
   BRIDGE_INBOX_UNREAD_MAX: '7',
 }
 
-test.each(['audit-ledger', 'bridge', 'objectives', 'gateway'])(
+test.each(['audit-ledger', 'bridge', 'objectives', 'gate', 'gateway'])(
   '%s sees its own secrets and nobody else’s',
   (service) => {
     const text = JSON.stringify(serviceEnvironment(service, surroundings, everything))
@@ -38,7 +39,7 @@ test.each(['audit-ledger', 'bridge', 'objectives', 'gateway'])(
     const mine = service === 'audit-ledger' ? 'ledger' : service
     expect(text).toContain(`${mine}-seed`)
     expect(text).toContain(`${mine}-password`)
-    const others = ['ledger', 'bridge', 'objectives', 'gateway', 'admin'].filter(
+    const others = ['ledger', 'bridge', 'objectives', 'gate', 'gateway', 'admin'].filter(
       (name) => name !== mine,
     )
     for (const other of others) expect(text).not.toMatch(new RegExp(`${other}-(seed|password)`))

@@ -20,7 +20,7 @@ export interface Surroundings {
 const OWN_PREFIXES: Readonly<Record<string, readonly string[]>> = {
   'audit-ledger': ['LEDGER_'],
   bridge: ['BRIDGE_', 'KAFKA_'],
-  objectives: ['OBJECTIVES_'],
+  objectives: ['OBJECTIVES_', 'MIRROR_'],
   gateway: ['MUMEGA_'],
 }
 // The administrator's, which no service may see, and those that this run has decided itself.

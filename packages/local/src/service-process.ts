@@ -37,7 +37,7 @@ export async function startService(options: ServiceOptions): Promise<ServiceProc
   const words = [
     ...['--enable-source-maps', '--import', '@mumega/telemetry/register'],
     ...['--import', PARENT_WATCH],
-    join('dist', 'src', 'main.js'),
+    join('dist', 'main.mjs'),
   ]
   const child = spawn(process.execPath, words, {
     cwd: serviceDir(service),

@@ -8,6 +8,7 @@ import { startNatsServer, type NatsServer } from '@mumega/local/nats'
 import { newSeed, publicNkeyOf } from '@mumega/local/nkeys'
 import { isAlive } from '@mumega/local/processes'
 import { provisionBus } from '@mumega/local/provision'
+import { eventually } from '@mumega/testkit'
 
 const folder = mkdtempSync(join(tmpdir(), 'nats-'))
 const adminSeed = newSeed()
@@ -44,7 +45,8 @@ test('a server that was killed comes back in its place with its streams', async 
   server = await startNatsServer({ ...options, port })
 
   expect(server.port).toBe(port)
-  const connection = await connectWith(adminSeed)
+  // A server that has just been started again may leave a first caller without an answer.
+  const connection = await eventually(() => connectWith(adminSeed), { what: 'a connection' })
   const answer = await connection.request('$JS.API.STREAM.INFO.AUDIT')
   expect(answer.json()).toHaveProperty('config.subjects', ['aud.>'])
   await connection.close()

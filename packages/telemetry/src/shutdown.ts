@@ -1,10 +1,15 @@
 const SHUTDOWN_MS_MAX = 3_000
 
-let close: (() => Promise<void>) | undefined
+// register.ts and the program are files of their own, each with this module in it: what one leaves
+// for the other stands where both find it, as the API of OpenTelemetry does it.
+const CLOSE = Symbol.for('mumega.telemetry.close')
+const shared = globalThis as typeof globalThis & {
+  [CLOSE]?: (() => Promise<void>) | undefined
+}
 
 /** Called by register.ts. Apart from it, so that a process without export does not load the SDK. */
 export function onShutdown(listener: () => Promise<void>): void {
-  close = listener
+  shared[CLOSE] = listener
 }
 
 /**
@@ -12,8 +17,8 @@ export function onShutdown(listener: () => Promise<void>): void {
  * process up.
  */
 export async function shutdownExport(): Promise<void> {
-  const closing = close
-  close = undefined
+  const closing = shared[CLOSE]
+  shared[CLOSE] = undefined
   if (closing === undefined) return
   let timer: NodeJS.Timeout | undefined
   const bound = new Promise<void>((resolve) => {

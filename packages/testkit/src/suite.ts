@@ -36,8 +36,8 @@ export interface TestSuite {
   operatorToken(): Promise<string>
   /** Ends a service as a crash would. */
   kill(service: string): Promise<void>
-  /** Starts a service again after `kill()`, with the same environment. */
-  restart(service: string): Promise<void>
+  /** Starts a service again after `kill()`, with the same environment and what is added to it. */
+  restart(service: string, more?: Readonly<Record<string, string>>): Promise<void>
   /** Starts one more process of a service, with the same environment; ended by `stop()`. */
   another(service: string): Promise<ServiceProcess>
   /** A connection to the bus as this service's user; closed by `stop()`. */
@@ -65,13 +65,13 @@ export async function startTestSuite(options: TestSuiteOptions): Promise<TestSui
   const processes = new Map<string, ServiceProcess>()
   const others: ServiceProcess[] = []
   const buses: Bus[] = []
-  const begin = (service: string) => {
+  const begin = (service: string, more: Readonly<Record<string, string>> = {}) => {
     const onLine = (line: string) => options.onLine?.(`${service} ${line}`)
-    const environment = environmentOf(service, ground)
+    const environment = { ...environmentOf(service, ground), ...more }
     return startService({ service, environment, onLine })
   }
-  const launch = async (service: string) => {
-    processes.set(service, await begin(service))
+  const launch = async (service: string, more?: Readonly<Record<string, string>>) => {
+    processes.set(service, await begin(service, more))
   }
   const stop = async () => {
     await Promise.all(buses.splice(0).map((bus) => bus.drain()))

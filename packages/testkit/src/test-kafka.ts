@@ -6,24 +6,28 @@ import { skipUnless, type DefineTest } from './skip-unless.ts'
 export interface TestKafka {
   /** As `KAFKA_BROKERS` takes it. */
   readonly brokers: string
+  /** Whether it knows idempotent producers. */
+  readonly isIdempotent: boolean
   /** Makes the broker stand still: connections stay, and nothing is answered. */
-  freeze(): void
-  thaw(): void
+  freeze(): Promise<void>
+  thaw(): Promise<void>
   stop(): Promise<void>
 }
 
 export interface KafkaTests {
   readonly isPresent: boolean
-  /** Jest's `test` where kcat can be had; elsewhere one that skips and says why. */
+  /** Jest's `test` where the broker can be had; elsewhere one that skips and says why. */
   readonly kafkaTest: DefineTest
-  /** The broker that librdkafka has for tests: it keeps everything in memory, with its groups. */
   start(): Promise<TestKafka>
 }
 
 const BOOTSTRAP = /Mock cluster \S+ bootstrap\.servers=(\S+)/
 const START_MS_MAX = 10_000
 
-/** Finds kcat, fetching it where that is possible, for tests that need a Kafka. */
+/**
+ * Finds kcat, fetching it where that is possible, for the broker that librdkafka has for tests: it
+ * keeps everything in memory, with its groups.
+ */
 export async function findTestKafka(test: DefineTest & { skip: DefineTest }): Promise<KafkaTests> {
   const found = await findKcat()
   const isPresent = 'path' in found
@@ -47,8 +51,10 @@ async function startMock({ path, env }: Kcat): Promise<TestKafka> {
   try {
     return {
       brokers: await bootstrapOf(child),
-      freeze: () => child.kill('SIGSTOP'),
-      thaw: () => child.kill('SIGCONT'),
+      // It names no controller, whom a client asks for a producer's id.
+      isIdempotent: false,
+      freeze: () => signalled(child, 'SIGSTOP'),
+      thaw: () => signalled(child, 'SIGCONT'),
       stop: () => ended(child),
     }
   } catch (error) {
@@ -74,6 +80,11 @@ async function bootstrapOf(child: ChildProcess): Promise<string> {
       resolve(brokers)
     })
   })
+}
+
+function signalled(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  child.kill(signal)
+  return Promise.resolve()
 }
 
 async function ended(child: ChildProcess): Promise<void> {

@@ -19,6 +19,10 @@ import {
 } from './merkle.ts'
 
 const SIZE_MAX = 300
+// Every small one, and those around a full tile.
+const SIZES = Array.from({ length: SIZE_MAX + 1 }, (_, size) => size).filter(
+  (size) => size <= 130 || (size > 253 && size < 260) || size === SIZE_MAX,
+)
 const leaves = Array.from({ length: 1_000 }, (_, index) => leafHash(Buffer.from(`entry ${index}`)))
 
 // The definitions of RFC 6962, 2.1, word for word, to be compared with.
@@ -73,13 +77,13 @@ test('appending in any portions gives the roots of RFC 6962', () => {
 })
 
 test('the root of every small tree is that of RFC 6962', () => {
-  for (let size = 0; size <= SIZE_MAX; size += 1) {
+  for (const size of SIZES) {
     expect(rootOf(leaves.slice(0, size)).equals(naiveRoot(0, size))).toBe(true)
   }
 })
 
 test('each inclusion proof of a small tree is that of RFC 6962, at its place only', () => {
-  for (let size = 1; size <= SIZE_MAX; size += 1) {
+  for (const size of SIZES.slice(1)) {
     const root = naiveRoot(0, size)
     for (const [index, leaf] of leaves.slice(0, size).entries()) {
       const proof = inclusionProof(size, index, hashAt)
@@ -97,7 +101,7 @@ test('each inclusion proof of a small tree is that of RFC 6962, at its place onl
 })
 
 test('every consistency proof of every two small trees is that of RFC 6962 and holds', () => {
-  for (let newSize = 0; newSize <= SIZE_MAX; newSize += 1) {
+  for (const newSize of SIZES) {
     const newRoot = naiveRoot(0, newSize)
     for (let oldSize = 0; oldSize <= newSize; oldSize += 1) {
       const proof = consistencyProof(oldSize, newSize, hashAt)

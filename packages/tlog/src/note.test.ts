@@ -97,6 +97,23 @@ test('the proofs of the worked example are its own', () => {
   ).toBe(true)
 })
 
+test('a key by which everybody can sign is none', () => {
+  // The identity and its other spellings, and the points of order 2, 4 and 8.
+  const points = [
+    ...['01'.padEnd(64, '0'), `01${'00'.repeat(30)}80`, '00'.repeat(32), `${'00'.repeat(31)}80`],
+    ...[`ec${'ff'.repeat(30)}7f`, `ec${'ff'.repeat(31)}`, `ed${'ff'.repeat(30)}7f`],
+    ...[`ed${'ff'.repeat(31)}`, `ee${'ff'.repeat(30)}7f`, `ee${'ff'.repeat(31)}`],
+    '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+    '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85',
+    'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+    'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa',
+  ]
+  for (const point of points) {
+    const vkey = generateVkey('witness.example.com', Buffer.from(point, 'hex'))
+    expect(() => parseVkey(vkey)).toThrow('everybody can sign')
+  }
+})
+
 function faultOf(note: string | Uint8Array, known: readonly Verifier[] = verifiers): string {
   try {
     openNote(note, known)

@@ -98,6 +98,25 @@ export function generateVkey(
   return `${name}+${hexOf(keyIdOf(name, type, publicKey))}+${key}`
 }
 
+// The y of every point whose order divides 8, as RFC 8032 writes it, and the other spellings of 0
+// and 1. By such a key anybody makes signatures that are valid for every text.
+const WEAK = new Set([
+  '00'.repeat(32),
+  `01${'00'.repeat(31)}`,
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+  `ec${'ff'.repeat(30)}7f`,
+  `ed${'ff'.repeat(30)}7f`,
+  `ee${'ff'.repeat(30)}7f`,
+])
+
+function isWeak(key: Uint8Array): boolean {
+  const y = Buffer.from(key)
+  // Without the sign of x.
+  y[31] = (y[31] ?? 0) & 0x7f
+  return WEAK.has(y.toString('hex'))
+}
+
 /**
  * The verifier of a verifier key. Throws TypeError unless it is well-formed and its id is its own.
  */
@@ -113,6 +132,7 @@ export function parseVkey(vkey: string): Verifier {
   if (type !== ED25519 && type !== COSIGNATURE) {
     throw new TypeError('the verifier key is of a type that is not supported')
   }
+  if (isWeak(key)) throw new TypeError('the verifier key is one that everybody can sign for')
   const keyId = keyIdOf(name, type, key)
   if (hexOf(keyId) !== id) throw new TypeError("the verifier key's id is not that of its key")
   const der = Buffer.concat([SPKI_PREFIX, key])

@@ -1,3 +1,4 @@
+import { decodeCanonicalBase64 } from './base64.ts'
 import { canonicalJson } from './canonical.ts'
 import { NoteError, openNote, parseVkey, type Verifier } from './note.ts'
 
@@ -27,11 +28,22 @@ export function statementText(kind: string, fields: StatementFields): string {
   return text
 }
 
-const STATEMENT = /^mumega\/[a-z][a-z0-9-]{0,62}\/v1\n(?:[a-z][a-zA-Z0-9]{0,62} [^\n]+\n)*$/
+const STATEMENT = /^mumega\/[a-z][a-z0-9-]{0,62}\/v1\n((?:[a-z][a-zA-Z0-9]{0,62} [^\n]+\n)*)$/
 
 /** Whether a text has the form of a statement. */
 export function isStatement(text: string): boolean {
-  return Buffer.byteLength(text) <= STATEMENT_BYTES_MAX && STATEMENT.test(text)
+  const [, lines] = STATEMENT.exec(text) ?? []
+  if (lines === undefined || Buffer.byteLength(text) > STATEMENT_BYTES_MAX) return false
+  const values = lines.split('\n').slice(0, -1)
+  return values.every((line) => isCanonical(line.slice(line.indexOf(' ') + 1)))
+}
+
+function isCanonical(value: string): boolean {
+  try {
+    return canonicalJson(JSON.parse(value)) === value
+  } catch {
+    return false // Not JSON, or not exactly.
+  }
 }
 
 /** Why a signed statement does not count. */
@@ -39,7 +51,7 @@ export type StatementFault = 'malformed' | 'other-text' | 'unsigned' | 'invalid-
 
 /**
  * Whether `note` is exactly this text, signed by every one of these keys (verifier keys as C2SP has
- * them); why not, if it is not.
+ * them) and by nobody else; why not, if it is not. So one statement has one note.
  */
 export function faultOfStatement(
   note: string,
@@ -49,13 +61,20 @@ export function faultOfStatement(
     const verifiers = vkeys.map(parseVkey)
     const opened = openNote(note, verifiers)
     if (opened.text !== text) return 'other-text'
-    return verifiers.every((verifier) => signedBy(opened.signatures, verifier))
-      ? undefined
-      : 'unsigned'
+    if (!verifiers.every((verifier) => signedBy(opened.signatures, verifier))) return 'unsigned'
+    const lines = note.slice(text.length + 1, -1).split('\n')
+    return lines.length === verifiers.length && lines.every(isExact) ? undefined : 'malformed'
   } catch (error) {
     if (!(error instanceof NoteError)) throw error
     return error.fault === 'unverified' ? 'unsigned' : error.fault
   }
+}
+
+/** Base64 of 68 bytes leaves two bits that nothing is read from: the same line in four texts. */
+function isExact(signatureLine: string): boolean {
+  return (
+    decodeCanonicalBase64(signatureLine.slice(signatureLine.lastIndexOf(' ') + 1)) !== undefined
+  )
 }
 
 function signedBy(

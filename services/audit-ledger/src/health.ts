@@ -1,5 +1,5 @@
 import type { Bus } from '@mumega/bus'
-import { checkDependency, THIS_PROCESS, withinCheck } from '@mumega/bus/health'
+import { checkDependency, THIS_PROCESS, withinCheck } from '@mumega/service/health'
 import type { Relay } from '@mumega/bus/relay'
 import type { DependencyHealth, HealthStatus, ServiceHealth } from '@mumega/contracts/health'
 import { checkDatabase, type Knex } from '@mumega/db'

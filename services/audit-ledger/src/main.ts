@@ -1,4 +1,4 @@
-import { runService } from '@mumega/telemetry/run-service'
+import { runService } from '@mumega/service/run-service'
 import { loadConfig } from './config.ts'
 import { start } from './service.ts'
 

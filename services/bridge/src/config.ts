@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { readConfig } from '@mumega/config'
-import { databaseUrl, logLevel, natsUrl, timeOriginMs, timeScale } from '@mumega/config/settings'
+import { serviceSettings } from '@mumega/config/settings'
 import { AppError } from '@mumega/errors'
 
 const Topic = (name: string) =>
@@ -32,13 +32,7 @@ const kafkaProperties = {
 }
 
 export const configSchema = Type.Object({
-  DATABASE_URL: databaseUrl,
-  NATS_URL: natsUrl,
-  NATS_NKEY_SEED: Type.Optional(Type.String({ minLength: 1 })),
-  LOG_LEVEL: logLevel,
-  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String({ minLength: 1 })),
-  MUMEGA_TIME_SCALE: timeScale,
-  MUMEGA_TIME_ORIGIN_MS: timeOriginMs,
+  ...serviceSettings,
   /** Messages, not settled, that one inbox holds before it refuses more. */
   BRIDGE_INBOX_UNREAD_MAX: Type.Integer({ minimum: 1, maximum: 10_000_000, default: 100_000 }),
   /** An agent is active for so many seconds of the system's time after its last work. */

@@ -1,18 +1,9 @@
-import type { Bus } from '@mumega/bus'
-import {
-  checkDependency,
-  relayHealth,
-  THIS_PROCESS,
-  withinCheck,
-  worstOf,
-} from '@mumega/bus/health'
-import type { Relay } from '@mumega/bus/relay'
 import { versionOf } from '@mumega/config/version'
 import type { ServiceHealth } from '@mumega/contracts/health'
-import { checkDatabase } from '@mumega/db'
+import type { Knex } from '@mumega/db'
 import { readAs } from '@mumega/db/act'
-import type { Outbox } from '@mumega/db/outbox'
-import type { Bridge } from './bridge.ts'
+import type { ServiceParts } from '@mumega/service'
+import { lookAtParts, THIS_PROCESS, withinCheck, worstOf } from '@mumega/service/health'
 import { countOpenDeadLetters } from './dead-letters/dead-letter-repository.ts'
 import { BRIDGE_CONTEXT } from './identity.ts'
 import type { KafkaSide } from './kafka/kafka-side.ts'
@@ -20,55 +11,44 @@ import type { WaitingAsks } from './messages/waiting-asks.ts'
 import type { OwnHeartbeat } from './own-heartbeat.ts'
 
 const OPEN_DEAD_LETTERS_COUNTED_MAX = 10_000
-export interface Parts {
-  bus: Bus
-  relay: Relay
-  outbox: Outbox
-  asks: WaitingAsks
-  heartbeat: OwnHeartbeat
+
+export interface OwnParts {
+  readonly asks: WaitingAsks
+  readonly heartbeat: OwnHeartbeat
   /** Absent where no Kafka is set. */
-  kafka: KafkaSide | undefined
+  readonly kafka: KafkaSide | undefined
 }
 
-/**
- * How the bridge is, by its own look at the database, the bus and its relay, all at once and
- * bounded.
- */
-export async function readHealth(bridge: Bridge, parts: Parts): Promise<ServiceHealth> {
-  const [database, nats, figures, kafkaFigures] = await Promise.all([
-    checkDependency('postgres', () => checkDatabase(bridge.db)),
-    checkDependency('nats', () => parts.bus.roundTripMs()),
-    withinCheck(readFigures(bridge, parts)).catch(() => ({})),
-    withinCheck(parts.kafka?.figures() ?? Promise.resolve({})).catch(() => ({})),
+/** How the bridge is, by its own look at what it stands on, all at once and bounded. */
+export async function readHealth(parts: ServiceParts, own: OwnParts): Promise<ServiceHealth> {
+  const { asks, heartbeat, kafka } = own
+  // What cannot be counted is left out: a zero would say that nothing waits.
+  const [needed, deadLettersOpen, kafkaFigures] = await Promise.all([
+    lookAtParts(parts),
+    withinCheck(countDeadLetters(parts.db)).catch(() => undefined),
+    withinCheck(kafka?.figures() ?? Promise.resolve({})).catch(() => ({})),
   ])
-  const needed = [database, nats, relayHealth(parts.relay)]
   return {
     service: 'bridge',
     version: VERSION,
     process: THIS_PROCESS,
     // Nobody who sends or receives a message here waits for Kafka.
-    status: worstOf(needed),
-    dependencies: [...needed, ...(parts.kafka?.health() ?? [])],
+    status: worstOf(needed.dependencies),
+    dependencies: [...needed.dependencies, ...(kafka?.health() ?? [])],
     figures: {
-      ...figures,
+      ...needed.figures,
       ...kafkaFigures,
-      asksWaiting: parts.asks.count(),
-      heartbeatsPublished: parts.heartbeat.published(),
-      relayPublished: parts.relay.figures().published,
-      relayFailures: parts.relay.figures().failures,
+      ...(deadLettersOpen !== undefined && { deadLettersOpen }),
+      asksWaiting: asks.count(),
+      heartbeatsPublished: heartbeat.published(),
     },
   }
 }
 
-/** What cannot be counted is left out: a zero would say that nothing waits. */
-async function readFigures(
-  { db }: Bridge,
-  { outbox }: Parts,
-): Promise<{ outboxPending: number; deadLettersOpen: number }> {
-  const deadLettersOpen = await readAs(db, BRIDGE_CONTEXT, (trx) =>
+async function countDeadLetters(db: Knex): Promise<number> {
+  return readAs(db, BRIDGE_CONTEXT, (trx) =>
     countOpenDeadLetters(trx, OPEN_DEAD_LETTERS_COUNTED_MAX),
   )
-  return { outboxPending: await outbox.countPending(), deadLettersOpen }
 }
 
 const VERSION = versionOf(new URL('../../package.json', import.meta.url))

@@ -1,15 +1,11 @@
-import { connectBus, type Bus } from '@mumega/bus'
-import { startRelay } from '@mumega/bus/relay'
-import { checkTopology } from '@mumega/bus/streams'
-import { scaledClock } from '@mumega/config/clock'
+import type { Bus } from '@mumega/bus'
 import { askAbandoned, askAgent } from '@mumega/contracts/asks'
 import * as contracts from '@mumega/contracts/bridge'
 import * as deliveries from '@mumega/contracts/deliveries'
 import { deadLettered, listDeadLetters, replayDeadLetter } from '@mumega/contracts/dead-letters'
 import { healthOf } from '@mumega/contracts/health'
 import { getSendPolicy, setSendPolicy } from '@mumega/contracts/send-policy'
-import { openDatabase } from '@mumega/db'
-import { openOutbox } from '@mumega/db/outbox'
+import { startService } from '@mumega/service'
 import type { PresenceLimits } from './agents/presence.ts'
 import { handleListAgents, handleGetAgent } from './agents/read-agents.ts'
 import { handleRecordHeartbeat } from './agents/record-heartbeat.ts'
@@ -39,59 +35,43 @@ import { handleGetSendPolicy } from './send-policy/read-send-policy.ts'
 import { handleSetSendPolicy } from './send-policy/set-send-policy.ts'
 
 /**
- * Connects to PostgreSQL and NATS and answers the bridge's subjects until `stop()` resolves, which
- * may be called twice. Any number of these may run on one database.
+ * Answers the bridge's subjects until `stop()` resolves. Any number of these may run on one
+ * database.
  */
 export async function start(config: Config): Promise<{ stop: () => Promise<void> }> {
-  const clock = scaledClock({
-    scale: config.MUMEGA_TIME_SCALE,
-    originMs: config.MUMEGA_TIME_ORIGIN_MS,
+  return startService({ name: 'bridge', config }, async (parts) => {
+    const { bus, db, clock, onStop } = parts
+    const asks = openWaitingAsks({
+      all: config.BRIDGE_ASKS_WAITING_MAX,
+      perTenant: config.BRIDGE_ASKS_WAITING_PER_TENANT_MAX,
+      perAgent: config.BRIDGE_ASKS_WAITING_PER_AGENT_MAX,
+    })
+    onStop(async () => {
+      const drained = bus.drain()
+      // Asks that wait are told to go on in another instance, which is all that they reach now;
+      // else the drain would wait for their deadlines.
+      asks.stop()
+      await drained
+    })
+    const bridge = {
+      db,
+      clock,
+      presence: presenceLimits(config),
+      inboxUnreadMax: config.BRIDGE_INBOX_UNREAD_MAX,
+    }
+    serveAgents(bridge, bus)
+    serveMessages(bridge, bus, asks)
+    serveDeliveries(bridge, bus)
+    serveSendPolicy(bridge, bus)
+    await serveDeadLetters(bridge, bus)
+    const heartbeat = startOwnHeartbeat(bridge, bus)
+    onStop(() => heartbeat.stop())
+    const sweep = startSweep(bridge)
+    onStop(() => sweep.stop())
+    const kafka = await startKafka(bridge, bus, config)
+    onStop(async () => kafka?.stop())
+    bus.serve(healthOf('bridge'), () => readHealth(parts, { asks, heartbeat, kafka }))
   })
-  const bus = await connectBus({
-    natsUrl: config.NATS_URL,
-    nkeySeed: config.NATS_NKEY_SEED,
-    service: 'bridge',
-    clock,
-  })
-  await checkTopology(bus.connection, 'bridge')
-  const db = openDatabase(config.DATABASE_URL)
-  const outbox = openOutbox(db, 'bridge')
-  const relay = startRelay(bus, outbox)
-  const asks = openWaitingAsks({
-    all: config.BRIDGE_ASKS_WAITING_MAX,
-    perTenant: config.BRIDGE_ASKS_WAITING_PER_TENANT_MAX,
-    perAgent: config.BRIDGE_ASKS_WAITING_PER_AGENT_MAX,
-  })
-  const bridge = {
-    db,
-    clock,
-    presence: presenceLimits(config),
-    inboxUnreadMax: config.BRIDGE_INBOX_UNREAD_MAX,
-  }
-  serveAgents(bridge, bus)
-  serveMessages(bridge, bus, asks)
-  serveDeliveries(bridge, bus)
-  serveSendPolicy(bridge, bus)
-  await serveDeadLetters(bridge, bus)
-  const heartbeat = startOwnHeartbeat(bridge, bus)
-  const sweep = startSweep(bridge)
-  const kafka = await startKafka(bridge, bus, config)
-  const parts = { bus, relay, outbox, asks, heartbeat, kafka }
-  bus.serve(healthOf('bridge'), () => readHealth(bridge, parts))
-
-  let stopping: Promise<void> | undefined
-  async function stopOnce(): Promise<void> {
-    const ends = [bus.drain(), heartbeat.stop(), sweep.stop(), relay.stop()]
-    if (kafka !== undefined) ends.push(kafka.stop())
-    const ended = Promise.all(ends)
-    // Asks that wait are told to go on in another instance, which is all that they reach now; else
-    // the drain would wait for their deadlines. What is accepted from here on stays in the outbox
-    // for another instance or start.
-    asks.stop()
-    await ended
-    await db.destroy()
-  }
-  return { stop: () => (stopping ??= stopOnce()) }
 }
 
 function presenceLimits(config: Config): PresenceLimits {

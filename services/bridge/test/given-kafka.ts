@@ -1,13 +1,16 @@
+import { randomUUID } from 'node:crypto'
 import { test } from '@jest/globals'
+import type { Message } from 'kafkajs'
 import { healthOf } from '@mumega/contracts/health'
 import type { ReplyOf } from '@mumega/contracts/define'
-import { eventually, findTestKafka, type TestKafka } from '@mumega/testkit'
-import { operator, startTestBridge, type TestBridge } from './given.ts'
+import type { CallContext } from '@mumega/contracts/scalars'
+import { eventually, findTestKafka, type KafkaTests, type TestKafka } from '@mumega/testkit'
+import { inboxOf, operator, startTestBridge, type TestBridge } from './given.ts'
 import { connectStranger, type Stranger } from './kafka-topic.ts'
 
 const found = await findTestKafka(test)
 
-/** Jest's `test`, where a Kafka broker for tests can be had. */
+/** Jest's `test`, where librdkafka's broker for tests can be had. */
 export const { kafkaTest } = found
 
 const TOPICS = [
@@ -37,34 +40,40 @@ type Settings = Record<string, string>
  */
 export async function startKafkaBridge(
   more: (brokers: string) => Promise<Settings> = () => Promise.resolve({}),
+  kafkas: KafkaTests = found,
 ): Promise<KafkaBridge | undefined> {
-  if (!found.isPresent) return undefined
-  const kafka = await found.start()
-  const settings = {
-    KAFKA_BROKERS: kafka.brokers,
-    KAFKA_INSTANCE: 'here',
-    // librdkafka's broker names no controller, whom the client asks for a producer's id. The judge
-    // of `npm run interop` uses the idempotent one, on a real broker.
-    KAFKA_IDEMPOTENT: 'false',
-    ...(await more(kafka.brokers)),
+  if (!kafkas.isPresent) return undefined
+  const kafka = await kafkas.start()
+  const ends = [() => kafka.stop()]
+  const stop = async () => {
+    for (const end of ends.splice(0).reverse()) await end()
   }
-  const bridge = await startTestBridge(settings)
-  const stranger = await connectStranger(kafka.brokers, TOPICS)
-  const health = () => bridge.call(operator('substrate'), healthOf('bridge'), {})
-  return {
-    kafka,
-    bridge,
-    stranger,
-    settings,
-    health,
-    async kafkaHealth() {
-      return (await health()).dependencies.find(({ name }) => name === 'kafka')
-    },
-    async stop() {
-      await stranger.stop()
-      await bridge.stop()
-      await kafka.stop()
-    },
+  try {
+    const settings = {
+      KAFKA_BROKERS: kafka.brokers,
+      KAFKA_INSTANCE: 'here',
+      KAFKA_IDEMPOTENT: String(kafka.isIdempotent),
+      ...(await more(kafka.brokers)),
+    }
+    const bridge = await startTestBridge(settings)
+    ends.push(() => bridge.stop())
+    const stranger = await connectStranger(kafka.brokers, TOPICS)
+    ends.push(() => stranger.stop())
+    const health = () => bridge.call(operator('substrate'), healthOf('bridge'), {})
+    return {
+      kafka,
+      bridge,
+      stranger,
+      settings,
+      health,
+      async kafkaHealth() {
+        return (await health()).dependencies.find(({ name }) => name === 'kafka')
+      },
+      stop,
+    }
+  } catch (error) {
+    await stop()
+    throw error
   }
 }
 
@@ -83,5 +92,38 @@ export function untilFailing(side: KafkaBridge, why: RegExp): Promise<string> {
       return status === 'failing' && why.test(reason) && reason
     },
     { what: `health to say ${why.source}` },
+  )
+}
+
+/** What the holder of a token sends through Kafka; `order` is its value. */
+export function inboundRecord(
+  token: string,
+  order: Record<string, unknown>,
+  headers: Message['headers'] = {},
+): Message & { headers: NonNullable<Message['headers']> } {
+  const authorization = `Bearer ${token}`
+  return {
+    key: 'acme/ada',
+    value: JSON.stringify(order),
+    headers: { authorization, 'message-id': randomUUID(), ...headers },
+  }
+}
+
+export async function produceInbound(side: KafkaBridge, messages: Message[]): Promise<void> {
+  await side.stranger.producer.send({ topic: 'mumega.inbound', messages })
+}
+
+/** The texts in an inbox, once there are so many. */
+export function untilTexts(
+  { bridge }: KafkaBridge,
+  context: CallContext,
+  count: number,
+): Promise<string[]> {
+  return eventually(
+    async () => {
+      const texts = (await inboxOf(bridge, context)).map(({ text }) => text)
+      return texts.length >= count && texts
+    },
+    { what: `${count} messages for ${context.actor.id}` },
   )
 }

@@ -118,11 +118,11 @@ kafkaTest(
     const behind = async () => (await side.health()).figures['kafkaBehind.bridge-kafka-events'] ?? 0
     await eventually(async () => (await behind()) === 0, { what: 'nothing to wait' })
     const { size: before = 0 } = await ledgerFigures()
-    kafka.freeze()
+    await kafka.freeze()
     const targets = await givenActs(60)
     await untilAnnounced(before + targets.length)
     await ledger.kill('audit-ledger')
-    kafka.thaw()
+    await kafka.thaw()
 
     const { reason } = await eventually(
       async () => {
@@ -151,7 +151,7 @@ kafkaTest(
   async () => {
     const { size: before = 0 } = await ledgerFigures()
     // Held, so that they are asked for together.
-    side.kafka.freeze()
+    await side.kafka.freeze()
     const targets = Array.from({ length: 300 }, (_, nth) => `deal:${'漢'.repeat(280)}${nth}`)
     for (let at = 0; at < targets.length; at += 60) {
       const intents = targets.slice(at, at + 60).map((target, nth) => ({
@@ -169,7 +169,7 @@ kafkaTest(
       await side.bridge.gateway.publish(append, { intents }, { messageId: randomUUID() })
     }
     await untilAnnounced(before + targets.length)
-    side.kafka.thaw()
+    await side.kafka.thaw()
 
     verifyChains(await untilRecorded(targets))
   },

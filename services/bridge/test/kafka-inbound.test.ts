@@ -1,15 +1,20 @@
-import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect } from '@jest/globals'
 import type { Message } from 'kafkajs'
 import { eventually } from '@mumega/testkit'
 import { agent, collectIntents, givenAgents, inboxOf } from './given.ts'
 import { deny, givenPolicy } from './given-send-policy.ts'
-import { kafkaTest, startKafkaBridge, type KafkaBridge } from './given-kafka.ts'
+import {
+  inboundRecord,
+  kafkaTest,
+  produceInbound,
+  startKafkaBridge,
+  untilTexts,
+  type KafkaBridge,
+} from './given-kafka.ts'
 import { openTokenDesk, type TokenDesk } from './given-tokens.ts'
 // As the service's process has it: trace ids are made and passed on.
 import '@mumega/telemetry/register'
 
-const INBOUND = 'mumega.inbound'
 const DEAD_LETTERS = 'mumega.dead-letters'
 
 let side: KafkaBridge
@@ -30,55 +35,13 @@ afterAll(async () => {
 }, 60_000)
 
 /** A record that ada sends; `order` is its value. */
-function record(
-  order: Record<string, unknown>,
-  headers: Message['headers'] = {},
-): Message & { headers: NonNullable<Message['headers']> } {
-  const authorization = `Bearer ${adasToken}`
-  return {
-    key: 'acme/ada',
-    value: JSON.stringify(order),
-    headers: { authorization, 'message-id': randomUUID(), ...headers },
-  }
-}
+const record = (order: Record<string, unknown>, headers?: Message['headers']) =>
+  inboundRecord(adasToken, order, headers)
 
-async function produce(...messages: Message[]): Promise<void> {
-  await side.stranger.producer.send({ topic: INBOUND, messages })
-}
+const produce = (...messages: Message[]) => produceInbound(side, messages)
 
-async function textsOf(name: string, count: number, tenantId?: string): Promise<string[]> {
-  return eventually(
-    async () => {
-      const texts = (await inboxOf(side.bridge, agent(name, tenantId))).map(({ text }) => text)
-      return texts.length >= count && texts
-    },
-    { what: `${count} messages for ${name}` },
-  )
-}
-
-kafkaTest('a record is its token’s agent’s message, and says where it has passed', async () => {
-  const sent = record({ to: 'bob', text: 'Hi.' }, { 'mumega-path': 'there' })
-  await produce({ ...sent, key: null })
-
-  await textsOf('bob', 1)
-  const [message] = await inboxOf(side.bridge, agent('bob'))
-  expect(message).toMatchObject({ from: 'ada', kind: 'send', text: 'Hi.' })
-  const [forwarded] = await side.stranger.waitForMessages(
-    1,
-    ({ headers }) => headers['message-id'] === message?.messageId,
-  )
-  expect(forwarded?.headers['mumega-path']).toBe('there,here')
-  expect(JSON.stringify(forwarded)).not.toContain(adasToken)
-})
-
-kafkaTest('the same record twice, or the same message id again, is one message', async () => {
-  const once = record({ to: 'cyd', text: 'once' })
-  await produce(once, once)
-  await produce(once)
-  await produce(record({ to: 'cyd', text: 'after' }))
-
-  expect(await textsOf('cyd', 2)).toEqual(['once', 'after'])
-})
+const textsOf = (name: string, count: number, tenantId?: string) =>
+  untilTexts(side, agent(name, tenantId), count)
 
 kafkaTest('the same message id of two agents is two messages', async () => {
   const headers = { 'message-id': 'the-same' }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { Kafka, logLevel, Partitioners, type Producer } from 'kafkajs'
+import { Kafka, logLevel, Partitioners, type Consumer, type Producer } from 'kafkajs'
 import { eventually } from '@mumega/testkit'
 
 /** A record as a reader of a topic sees it. */
@@ -33,8 +33,17 @@ export async function connectStranger(brokers: string, topics: string[]): Promis
   const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
   await producer.connect()
   const consumer = kafka.consumer({ groupId: `stranger-${randomUUID()}`, maxWaitTimeInMs: 100 })
-  await consumer.connect()
-  await consumer.subscribe({ topics, fromBeginning: true })
+  const stop = async () => {
+    await consumer.disconnect()
+    await producer.disconnect()
+  }
+  try {
+    await consumer.connect()
+    await untilSubscribed(consumer, topics)
+  } catch (error) {
+    await stop()
+    throw error
+  }
   const seen: Seen[] = []
   await consumer.run({
     eachMessage: ({ topic, partition, message }) => {
@@ -63,11 +72,19 @@ export async function connectStranger(brokers: string, topics: string[]): Promis
       untilThere(`${count} messages`, count, () =>
         firstOfEach(seen.filter((record) => record.topic === 'mumega.messages' && matches(record))),
       ),
-    async stop() {
-      await consumer.disconnect()
-      await producer.disconnect()
-    },
+    stop,
   }
+}
+
+/** Asking for a topic makes it; a broker may say that it is not there before it says that it is. */
+async function untilSubscribed(consumer: Consumer, topics: string[]): Promise<void> {
+  await eventually(
+    async () => {
+      await consumer.subscribe({ topics, fromBeginning: true })
+      return true
+    },
+    { what: 'the topics to be there' },
+  )
 }
 
 const untilThere = async (what: string, count: number, find: () => Seen[]): Promise<Seen[]> =>

@@ -135,6 +135,8 @@ test.each([
   ['update deliveries set position = 1', 'permission denied'],
   ['update agents set name = name', 'permission denied'],
   ['truncate messages', 'permission denied'],
+  ['delete from settlements', 'permission denied'],
+  ['update settlements set slot = 1', 'permission denied'],
   ['delete from send_policies', 'permission denied'],
   [`update send_policies set tenant_id = 'globex'`, 'permission denied'],
 ])('the service’s own role cannot get past the guards: %s', async (sql, complaint) => {

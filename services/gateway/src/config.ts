@@ -1,18 +1,11 @@
 import { Type, type Static } from 'typebox'
 import { readConfig } from '@mumega/config'
-import { scaledClock, type Clock } from '@mumega/config/clock'
-import { databaseUrl, logLevel, natsUrl, timeOriginMs, timeScale } from '@mumega/config/settings'
+import { serviceSettings } from '@mumega/config/settings'
 import { versionOf } from '@mumega/config/version'
 
 /** Every setting of the gateway, by its environment variable. */
 export const configSchema = Type.Object({
-  DATABASE_URL: databaseUrl,
-  NATS_URL: natsUrl,
-  NATS_NKEY_SEED: Type.Optional(Type.String()),
-  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String()),
-  LOG_LEVEL: logLevel,
-  MUMEGA_TIME_SCALE: timeScale,
-  MUMEGA_TIME_ORIGIN_MS: timeOriginMs,
+  ...serviceSettings,
   MUMEGA_HOST: Type.String({ default: '127.0.0.1' }),
   /** 0 takes any free port. */
   MUMEGA_PORT: Type.Integer({ minimum: 0, maximum: 65_535, default: 0 }),
@@ -72,13 +65,6 @@ const operatorSchema = Type.Pick(configSchema, [
 /** What the program that makes the first operator's token needs. @throws config.invalid */
 export function loadOperatorConfig(environment: NodeJS.ProcessEnv): Static<typeof operatorSchema> {
   return readConfig(operatorSchema, environment)
-}
-
-/** The system's time, as these settings scale it. */
-export function clockOf(
-  config: Pick<Config, 'MUMEGA_TIME_SCALE' | 'MUMEGA_TIME_ORIGIN_MS'>,
-): Clock {
-  return scaledClock({ scale: config.MUMEGA_TIME_SCALE, originMs: config.MUMEGA_TIME_ORIGIN_MS })
 }
 
 /** Of this package. */

@@ -1,5 +1,6 @@
 import { openDatabase } from '@mumega/db'
-import { clockOf, loadOperatorConfig } from './config.ts'
+import { clockOf } from '@mumega/config/clock'
+import { loadOperatorConfig } from './config.ts'
 import { createFirstOperator } from './first-operator.ts'
 
 // The program that `npm start` runs once: one line of JSON on standard output, whose secret is

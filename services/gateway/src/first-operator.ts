@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Clock } from '@mumega/config/clock'
-import { Scope, tokenCreated } from '@mumega/contracts/gateway'
+import { NAMED_SCOPES, tokenCreated } from '@mumega/contracts/gateway'
 import { SUBSTRATE } from '@mumega/contracts/scalars'
 import type { Knex } from '@mumega/db'
 import { act, outgoing, unchanged } from '@mumega/db/act'
@@ -9,8 +9,6 @@ import { hasLiveOperator, insertToken } from './token-repository.ts'
 import { EXPIRY_DAYS_MAX, expiryOf, hashOf, newSecret, rootToken } from './token.ts'
 
 export type FirstOperator = { created: true; token: string; tokenId: string } | { created: false }
-
-const ALL_SCOPES: Scope[] = Scope.anyOf.map((scope) => scope.const)
 
 /**
  * Makes an operator's token with every scope when none can be used: on the first run, or after the
@@ -32,7 +30,7 @@ export async function createFirstOperator(db: Knex, clock: Clock): Promise<First
       kind: 'operator',
       tenantId: SUBSTRATE,
       agent: undefined,
-      scopes: ALL_SCOPES,
+      scopes: [...NAMED_SCOPES],
       rateClass: 'elevated',
       createdAt,
       expiresAt: expiryOf(createdAt, EXPIRY_DAYS_MAX),

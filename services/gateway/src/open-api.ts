@@ -31,6 +31,7 @@ export async function documentApi(app: App, gateway: Gateway): Promise<void> {
         { name: 'inbox', description: 'What an agent received.' },
         { name: 'mcp', description: 'The same for models, as tools.' },
         { name: 'audit', description: 'Receipts, and what verifies them.' },
+        { name: 'gate', description: 'What was found in the work, and how it was judged.' },
         { name: 'operations', description: 'For those who keep it running.' },
       ],
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },

@@ -34,16 +34,9 @@ export function openReadiness(gateway: Dependencies): { look(): Promise<Dependen
 }
 
 async function lookAtAll(gateway: Dependencies): Promise<DependencyHealth[]> {
+  const { db, bus } = gateway
   const others = SERVICES.filter((service) => service !== 'gateway')
   return Promise.all([
-    ...lookAtOwn(gateway),
-    ...others.map((service) => lookAtService(gateway, service)),
-  ])
-}
-
-/** The gateway's own PostgreSQL and NATS: what its `get-health` answers with, too. */
-export function lookAtOwn({ db, bus }: Dependencies): Promise<DependencyHealth>[] {
-  return [
     lookAt('postgres', async () => {
       await checkDatabase(db)
       return { status: 'ok' }
@@ -52,7 +45,8 @@ export function lookAtOwn({ db, bus }: Dependencies): Promise<DependencyHealth>[
       await bus.roundTripMs()
       return { status: 'ok' }
     }),
-  ]
+    ...others.map((service) => lookAtService(gateway, service)),
+  ])
 }
 
 async function lookAtService({ bus }: Dependencies, service: string): Promise<DependencyHealth> {

@@ -1,4 +1,4 @@
-import type { Scope } from '@mumega/contracts/gateway'
+import { isCircle, type Circle, type Scope } from '@mumega/contracts/gateway'
 import { SUBSTRATE, type CallContext } from '@mumega/contracts/scalars'
 import type { FastifyRequest } from 'fastify'
 import { invalidField, scopeMissing, tenantNotFound, tokenMissing } from './errors.ts'
@@ -64,6 +64,11 @@ export function tenantContextOf(session: Session, tenantId?: string): CallContex
     throw invalidField('tenantId', 'must name the tenant on which an operator acts')
   }
   return context
+}
+
+/** To which squads, projects and entities the token proves that its holder belongs. */
+export function circlesOf({ token }: Session): Circle[] {
+  return token.scopes.filter(isCircle)
 }
 
 /** Who a request id belongs to: an agent keeps its own when its token is renewed. */

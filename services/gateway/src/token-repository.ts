@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import type { RateClass, Scope } from '@mumega/contracts/gateway'
+import { takeLock } from '@mumega/db/named-lock'
 import type { Token, TokenKind } from './token.ts'
 
 interface TokenRow {
@@ -61,8 +62,7 @@ export async function lockRevocations(trx: Knex.Transaction): Promise<void> {
 
 /** Waits until no other delegation in this tree is under way: they count before they add. */
 export async function lockTree(trx: Knex.Transaction, rootTokenId: string): Promise<void> {
-  const key = `gateway.delegate-token ${rootTokenId}`
-  await trx.raw(`select pg_advisory_xact_lock(hashtextextended(?, 0))`, [key])
+  await takeLock(trx, `gateway.delegate-token ${rootTokenId}`)
 }
 
 /** Locks the token's row until `trx` ends. */

@@ -27,3 +27,10 @@ test('an agent gets what it may have, never what its maker lacks or agents may n
   expect(() => agentScopes(['messages:read'], ['messages:send'])).toThrow('it lacks messages:send')
   expect(() => grantedScopes([], ['audit:read'])).toThrow('it lacks audit:read')
 })
+
+test('who reads memory gives circles to agents, and nobody else does who is not in them', () => {
+  const asked: Scope[] = ['messages:read', 'squad:core', 'entity:acme']
+  expect(agentScopes(['messages:read', 'memory:read'], asked)).toEqual(asked)
+  expect(() => agentScopes(['messages:read', 'memory:write'], asked)).toThrow('lacks squad:core')
+  expect(agentScopes([...AGENT_SCOPES, 'squad:core'], undefined)).toEqual(AGENT_SCOPES)
+})

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { AGENT_SCOPES, type RateClass, type Scope } from '@mumega/contracts/gateway'
+import { AGENT_SCOPES, isCircle, type RateClass, type Scope } from '@mumega/contracts/gateway'
 import { rateClassNotHeld, scopeNotForAgents, scopeNotHeld } from './errors.ts'
 
 export type TokenKind = 'operator' | 'agent'
@@ -65,14 +65,15 @@ export function expiryOf(createdAt: Date, expiresInDays: number): Date {
 }
 
 /**
- * The scopes of an agent's new token: those asked for, or every one an agent may have that the
- * minter holds.
+ * The scopes of an agent's new token, made by an operator: those asked for, or every one that an
+ * agent has. An operator who reads memory belongs to every circle, and so may have others belong.
  */
 export function agentScopes(held: readonly Scope[], asked: readonly Scope[] | undefined): Scope[] {
   if (asked === undefined) return grantedScopes(held, AGENT_SCOPES)
-  const forbidden = asked.find((scope) => !AGENT_SCOPES.includes(scope))
+  const forbidden = asked.find((scope) => !AGENT_SCOPES.includes(scope) && !isCircle(scope))
   if (forbidden !== undefined) throw scopeNotForAgents(forbidden)
-  return grantedScopes(held, asked)
+  const circles = held.includes('memory:read') ? asked.filter(isCircle) : []
+  return grantedScopes([...held, ...circles], asked)
 }
 
 /**

@@ -1,6 +1,12 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 
+/** What an agent with every scope of agents is shown, sorted. */
+export const AGENTS_TOOLS: readonly string[] = [
+  ...['ack', 'ask', 'broadcast', 'heartbeat', 'inbox', 'objectives', 'peers', 'recall', 'remember'],
+  ...['send', 'whoami', 'work'],
+]
+
 /** The official client, connected with this token. */
 export async function mcpClient(url: string, token: string): Promise<Client> {
   const client = new Client({ name: 'test', version: '1' })

@@ -35,15 +35,23 @@ export interface Api {
 
 type OnLine = NonNullable<TestSuiteOptions['onLine']>
 
-const ALL_SERVICES = ['audit-ledger', 'bridge', 'objectives', 'gateway']
+// Each costs seconds: a test of another service asks for it.
+const WHAT_AGENTS_NEED = ['audit-ledger', 'bridge', 'gateway']
+
+interface ApiOptions {
+  readonly bridge?: Record<string, string>
+  readonly onLine?: OnLine
+  /** Of contracts' SERVICES. */
+  readonly services?: readonly string[]
+}
 
 /** The real services, with limits that a test does not meet by accident. */
 export async function startApi(
   env: Record<string, string> = {},
-  { bridge = {}, onLine }: { bridge?: Record<string, string>; onLine?: OnLine } = {},
+  { bridge = {}, onLine, services = WHAT_AGENTS_NEED }: ApiOptions = {},
 ): Promise<Api> {
   const suite = await startTestSuite({
-    services: ALL_SERVICES,
+    services,
     env: {
       gateway: {
         MUMEGA_ANONYMOUS_RATE_LIMIT_PER_MINUTE: '100000',

@@ -1,5 +1,6 @@
 import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { SERVICES } from '@mumega/contracts/topology'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { failureOf } from '../src/problem.ts'
 import { startApi, type Api, type OpenApi } from './given.ts'
@@ -7,7 +8,7 @@ import { startApi, type Api, type OpenApi } from './given.ts'
 let api: Api
 
 beforeAll(async () => {
-  api = await startApi()
+  api = await startApi({}, { services: SERVICES })
 }, 120_000)
 
 afterAll(async () => {

@@ -1,13 +1,8 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { givenTenant, startApi, type Api } from './given.ts'
+import { mumega } from './given-cli.ts'
 import { callTool, mcpClient } from './given-mcp.ts'
 import { plainCall } from './slow-request.ts'
-
-const ROOT = join(import.meta.dirname, '..', '..', '..', '..')
-const CLI = join(ROOT, 'packages', 'cli', 'dist', 'src', 'main.js')
 
 let api: Api
 let tenantId: string
@@ -81,22 +76,6 @@ test.each(['a.example$(id)', "a'b", 'a;b', 'a b'])(
   },
 )
 
-interface Ran {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-async function mumega(args: readonly string[], token: string | undefined): Promise<Ran> {
-  const env = { PATH: process.env['PATH'], ...(token !== undefined && { MUMEGA_TOKEN: token }) }
-  const child = spawn(process.execPath, [CLI, ...args], { env })
-  let [stdout, stderr] = ['', '']
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
-  await once(child, 'close')
-  return { code: child.exitCode, stdout, stderr }
-}
-
 const joinWords = (name: string, ...more: string[]) => [
   ...['agent', 'join', name, '--tenant', tenantId, '--url', api.suite.gatewayUrl],
   ...more,
@@ -129,7 +108,7 @@ test('mumega agent join says what was wrong, and shows no secret', async () => {
   expect(nobody.stderr).toContain('gateway.token-unknown')
 
   for (const [words, token, told] of [
-    [joinWords('dora'), undefined, 'MUMEGA_TOKEN'],
+    [joinWords('dora'), undefined, 'Put an operator’s token with the scope agents:write into'],
     [joinWords('dora'), 'hunter2', 'MUMEGA_TOKEN holds no token'],
     [['agent', 'join', 'dora'], api.operator, '--tenant'],
     [['agent', 'leave', 'dora'], api.operator, 'mumega agent join'],

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { eventually } from '@mumega/testkit'
 import { givenAgent, givenAgentToken, givenTenant, startApi, type Api, type Call } from './given.ts'
-import { callTool, mcpClient } from './given-mcp.ts'
+import { AGENTS_TOOLS as TOOLS, callTool, mcpClient } from './given-mcp.ts'
 import { plainCall } from './slow-request.ts'
 
 let api: Api
@@ -26,8 +26,6 @@ afterAll(async () => {
   await Promise.all([ada.close(), bob.close()])
   await api.stop()
 })
-
-const TOOLS = ['ack', 'ask', 'broadcast', 'heartbeat', 'inbox', 'peers', 'send', 'whoami']
 
 async function toolNames(client: Client): Promise<string[]> {
   return (await client.listTools()).tools.map(({ name }) => name).sort()

@@ -84,7 +84,7 @@ kafkaTest(
 kafkaTest(
   'while Kafka stands still the messages that wait for it are told',
   async () => {
-    kafka.freeze()
+    await kafka.freeze()
     try {
       for (const text of ['a', 'b', 'c']) await givenMessage(api, { token: ada, to: 'bob', text })
 
@@ -95,7 +95,7 @@ kafkaTest(
         'three messages behind',
       )
     } finally {
-      kafka.thaw()
+      await kafka.thaw()
     }
   },
   90_000,

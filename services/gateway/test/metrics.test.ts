@@ -7,7 +7,7 @@ import { readMetrics, type Metrics } from './read-metrics.ts'
 let api: Api
 let ada: string
 beforeAll(async () => {
-  api = await startApi()
+  api = await startApi({}, { services: SERVICES })
   const tenantId = await givenTenant(api)
   ada = await givenAgent(api, tenantId, 'ada')
   await givenAgent(api, tenantId, 'bob')
@@ -103,7 +103,7 @@ test('a service that is gone, or hangs, is down and has no figures; the others h
     expect(namesOf(metrics, 'mumega_bridge')).toEqual([])
     expect(namesOf(metrics, 'mumega_audit_ledger')).toEqual([])
     const tell = new Set(metrics.labelsOf('mumega_dependency_up', 'service'))
-    expect([...tell]).toEqual(['gateway', 'objectives'])
+    expect([...tell]).toEqual(['gate', 'gateway', 'objectives'])
     expect(metrics.value('mumega_gateway_streams_open')).toBe(0)
   } finally {
     process.kill(api.suite.pid('audit-ledger'), 'SIGCONT')

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { SERVICES } from '@mumega/contracts/topology'
 import { eventually } from '@mumega/testkit'
 import { openEventStream } from './event-stream.ts'
 import { givenAgent, givenMessage, givenTenant, startApi, type Api } from './given.ts'
@@ -8,7 +9,7 @@ let ada: string
 let bob: string
 
 beforeAll(async () => {
-  api = await startApi({ MUMEGA_STREAM_KEEP_ALIVE_MS: '500' })
+  api = await startApi({ MUMEGA_STREAM_KEEP_ALIVE_MS: '500' }, { services: SERVICES })
   const tenantId = await givenTenant(api)
   ada = await givenAgent(api, tenantId, 'ada')
   bob = await givenAgent(api, tenantId, 'bob')
@@ -37,6 +38,7 @@ test('readiness names what is not ok, and recovers with it', async () => {
     'audit-ledger': 'ok',
     bridge: 'ok',
     objectives: 'ok',
+    gate: 'ok',
   })
 
   await api.suite.kill('bridge')

@@ -1,39 +1,26 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { SERVICES } from '@mumega/contracts/topology'
 import { eventually } from '@mumega/testkit'
 import { generateVkey, signNote } from '@mumega/tlog/note'
 import { rotationText } from '@mumega/tlog/rotation'
 import { parseSignerKey } from '@mumega/tlog/signer-key'
 import { faultOfStatement } from '@mumega/tlog/statement'
 import { givenAgent, givenTenant, startApi, type Api } from './given.ts'
-
-const ROOT = join(import.meta.dirname, '..', '..', '..', '..')
-const CLI = join(ROOT, 'packages', 'cli', 'dist', 'src', 'main.js')
+import { mumega } from './given-cli.ts'
 
 let api: Api
 let agentToken: string
 
 beforeAll(async () => {
-  api = await startApi()
+  api = await startApi({}, { services: SERVICES })
   agentToken = await givenAgent(api, await givenTenant(api), 'kasra')
 }, 120_000)
 afterAll(() => api.stop())
 
 const keyFileOf = (principalId: string) => join(api.suite.principalsFolder, `${principalId}.key`)
 const signerOf = (path: string) => parseSignerKey(readFileSync(path, 'utf8').trim())
-
-async function mumega(words: readonly string[], token: string) {
-  const env = { PATH: process.env['PATH'], MUMEGA_TOKEN: token }
-  const child = spawn(process.execPath, [CLI, ...words], { env })
-  let [stdout, stderr] = ['', '']
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
-  await once(child, 'close')
-  return { code: child.exitCode, stdout, stderr }
-}
 
 const get = (principalId: string) =>
   api.call({ path: `/v1/principals/${principalId}`, token: agentToken })

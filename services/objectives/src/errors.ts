@@ -89,7 +89,153 @@ export function invalidText(field: string, what: string): AppError {
   return new AppError(
     'objectives.invalid-text',
     'invalid',
-    `${field} holds ${what}, which cannot be stored unchanged. Remove it.`,
+    `${field} holds ${what}, which is not taken. Remove it.`,
     { details: { field } },
+  )
+}
+
+export function objectiveNotFound(objectiveId: string, version?: number): AppError {
+  const what = version === undefined ? 'objective' : `version ${version} of an objective`
+  return new AppError(
+    'objectives.objective-not-found',
+    'not-found',
+    `There is no ${what} "${objectiveId}" here. GET /v1/objectives lists them.`,
+    { details: { objectiveId, ...(version !== undefined && { version }) } },
+  )
+}
+
+export function invalidObjective(field: string, what: string): AppError {
+  return new AppError('objectives.invalid-objective', 'invalid', `${field} ${what}.`, {
+    details: { field },
+  })
+}
+
+export function versionConflict(newestVersion: number): AppError {
+  return new AppError(
+    'objectives.version-conflict',
+    'conflict',
+    `Version ${newestVersion} is the newest by now. Read it, and replace that one.`,
+    { details: { newestVersion } },
+  )
+}
+
+export function wrongState({ state, needed }: { state: string; needed: string }): AppError {
+  return new AppError(
+    'objectives.wrong-state',
+    'conflict',
+    `This version is ${state}; that can be done only with one that is ${needed}.`,
+    { details: { state, needed } },
+  )
+}
+
+export function tooManyObjectives(limit: number): AppError {
+  return new AppError(
+    'objectives.too-many-objectives',
+    'conflict',
+    `A tenant has ${limit} objectives at most. Edit one that has served its time.`,
+    { details: { limit } },
+  )
+}
+
+export function tooManyVersions(limit: number): AppError {
+  return new AppError(
+    'objectives.too-many-versions',
+    'conflict',
+    `An objective has ${limit} versions at most. Draft another objective.`,
+    { details: { limit } },
+  )
+}
+
+export function tooManyObjections(limit: number): AppError {
+  return new AppError(
+    'objectives.too-many-objections',
+    'conflict',
+    `${limit} objections were put to this version, which is the most there can be.`,
+    { details: { limit } },
+  )
+}
+
+export function invalidEngram(field: string, what: string): AppError {
+  return new AppError('objectives.invalid-engram', 'invalid', `${field} ${what}.`, {
+    details: { field },
+  })
+}
+
+export function engramNotFound(engramId: string): AppError {
+  return new AppError(
+    'objectives.engram-not-found',
+    'not-found',
+    `There is no engram "${engramId}" here. GET /v1/engrams recalls them.`,
+    { details: { engramId } },
+  )
+}
+
+export function notInCircle(circle: string): AppError {
+  return new AppError(
+    'objectives.not-in-circle',
+    'forbidden',
+    `Your token does not belong to ${circle}. Ask an operator for one with the scope ${circle}.`,
+    { details: { circle } },
+  )
+}
+
+export function queryWithoutWords(): AppError {
+  return new AppError(
+    'objectives.query-without-words',
+    'invalid',
+    'query has no word to look for: words as `the` are in every text. Add one, or leave it out.',
+    { details: { field: 'query' } },
+  )
+}
+
+export function tooManyEngrams(limit: number): AppError {
+  return new AppError(
+    'objectives.too-many-engrams',
+    'conflict',
+    `A tenant has ${limit} engrams at most, those that have expired included.`,
+    { details: { limit } },
+  )
+}
+
+export function invalidSchedule(field: string, what: string): AppError {
+  return new AppError('objectives.invalid-schedule', 'invalid', `${field} ${what}.`, {
+    details: { field },
+  })
+}
+
+export function invalidDay(field: string): AppError {
+  return new AppError(
+    'objectives.invalid-day',
+    'invalid',
+    `${field} is no day of the calendar; send one as 2026-09-30.`,
+    { details: { field } },
+  )
+}
+
+export function progressNotFound(objectiveId: string, day: string | undefined): AppError {
+  return new AppError(
+    'objectives.progress-not-found',
+    'not-found',
+    `Nothing was computed for objective ${objectiveId}${day === undefined ? '' : ` on ${day}`}. ` +
+      'GET /v1/progress-runs lists the days.',
+    { details: { objectiveId, ...(day !== undefined && { day }) } },
+  )
+}
+
+export function workNotFound(kind: string, workId: string): AppError {
+  return new AppError(
+    'objectives.work-not-found',
+    'not-found',
+    `There is no ${kind} "${workId}" here. GET /v1/work lists what there is.`,
+    { details: { kind, workId } },
+  )
+}
+
+export function tooMuchWork(limit: number): AppError {
+  return new AppError(
+    'objectives.too-much-work',
+    'conflict',
+    `A tenant has ${limit} open tasks and fleets at most. Close what has ended.`,
+    { details: { limit } },
   )
 }

@@ -6,7 +6,13 @@ import { systemClock } from '@mumega/config/clock'
 import type { ReplyOf, RequestContract, RequestOf } from '@mumega/contracts/define'
 import { SUBSTRATE, type CallContext } from '@mumega/contracts/scalars'
 import { openDatabase, type Knex } from '@mumega/db'
-import { startTestDatabase, startTestNats, type TestDatabase, type TestNats } from '@mumega/testkit'
+import {
+  eventually,
+  startTestDatabase,
+  startTestNats,
+  type TestDatabase,
+  type TestNats,
+} from '@mumega/testkit'
 import { runFolder } from '@mumega/testkit/config'
 import { generateVkey, signNote, signerFromSeed, type Signer } from '@mumega/tlog/note'
 import { rotationText } from '@mumega/tlog/rotation'
@@ -47,17 +53,21 @@ export function principalsFile(signers: Iterable<Signer>): string {
   return path
 }
 
-/** One service on a database and a nats-server of its own. */
+const FIRST = ['agent.athena', 'agent.kasra', 'human.kay'].map(newSigner)
+
+/** One service on a database and a nats-server of its own, with these principals and settings. */
 export async function startTestObjectives(
-  names: readonly string[] = ['agent.athena', 'agent.kasra', 'human.kay'],
+  first: readonly Signer[] = FIRST,
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<TestObjectives> {
   const [database, nats] = await Promise.all([startTestDatabase(['objectives']), startTestNats()])
-  const signers = new Map(names.map((name) => [name, newSigner(name)]))
+  const signers = new Map(first.map((signer) => [signer.name, signer]))
   const environment = {
     DATABASE_URL: database.urlOf('objectives'),
     NATS_URL: nats.url,
     NATS_NKEY_SEED: nats.seedOf('objectives'),
     OBJECTIVES_PRINCIPALS_FILE: principalsFile(signers.values()),
+    ...settings,
   }
   const running = [await start(loadConfig(environment))]
   const gateway = await connectBus({
@@ -69,8 +79,8 @@ export async function startTestObjectives(
     ...{ database, nats, admin, signers, gateway },
     db: database.open('objectives'),
     call: (context, contract, request) => gateway.request(contract, request, { context }),
-    async another(settings = {}) {
-      const started = await start(loadConfig({ ...environment, ...settings }))
+    async another(changes = {}) {
+      const started = await start(loadConfig({ ...environment, ...changes }))
       running.push(started)
       return started
     },
@@ -110,6 +120,28 @@ export function noteOf(text: string, by: readonly Signer[]): string {
   return `${text}\n${lines.join('')}`
 }
 
+/** All that is on record of principals and keys, to be the same after what changes nothing. */
+export async function tallyOf({ admin }: TestObjectives): Promise<Record<string, unknown>[]> {
+  const found = await admin.raw<{ rows: Record<string, unknown>[] }>(
+    `select (select count(*) from principal_keys) as keys,
+            (select json_agg(p order by principal_id) from substrate_principals p) as principals`,
+  )
+  return found.rows
+}
+
+/** How each note is refused: by which code, for which fault, and what it was to say instead. */
+export async function refusalsOf(
+  notes: readonly string[],
+  bring: (note: string) => Promise<unknown>,
+): Promise<unknown[][]> {
+  const found: unknown[][] = []
+  for (const note of notes) {
+    const { code, details } = await refusal(bring(note))
+    found.push([code, details['fault'], details['expected']])
+  }
+  return found
+}
+
 /** What an expected refusal looks like to the caller. */
 export async function refusal(
   work: Promise<unknown>,
@@ -121,4 +153,15 @@ export async function refusal(
     return { code, details: { ...details } }
   }
   throw new Error('it was accepted')
+}
+
+/** How many acts the service has put on their way to the ledger. */
+export async function intentsOf({ admin }: TestObjectives): Promise<number> {
+  const isEmpty = async () => {
+    const [row] = await admin('outbox').count({ count: '*' })
+    return Number(row?.count) === 0
+  }
+  await eventually(isEmpty, { what: 'an empty outbox' })
+  const [row] = await admin<{ last_number: string }>('outbox_counter').select()
+  return Number(row?.last_number)
 }

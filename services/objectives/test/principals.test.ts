@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import {
   getPrincipal,
@@ -8,18 +7,18 @@ import {
   rotateKey,
   suspendPrincipal,
 } from '@mumega/contracts/principals'
-import { healthOf } from '@mumega/contracts/health'
-import type { Signer } from '@mumega/tlog/note'
+import { generateVkey, signerFromSeed, type Signer } from '@mumega/tlog/note'
 import { statementText } from '@mumega/tlog/statement'
 import {
   agent,
   newSigner,
   noteOf,
   operator,
-  principalsFile,
   refusal,
+  refusalsOf,
   rotation,
   startTestObjectives,
+  tallyOf,
   vkeyOf,
   type TestObjectives,
 } from './given.ts'
@@ -28,11 +27,13 @@ let objectives: TestObjectives
 /** A principal for each test that changes one. */
 const NAMES = [
   'agent.athena',
-  ...['moved', 'forged', 'raced', 'used', 'suspended', 'foreign', 'twice'].map((n) => `agent.${n}`),
+  ...['moved', 'forged', 'raced', 'used', 'suspended', 'first', 'second', 'twice'].map(
+    (n) => `agent.${n}`,
+  ),
 ]
 
 beforeAll(async () => {
-  objectives = await startTestObjectives(NAMES)
+  objectives = await startTestObjectives(NAMES.map(newSigner))
 }, 60_000)
 afterAll(() => objectives.stop())
 
@@ -47,13 +48,7 @@ const keysOf = async (principalId: string) => {
   return found.keys.map(({ number, vkey }) => [number, vkey])
 }
 
-const tally = async () => {
-  const found = await objectives.admin.raw<{ rows: Record<string, unknown>[] }>(
-    `select (select count(*) from principal_keys) as keys,
-            (select json_agg(p order by principal_id) from substrate_principals p) as principals`,
-  )
-  return found.rows
-}
+const tally = () => tallyOf(objectives)
 
 test('the installation’s principals are there, for everybody to see, each with one key', async () => {
   const { principals } = await objectives.call(agent('kasra'), listPrincipals, {})
@@ -61,29 +56,6 @@ test('the installation’s principals are there, for everybody to see, each with
   expect(principals.map(({ principalId, status, key }) => [principalId, status, key.vkey])).toEqual(
     [...NAMES].sort().map((name) => [name, 'active', vkeyOf(signerOf(name))]),
   )
-})
-
-test('a start registers each principal once, also when two begin at once', async () => {
-  const before = await tally()
-  const both = await Promise.all([objectives.another(), objectives.another()])
-  expect(await tally()).toEqual(before)
-  await Promise.all(both.map((service) => service.stop()))
-})
-
-test('LOCK-OBJ-1: a file with another key for a principal changes nothing, and health tells of it', async () => {
-  const before = await tally()
-  const file = principalsFile([newSigner('agent.athena')])
-  const other = await objectives.another({ OBJECTIVES_PRINCIPALS_FILE: file })
-
-  expect(await tally()).toEqual(before)
-  const figures = await Promise.all(
-    Array.from({ length: 20 }, async () => {
-      const health = await objectives.call(operator(), healthOf('objectives'), {})
-      return health.figures['principalsElsewhere']
-    }),
-  )
-  expect(figures).toContain(1)
-  await other.stop()
 })
 
 test('a principal gives its place to another key, once, and the old one is remembered', async () => {
@@ -124,16 +96,11 @@ test('LOCK-OBJ-1: no operator, agent or other principal gives a principal a key'
   ]
   const before = await tally()
   for (const context of [operator(), operator('acme'), agent('kasra'), agent('forged')]) {
-    for (const [fault, note] of wrong) {
-      const refused = await refusal(
-        objectives.call(context, rotateKey, { ...good, requestId: randomUUID(), note }),
-      )
-      expect([refused.code, refused.details['fault']]).toEqual([
-        'objectives.signature-invalid',
-        fault,
-      ])
-      expect(refused.details['expected']).toBe(right)
-    }
+    const refusals = await refusalsOf(
+      wrong.map(([, note]) => note),
+      (note) => objectives.call(context, rotateKey, { ...good, requestId: randomUUID(), note }),
+    )
+    expect(refusals).toEqual(wrong.map(([fault]) => ['objectives.signature-invalid', fault, right]))
   }
   expect(await tally()).toEqual(before)
 })
@@ -168,6 +135,27 @@ test('a key that was anybody’s never comes back', async () => {
     [2, vkeyOf(second)],
     [1, vkeyOf(first)],
   ])
+})
+
+test('a key of one principal is no other’s, now or later', async () => {
+  const seed = randomBytes(32)
+  const [mine, theirs] = ['agent.first', 'agent.second'].map((name) => signerFromSeed(name, seed))
+  if (mine === undefined || theirs === undefined) throw new Error('there are two')
+  await objectives.call(agent('kasra'), rotateKey, rotation(signerOf('agent.first'), mine))
+
+  const order = rotation(signerOf('agent.second'), theirs)
+  const { code } = await refusal(objectives.call(agent('kasra'), rotateKey, order))
+
+  expect(code).toBe('objectives.key-used')
+  expect(await keysOf('agent.second')).toEqual([[1, vkeyOf(signerOf('agent.second'))]])
+})
+
+test('LOCK-OBJ-1: a key that everybody can sign for is no principal’s', async () => {
+  const identity = Buffer.from('01'.padEnd(64, '0'), 'hex')
+  const order = rotation(signerOf('agent.twice'), newSigner('agent.twice'))
+  const vkey = generateVkey('agent.twice', identity)
+  const refused = await refusal(objectives.call(agent('kasra'), rotateKey, { ...order, vkey }))
+  expect(refused).toMatchObject({ code: 'objectives.invalid-key', details: { field: 'vkey' } })
 })
 
 test.each([
@@ -235,28 +223,6 @@ test.each([
   const request = { requestId: randomUUID(), principalId: 'agent.athena', reason }
   const refused = await refusal(objectives.call(operator(), suspendPrincipal, request))
   expect(refused).toMatchObject({ code, details: { field: 'reason' } })
-})
-
-test.each([
-  ['is not there', undefined, 'cannot be read as JSON'],
-  ['is no JSON', '[', 'cannot be read as JSON'],
-  ['is no list', '{}', 'is no array'],
-  ['names one twice', () => [1, 2].map(() => entryOf('agent.a', newSigner('agent.a'))), 'twice'],
-  ['has the key of another', () => [entryOf('agent.a', newSigner('agent.b'))], 'agent.a'],
-])('a file of principals that %s keeps the service from starting', async (_what, content, told) => {
-  const path = principalsFile([])
-  const text = typeof content === 'function' ? JSON.stringify(content()) : content
-  if (text !== undefined) writeFileSync(path, text)
-  const file = text === undefined ? `${path}.absent` : path
-  const failed = objectives.another({ OBJECTIVES_PRINCIPALS_FILE: file })
-  await expect(failed).rejects.toMatchObject({
-    code: 'config.invalid',
-    message: expect.stringContaining(told),
-  })
-})
-
-const entryOf = (principalId: string, signer: Signer) => ({
-  ...{ principalId, displayName: 'One', vkey: vkeyOf(signer) },
 })
 
 test('the service can add and end keys and change what is said of a principal, and nothing else', async () => {

@@ -30,7 +30,7 @@ export function openThreadedScrubber(
   onThread?: (thread: Worker) => void,
 ): ThreadedScrubber {
   const thread = openThread<'step', StepAnswer>({
-    program: new URL('./scrub-thread.js', import.meta.url),
+    program: new URL('../../scrub-thread.mjs', import.meta.url),
     settings,
     answerMsMax: 120_000,
     heapMbMax: 128,

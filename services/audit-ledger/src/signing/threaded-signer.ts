@@ -51,7 +51,7 @@ export function openThreadedSigner(
   onCopy: (isKept: boolean) => void,
 ): ThreadedSigner {
   const thread = openThread<SignOrder, SignAnswer>({
-    program: new URL('./signer-thread.js', import.meta.url),
+    program: new URL('../../signer-thread.mjs', import.meta.url),
     settings,
     answerMsMax: 60_000,
   })

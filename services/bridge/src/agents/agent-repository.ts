@@ -1,6 +1,7 @@
 import { RUNS_OPEN_MAX, type Agent } from '@mumega/contracts/bridge'
 import type { Knex } from '@mumega/db'
 import { UNSETTLED } from '../deliveries/delivery-repository.ts'
+import { recordWork } from '../deliveries/settlement-repository.ts'
 import type { Signs } from './presence.ts'
 
 interface AgentRow {
@@ -35,11 +36,15 @@ export interface AgentKey {
 }
 
 const SELECT_AGENTS = `
-  select a.tenant_id, a.name, a.registered_at, p.last_seen_at, i.last_work_at, p.last_run_id,
+  select a.tenant_id, a.name, a.registered_at, p.last_seen_at, s.last_work_at, p.last_run_id,
          p.last_run_outcome, p.last_run_ended_at, p.last_run_ms, r.open_runs, r.newest_start_at,
-         i.last_position - i.settled as unread, m.sent_at as oldest_unread_at
+         i.last_position - s.settled as unread, m.sent_at as oldest_unread_at
     from agents a
     join inboxes i on i.tenant_id = a.tenant_id and i.agent = a.name
+    cross join lateral (
+      select coalesce(sum(settled), 0) as settled, max(last_work_at) as last_work_at
+        from settlements s
+       where s.tenant_id = a.tenant_id and s.agent = a.name) s
     left join presence p on p.tenant_id = a.tenant_id and p.agent = a.name
     cross join lateral (
       select count(*) as open_runs, max(started_at) as newest_start_at from runs r
@@ -153,10 +158,7 @@ export async function updateLastRun(
     [tenantId, name, tenantId, name, ENDED_RUNS_MAX],
   )
   if (outcome === 'fail') return
-  await trx.raw(
-    'update inboxes set last_work_at = greatest(last_work_at, ?) where tenant_id = ? and agent = ?',
-    [endedAt, tenantId, name],
-  )
+  await recordWork(trx, { tenantId, agent: name, at: endedAt })
 }
 
 /**

@@ -23,18 +23,20 @@ export async function handleAcknowledgeMessage(
   const { tenantId } = context
   const request = { requestId, command: 'acknowledge-message', content: { agent, messageId } }
   return act(db, { context, clock, request }, async (trx) => {
-    const delivery = await lockOwnDelivery(trx, { tenantId, agent, messageId })
+    const asked = clock.now()
+    // Sent together and carried out in order: what the second settles was locked by the first.
+    const [delivery] = await Promise.all([
+      lockOwnDelivery(trx, { tenantId, agent, messageId }),
+      settle(trx, { tenantId, messageId, agents: [agent], at: asked }, { how: 'acknowledged' }),
+    ])
     if (delivery.acknowledgedAt !== undefined) {
       return unchanged({ messageId, acknowledgedAt: delivery.acknowledgedAt.toISOString() })
     }
     const { position } = delivery
-    const at = clock.now()
     const was = settledAs(delivery)
-    if (was === undefined) {
-      await settle(trx, { tenantId, messageId, agents: [agent], at }, { how: 'acknowledged' })
-    } else {
-      await acknowledgeLate(trx, { tenantId, agent, position, at })
-    }
+    // Not before what it is later than.
+    const at = was === undefined ? asked : clock.now()
+    if (was !== undefined) await acknowledgeLate(trx, { tenantId, agent, position, at })
     return {
       reply: { messageId, acknowledgedAt: at.toISOString() },
       audit: [

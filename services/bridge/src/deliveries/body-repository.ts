@@ -1,5 +1,6 @@
 import { BODIES_MAX } from '@mumega/contracts/deliveries'
 import type { Knex } from '@mumega/db'
+import { takeLock } from '@mumega/db/named-lock'
 import { prepared } from '@mumega/db/prepared'
 import type { InboxKey } from '../messages/inbox-repository.ts'
 import { UNSETTLED } from './delivery-repository.ts'
@@ -41,16 +42,14 @@ export async function lockCursor(
 
 /**
  * Which bodies an agent has stays as it is until `trx` ends. Taken before any other lock, but by
- * `addBody` after the want of a row. Not the inbox's own lock: whoever settles a delivery has that
- * of the delivery already, which is asked for next here.
+ * `addBody` after the want of a row. Not the inbox's own lock, for which every message to it would
+ * wait.
  */
 export async function lockBodies(
   trx: Knex.Transaction,
   { tenantId, agent }: InboxKey,
 ): Promise<void> {
-  await trx.raw('select pg_advisory_xact_lock(hashtextextended(?, 0))', [
-    `bodies/${tenantId}/${agent}`,
-  ])
+  await takeLock(trx, `bodies/${tenantId}/${agent}`)
 }
 
 /**

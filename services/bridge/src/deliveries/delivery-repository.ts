@@ -1,6 +1,7 @@
 import type { Knex } from '@mumega/db'
 import { prepared } from '@mumega/db/prepared'
 import type { InboxKey } from '../messages/inbox-repository.ts'
+import { COUNTED, recordWork, SLOT, uncount } from './settlement-repository.ts'
 
 /** What the sender sees of one message's way to one addressee. */
 export interface Delivery {
@@ -50,7 +51,7 @@ export async function findDeliveryForUpdate(
   return found.rows.map(deliveryOf)[0]
 }
 
-/** Locks what is not settled of a message, in the order in which a broadcast locks inboxes. */
+/** Locks what is not settled of a message, in the order of the agents' names. */
 export async function lockUnsettled(
   trx: Knex.Transaction,
   { tenantId, messageId }: { tenantId: string; messageId: string },
@@ -68,8 +69,13 @@ export type Settlement =
   { how: 'acknowledged' } | { how: 'expired' } | { how: 'dead-lettered'; reason: string }
 
 /**
- * Ends the deliveries of a message to these agents, and every lease of them. Needs their locks, and
- * that none of them is settled: the count of an inbox changes with its deliveries.
+ * Ends the deliveries of a message to these agents, and every lease of them, but for what is
+ * settled already: each is counted once. Needs their locks by an earlier statement, as this one
+ * sees no lease that was given while it waited.
+ *
+ * The rows of the counts come last in every transaction, one of each agent in the order of their
+ * names. Whoever has one waits only for a later one, or for a lease, which nobody has who waits for
+ * one: no two wait for each other.
  */
 export async function settle(
   trx: Knex.Transaction,
@@ -83,14 +89,14 @@ export async function settle(
        update deliveries d
           set acknowledged_at = ?, expired_at = ?, dead_lettered_at = ?, dead_letter_reason = ?,
               attempts = greatest(d.attempts, ${MOST_ATTEMPTS})
-        where d.tenant_id = ? and d.message_id = ? and d.recipient = any(?)
+        where d.tenant_id = ? and d.message_id = ? and d.recipient = any(?) and ${UNSETTLED}
         returning d.tenant_id, d.recipient, d.position),
      given_back as (
        delete from leases l using done d
         where l.tenant_id = d.tenant_id and l.recipient = d.recipient and l.position = d.position)
-     update inboxes i set settled = i.settled + 1, last_work_at = greatest(i.last_work_at, ?)
-       from done d
-      where i.tenant_id = d.tenant_id and i.agent = d.recipient`,
+     insert into settlements as s (tenant_id, agent, slot, settled, last_work_at)
+     select d.tenant_id, d.recipient, ${SLOT}, 1, ?::timestamptz from done d order by d.recipient
+     ${COUNTED}`,
     [
       settlement.how === 'acknowledged' ? order.at : null,
       settlement.how === 'expired' ? order.at : null,
@@ -112,13 +118,10 @@ export async function acknowledgeLate(
   await trx('deliveries')
     .where({ tenant_id: tenantId, recipient: agent, position })
     .update({ acknowledged_at: at })
-  await trx.raw(
-    'update inboxes set last_work_at = greatest(last_work_at, ?) where tenant_id = ? and agent = ?',
-    [at, tenantId, agent],
-  )
+  await recordWork(trx, { tenantId, agent, position, at })
 }
 
-/** Makes a dead letter a message of the inbox again. Needs its lock. */
+/** Makes a dead letter a message of the inbox again. Needs its lock, and to be done last. */
 export async function revive(
   trx: Knex.Transaction,
   { tenantId, agent, position }: InboxKey & { position: number },
@@ -126,7 +129,7 @@ export async function revive(
   await trx('deliveries')
     .where({ tenant_id: tenantId, recipient: agent, position })
     .update({ dead_lettered_at: null, dead_letter_reason: null })
-  await trx('inboxes').where({ tenant_id: tenantId, agent }).decrement('settled', 1)
+  await uncount(trx, { tenantId, agent, position })
 }
 
 /** The deliveries of one message, sorted by recipient. */

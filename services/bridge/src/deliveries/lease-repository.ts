@@ -40,7 +40,8 @@ export async function listDueAgain(
   trx: Knex.Transaction,
   { tenantId, agent, body, now, limit }: BodyKey & { now: Date; limit: number },
 ): Promise<Candidate[]> {
-  const found = await trx.raw<{ rows: CandidateRow[] }>(
+  const found = await prepared<CandidateRow>(
+    trx,
     `select ${INBOX_COLUMNS}, false as is_settled, l.attempts
        from ${INBOX_TABLES}
        join leases l on l.tenant_id = d.tenant_id and l.recipient = d.recipient
@@ -54,20 +55,20 @@ export async function listDueAgain(
 }
 
 /**
- * What is in an inbox after a cursor, up to a position, and has not expired, oldest first. Locks it
- * against being settled until `trx` ends.
+ * What is in an inbox after a cursor and has not expired, oldest first. Locks it against being
+ * settled until `trx` ends.
  */
 export async function listNew(
   trx: Knex.Transaction,
-  page: BodyKey & { now: Date; after: number; upTo: number; limit: number },
+  page: BodyKey & { now: Date; after: number; limit: number },
 ): Promise<Candidate[]> {
-  const found = await trx.raw<{ rows: CandidateRow[] }>(
+  const found = await prepared<CandidateRow>(
+    trx,
     `select ${INBOX_COLUMNS}, not (${UNSETTLED}) as is_settled, 0 as attempts
        from ${INBOX_TABLES}
-      where d.tenant_id = ? and d.recipient = ? and d.position > ? and d.position <= ?
-        and ${UNEXPIRED}
+      where d.tenant_id = ? and d.recipient = ? and d.position > ? and ${UNEXPIRED}
       order by d.position limit ? for share of d`,
-    [page.tenantId, page.agent, page.after, page.upTo, page.now, page.limit],
+    [page.tenantId, page.agent, page.after, page.now, page.limit],
   )
   return found.rows.map(candidateOf)
 }
@@ -79,7 +80,8 @@ export async function listGiven(
 ): Promise<ReceivedMessage[]> {
   const { tenantId, agent, body, claimId, now, limit } = call
   if (claimId === undefined) return []
-  const found = await trx.raw<{ rows: (InboxRow & { attempts: number; ends_at: Date })[] }>(
+  const found = await prepared<InboxRow & { attempts: number; ends_at: Date }>(
+    trx,
     `select ${INBOX_COLUMNS}, l.attempts, l.ends_at
        from ${INBOX_TABLES}
        join leases l on l.tenant_id = d.tenant_id and l.recipient = d.recipient

@@ -49,18 +49,20 @@ export async function handleReceiveMessages(
 
 async function give(trx: Knex.Transaction, call: Call): Promise<ReplyOf<typeof receiveMessages>> {
   const cursor = await openBody(trx, call)
-  // Before the list, so that the list holds everything up to there.
-  const lastPosition = await findLastPosition(trx, call)
-  if (lastPosition === undefined) throw agentNotFound(call.agent)
-  const before = await listGiven(trx, call)
+  const { lastPosition, before, again, fresh } = await look(trx, call, cursor)
   if (before.length > 0) return { messages: before, more: true }
-  const { given, isMore, isTail } = await choose(trx, call, { cursor, lastPosition })
-  await insertFetches(trx, { ...call, positions: freshOf(given), at: call.now })
+  const all = [...again, ...fresh].slice(0, call.limit + 1)
+  const given = fitting(all.slice(0, call.limit))
+  const isMore = given.length < all.length
+  // Past what has expired, too, which would be read over and over else.
+  const reached = isMore ? Math.max(cursor, ...given.map(positionOf)) : lastPosition
   const leases = given.flatMap((candidate) => leaseOf(candidate, call.now) ?? [])
-  await upsertLeases(trx, { ...call, leases })
-  const reached = isTail ? lastPosition : Math.max(cursor, ...given.map(positionOf))
-  await updateCursor(trx, { ...call, cursor: reached })
-  const nextEnd = await findNextEnd(trx, call)
+  const [, , , nextEnd] = await Promise.all([
+    insertFetches(trx, { ...call, positions: freshOf(given), at: call.now }),
+    upsertLeases(trx, { ...call, leases }),
+    updateCursor(trx, { ...call, cursor: reached }),
+    findNextEnd(trx, call),
+  ])
   return {
     messages: given.map((candidate) => received(candidate, call.now)),
     more: isMore,
@@ -78,21 +80,28 @@ async function openBody(trx: Knex.Transaction, call: Call): Promise<number> {
   return added
 }
 
-/** What to give now: as many as fit into a reply, what comes again first. */
-async function choose(
-  trx: Knex.Transaction,
-  call: Call,
-  { cursor, lastPosition }: { cursor: number; lastPosition: number },
-): Promise<{ given: Candidate[]; isMore: boolean; isTail: boolean }> {
-  const again = await listDueAgain(trx, { ...call, limit: call.limit + 1 })
-  const room = call.limit + 1 - again.length
-  const page = { ...call, after: cursor, upTo: lastPosition, limit: room }
-  const fresh = room === 0 ? [] : await listNew(trx, page)
-  const all = [...again, ...fresh]
-  const given = fitting(all.slice(0, call.limit))
-  const isMore = given.length < all.length
-  // Past what has expired, too, which would be read over and over else.
-  return { given, isMore, isTail: !isMore && fresh.length < room }
+interface Seen {
+  lastPosition: number
+  /** What this very call was given before. */
+  before: ReceivedMessage[]
+  again: Candidate[]
+  /** Up to `lastPosition`. */
+  fresh: Candidate[]
+}
+
+/** What there is for a body, one more than is given of each. */
+async function look(trx: Knex.Transaction, call: Call, cursor: number): Promise<Seen> {
+  const page = { ...call, limit: call.limit + 1 }
+  const [lastPosition, before, again, fresh] = await Promise.all([
+    // First, so that the list holds everything up to there.
+    findLastPosition(trx, call),
+    listGiven(trx, call),
+    listDueAgain(trx, page),
+    listNew(trx, { ...page, after: cursor }),
+  ])
+  if (lastPosition === undefined) throw agentNotFound(call.agent)
+  const upToLast = fresh.filter((candidate) => positionOf(candidate) <= lastPosition)
+  return { lastPosition, before, again, fresh: upToLast }
 }
 
 function leaseOf(candidate: Candidate, now: Date): Lease | undefined {

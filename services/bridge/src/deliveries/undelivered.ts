@@ -68,8 +68,8 @@ export async function handleRedeliverMessage(
     const expiresAt = (await findSender(trx, key))?.expiresAt
     if (expiresAt !== undefined && expiresAt <= now) throw expiredAlready(expiresAt, now)
     const { position } = delivery
-    await revive(trx, { ...key, position })
     await renewLeases(trx, { ...key, position, now })
+    await revive(trx, { ...key, position })
     return {
       reply: { messageId, to, redeliveredAt: now.toISOString() },
       audit: [

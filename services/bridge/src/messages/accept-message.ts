@@ -14,8 +14,8 @@ import {
 } from '../errors.ts'
 import { findParties, getSendPolicy } from '../send-policy/send-policy-repository.ts'
 import { isAllowed } from '../send-policy/send-policy.ts'
-import { listOtherInboxes, lockInboxes } from './inbox-repository.ts'
-import { findQuestion, insertWithPlaces } from './message-repository.ts'
+import { findFull, listOtherInboxes, lockInboxes } from './inbox-repository.ts'
+import { findQuestion, insertWithPlaces, type Place } from './message-repository.ts'
 import { auditOf, checkDraft, eventsOf, messageOf, type Draft } from './message.ts'
 
 export interface Accepted {
@@ -60,7 +60,6 @@ export async function acceptMessage(
   // The draft names its sender, so another agent's use of the same id is refused and not answered.
   const request = { requestId, command: 'accept-message', content: draft }
   return act(db, { context, clock, request }, async (trx) => {
-    await checkParties(trx, tenantId, draft)
     const mayReach = await judgeOf(trx, tenantId, draft)
     const sentAt = clock.now()
     const message = messageOf(draft, { tenantId, messageId: uuidv7(), sentAt })
@@ -69,8 +68,7 @@ export async function acceptMessage(
     const recipients = await recipientsOf(trx, { tenantId, draft, mayReach })
     const places = await insertWithPlaces(trx, message, recipients)
     if (places.length !== recipients.length) throw new Error('a registered agent has no inbox')
-    const full = places.find((place) => place.unread > inboxUnreadMax)
-    if (full !== undefined) throw inboxFull(full.agent, inboxUnreadMax)
+    await checkRoom(trx, { tenantId, places, max: inboxUnreadMax })
     return {
       reply: {
         messageId: message.messageId,
@@ -83,15 +81,16 @@ export async function acceptMessage(
   })
 }
 
-/**
- * Refuses a sender or an addressee that is no agent of the tenant: before anything is judged, so
- * that the policy tells nothing of other tenants.
- */
-async function checkParties(trx: Knex.Transaction, tenantId: string, draft: Draft): Promise<void> {
-  const parties = draft.to === undefined ? [draft.from] : [draft.from, draft.to]
-  const known = await findParties(trx, { tenantId, names: parties })
-  const unknown = parties.find((name) => !known.has(name))
-  if (unknown !== undefined) throw agentNotFound(unknown)
+/** Needs the locks of the inboxes, which `places` were taken under. */
+async function checkRoom(
+  trx: Knex.Transaction,
+  { tenantId, places, max }: { tenantId: string; places: readonly Place[]; max: number },
+): Promise<void> {
+  const agents = places.filter(({ unread }) => unread > max).map(({ agent }) => agent)
+  if (agents.length === 0) return
+  // Looked at again, by a statement that did not wait: what was settled meanwhile has made room.
+  const full = await findFull(trx, { tenantId, agents, max })
+  if (full !== undefined) throw inboxFull(full, max)
 }
 
 /** Who sent the sender what this answers, if anybody did; refuses what the sender cannot see. */
@@ -109,12 +108,20 @@ async function findAsker(
 
 /**
  * Says whom the message may reach, and refuses its one addressee. The asker it may always reach: a
- * question that was allowed could not be answered otherwise. Needs `findParties` before.
+ * question that was allowed could not be answered otherwise. A sender or an addressee that is no
+ * agent of the tenant is refused first, so that the policy tells nothing of other tenants.
  */
 async function judgeOf(trx: Knex.Transaction, tenantId: string, draft: Draft): Promise<Judge> {
   const { from, to, kind } = draft
+  const names = to === undefined ? [from] : [from, to]
+  // In this order, which is that of the answers: the policy is read when it can change no more.
+  const [known, policy] = await Promise.all([
+    findParties(trx, { tenantId, names }),
+    getSendPolicy(trx, tenantId),
+  ])
+  const unknown = names.find((name) => !known.has(name))
+  if (unknown !== undefined) throw agentNotFound(unknown)
   const asker = await findAsker(trx, tenantId, draft)
-  const policy = await getSendPolicy(trx, tenantId)
   const mayReach = (name: string) => name === asker || isAllowed(policy, { from, to: name, kind })
   if (to !== undefined && !mayReach(to)) throw sendNotAllowed({ from, to, kind })
   return mayReach

@@ -2,6 +2,7 @@ import type { Knex } from '@mumega/db'
 import { prepared } from '@mumega/db/prepared'
 import type { InboxMessage } from '@mumega/contracts/bridge'
 import { UNSETTLED } from '../deliveries/delivery-repository.ts'
+import { SETTLED } from '../deliveries/settlement-repository.ts'
 import type { MessageRow } from './message-repository.ts'
 
 /** Names one agent's inbox. */
@@ -10,7 +11,7 @@ export interface InboxKey {
   agent: string
 }
 
-export interface InboxRow extends MessageRow {
+export interface InboxRow extends Omit<MessageRow, 'tenant_id'> {
   position: string
   acknowledged_at: Date | null
   dead_lettered_at: Date | null
@@ -42,6 +43,20 @@ export async function lockInboxes(
     `select from inboxes where tenant_id = ? and agent = any(?) order by agent for update`,
     [tenantId, agents],
   )
+}
+
+/** The first of these inboxes, by name, that holds more than `max` messages not settled. */
+export async function findFull(
+  trx: Knex.Transaction,
+  { tenantId, agents, max }: { tenantId: string; agents: string[]; max: number },
+): Promise<string | undefined> {
+  const found = await trx.raw<{ rows: { agent: string }[] }>(
+    `select i.agent from inboxes i
+      where i.tenant_id = ? and i.agent = any(?) and i.last_position - ${SETTLED} > ?
+      order by i.agent limit 1`,
+    [tenantId, agents, max],
+  )
+  return found.rows.map((row) => row.agent)[0]
 }
 
 /** The last position that an inbox has given away; undefined when there is no such agent. */
@@ -76,8 +91,10 @@ export interface Listed {
 }
 
 /** What an inbox shows of a delivery `d` and its message `m`. */
-export const INBOX_COLUMNS =
-  'm.*, d.position, d.acknowledged_at, d.dead_lettered_at, f.fetched_at is not null as fetched'
+export const INBOX_COLUMNS = `
+  m.message_id, m.sender, m.kind, m.text, m.content_type, m.reply_to, m.correlation_id, m.deadline,
+  m.expires_at, m.sent_at, d.position, d.acknowledged_at, d.dead_lettered_at,
+  f.fetched_at is not null as fetched`
 export const INBOX_TABLES = `deliveries d
   join messages m on m.tenant_id = d.tenant_id and m.message_id = d.message_id
   left join fetches f on f.tenant_id = d.tenant_id and f.recipient = d.recipient

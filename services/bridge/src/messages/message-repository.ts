@@ -2,6 +2,7 @@ import type { Static } from 'typebox'
 import type { ContentType, InboxMessage } from '@mumega/contracts/bridge'
 import type { Knex } from '@mumega/db'
 import { prepared } from '@mumega/db/prepared'
+import { SETTLED } from '../deliveries/settlement-repository.ts'
 import type { Message } from './message.ts'
 
 export interface MessageRow {
@@ -22,16 +23,19 @@ export interface MessageRow {
 export interface Place {
   agent: string
   position: number
-  /** Messages that are not settled, this one included. */
+  /**
+   * Messages that are not settled, this one included. Those that are settled while the place is
+   * waited for may be counted in.
+   */
   unread: number
 }
 
 // One statement, because every other message to these inboxes waits from here until the commit.
 const INSERT_WITH_PLACES = `
   with place as (
-    update inboxes set last_position = last_position + 1
-     where tenant_id = ? and agent = any(?)
-     returning agent, last_position as position, last_position - settled as unread),
+    update inboxes i set last_position = i.last_position + 1
+     where i.tenant_id = ? and i.agent = any(?)
+     returning i.agent, i.last_position as position, i.last_position - ${SETTLED} as unread),
   message as (
     insert into messages (tenant_id, message_id, sender, kind, text, content_type, reply_to,
                           correlation_id, deadline, expires_at, sent_at)

@@ -1,5 +1,6 @@
 import type { SendEffect, SendRule } from '@mumega/contracts/send-policy'
 import type { Knex } from '@mumega/db'
+import { takeLock } from '@mumega/db/named-lock'
 import { prepared } from '@mumega/db/prepared'
 import { EVERYBODY_TO_EVERYBODY } from './send-policy.ts'
 
@@ -38,7 +39,7 @@ export async function findParties(
 
 /** Waits for the messages that were judged by the policy; later ones wait until `trx` ends. */
 export async function lockSendPolicy(trx: Knex.Transaction, tenantId: string): Promise<void> {
-  await trx.raw('select pg_advisory_xact_lock(hashtextextended(?, 0))', [lockName(tenantId)])
+  await takeLock(trx, lockName(tenantId))
 }
 
 export async function getSendPolicy(

@@ -14,33 +14,14 @@ import { askAndWait, Asked, Question } from '../ask-and-wait.ts'
 import { invalidField } from '../errors.ts'
 import { listMail, receiveMail } from '../read-mail.ts'
 import { requestIdBy } from '../request-id.ts'
-import { closed, IDEMPOTENCY_KEY, positionAfter } from '../schemas.ts'
+import { closed, positionAfter } from '../schemas.ts'
 import { shownToken } from '../token-schemas.ts'
 import { WaitSeconds } from '../wait-for-mail.ts'
+import { ADDS, AGAIN, idempotencyKey, limit, PAGE_DEFAULT, READS } from './tool-parts.ts'
 import { defineTool, type Tool } from './tool.ts'
-
-const PAGE_MAX = 100
-// A model reads every message of a page.
-const PAGE_DEFAULT = 20
-
-const limit = Type.Optional(
-  Type.Integer({ minimum: 1, maximum: PAGE_MAX, description: `Default ${PAGE_DEFAULT}.` }),
-)
-const idempotencyKey = Type.Optional(
-  Type.String({
-    pattern: IDEMPOTENCY_KEY,
-    description:
-      '1–255 visible ASCII characters of your choice. When an answer was lost, call again with ' +
-      'the same key and the same arguments: it is done once.',
-  }),
-)
 
 // For a caller that has gone.
 const NO_MAIL = { messages: [] }
-
-const READS = { readOnlyHint: true, openWorldHint: false } as const
-const ADDS = { destructiveHint: false, idempotentHint: false, openWorldHint: false } as const
-const AGAIN = { destructiveHint: false, idempotentHint: true, openWorldHint: false } as const
 
 const whoami = defineTool({
   name: 'whoami',

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { Agent, listAgents, registerAgent } from '@mumega/contracts/bridge'
-import { RateClass, Scope } from '@mumega/contracts/gateway'
+import { RateClass, Scope, SCOPES_MAX } from '@mumega/contracts/gateway'
 import { AgentName, TenantId } from '@mumega/contracts/scalars'
 import type { App, Gateway } from '../app.ts'
 import { baseUrlOf, Connection, connectionOf } from '../connect-agent.ts'
@@ -88,7 +88,7 @@ function addCreateAgent(app: App, gateway: Gateway): void {
         params: closed({ tenantId: TenantId }),
         body: closed({
           name: AgentName,
-          scopes: Type.Optional(Type.Array(Scope, { minItems: 1, maxItems: 20 })),
+          scopes: Type.Optional(Type.Array(Scope, { minItems: 1, maxItems: SCOPES_MAX })),
           rateClass: Type.Optional(RateClass),
           expiresInDays: ExpiresInDays,
         }),

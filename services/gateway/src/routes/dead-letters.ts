@@ -2,8 +2,7 @@ import { Type } from 'typebox'
 import { listDeadLetters, replayDeadLetter } from '@mumega/contracts/dead-letters'
 import { Cursor, Uuid } from '@mumega/contracts/scalars'
 import type { App, Gateway } from '../app.ts'
-import { claimRequest } from '../claim-request.ts'
-import { isKeyed, requestIdOf } from '../request-id.ts'
+import { askOnce } from '../ask-once.ts'
 import { answer, closed, IdempotencyHeaders, Limit, page, PAGE_DEFAULT } from '../schemas.ts'
 import { contextOf, sessionOf } from '../session.ts'
 
@@ -46,14 +45,8 @@ export function addDeadLetterRoutes(app: App, gateway: Gateway): void {
     },
     async (request) => {
       const context = contextOf(sessionOf(request))
-      const { deadLetterId } = request.params
-      const requestId = requestIdOf(request)
-      if (isKeyed(request)) {
-        const content = { deadLetterId }
-        await claimRequest(gateway, context, { requestId, command: 'replay-dead-letter', content })
-      }
-      const replay = { requestId, deadLetterId }
-      return gateway.bus.request(replayDeadLetter, replay, { context })
+      const content = request.params
+      return askOnce(gateway, request, { context, contract: replayDeadLetter, content })
     },
   )
 }

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { RateClass, Scope } from '@mumega/contracts/gateway'
+import { RateClass, Scope, SCOPES_MAX } from '@mumega/contracts/gateway'
 import type { App, Gateway } from '../app.ts'
 import { delegateToken } from '../delegate-token.ts'
 import { requestIdOf } from '../request-id.ts'
@@ -34,7 +34,7 @@ export function addDelegationRoute(app: App, gateway: Gateway): void {
           'is revoked. A delegated token may delegate, and one made of it may not.',
         headers: IdempotencyHeaders,
         body: closed({
-          scopes: Type.Array(Scope, { minItems: 1, maxItems: 20 }),
+          scopes: Type.Array(Scope, { minItems: 1, maxItems: SCOPES_MAX }),
           rateClass: Type.Optional(RateClass),
           expiresInDays: ExpiresInDays,
         }),

@@ -8,8 +8,7 @@ import {
   suspendPrincipal,
 } from '@mumega/contracts/principals'
 import type { App, Gateway } from '../app.ts'
-import { claimRequest } from '../claim-request.ts'
-import { isKeyed, requestIdOf } from '../request-id.ts'
+import { askOnce } from '../ask-once.ts'
 import { answer, closed, IdempotencyHeaders } from '../schemas.ts'
 import { contextOf, sessionOf } from '../session.ts'
 
@@ -80,12 +79,8 @@ function addRotation(app: App, gateway: Gateway): void {
     },
     async (request) => {
       const context = contextOf(sessionOf(request))
-      const requestId = requestIdOf(request)
       const content = { ...request.params, ...request.body }
-      if (isKeyed(request)) {
-        await claimRequest(gateway, context, { requestId, command: 'rotate-key', content })
-      }
-      return gateway.bus.request(rotateKey, { requestId, ...content }, { context })
+      return askOnce(gateway, request, { context, contract: rotateKey, content })
     },
   )
 }
@@ -94,21 +89,19 @@ const STATUS_CHANGES = [
   {
     path: 'suspend',
     contract: suspendPrincipal,
-    command: 'suspend-principal',
     summary: 'Suspend a principal',
     description: 'Nothing that it signs counts until it is reinstated. It keeps its key.',
   },
   {
     path: 'reinstate',
     contract: reinstatePrincipal,
-    command: 'reinstate-principal',
     summary: 'Reinstate a principal',
     description: 'It acts again with the key that it had: nobody but itself gives it another.',
   },
 ] as const
 
 function addStatusRoutes(app: App, gateway: Gateway): void {
-  for (const { path, contract, command, summary, description } of STATUS_CHANGES) {
+  for (const { path, contract, summary, description } of STATUS_CHANGES) {
     app.post(
       `/v1/principals/:principalId/${path}`,
       {
@@ -126,10 +119,8 @@ function addStatusRoutes(app: App, gateway: Gateway): void {
       },
       async (request) => {
         const context = contextOf(sessionOf(request))
-        const requestId = requestIdOf(request)
         const content = { ...request.params, ...request.body }
-        if (isKeyed(request)) await claimRequest(gateway, context, { requestId, command, content })
-        return gateway.bus.request(contract, { requestId, ...content }, { context })
+        return askOnce(gateway, request, { context, contract, content })
       },
     )
   }

@@ -2,8 +2,7 @@ import { Type } from 'typebox'
 import { redactPayload } from '@mumega/contracts/audit-ledger'
 import { ServiceName, TenantId, Uuid } from '@mumega/contracts/scalars'
 import type { App, Gateway } from '../app.ts'
-import { claimRequest } from '../claim-request.ts'
-import { isKeyed, requestIdOf } from '../request-id.ts'
+import { askOnce } from '../ask-once.ts'
 import { answer, closed, IdempotencyHeaders } from '../schemas.ts'
 import { contextOf, sessionOf } from '../session.ts'
 
@@ -32,12 +31,8 @@ export function addRedactionRoutes(app: App, gateway: Gateway): void {
     },
     async (request) => {
       const context = contextOf(sessionOf(request), request.query.tenantId)
-      const requestId = requestIdOf(request)
       const content = request.body
-      if (isKeyed(request)) {
-        await claimRequest(gateway, context, { requestId, command: 'redact-payload', content })
-      }
-      return gateway.bus.request(redactPayload, { requestId, ...content }, { context })
+      return askOnce(gateway, request, { context, contract: redactPayload, content })
     },
   )
 }

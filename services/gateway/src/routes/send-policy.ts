@@ -2,9 +2,8 @@ import { Type } from 'typebox'
 import { getSendPolicy, setSendPolicy } from '@mumega/contracts/send-policy'
 import { TenantId } from '@mumega/contracts/scalars'
 import type { App, Gateway } from '../app.ts'
-import { claimRequest } from '../claim-request.ts'
+import { askOnce } from '../ask-once.ts'
 import { getTenant } from '../get-tenant.ts'
-import { isKeyed, requestIdOf } from '../request-id.ts'
 import { answer, closed, IdempotencyHeaders } from '../schemas.ts'
 import { sessionOf, tenantContextOf } from '../session.ts'
 
@@ -57,12 +56,8 @@ export function addSendPolicyRoutes(app: App, gateway: Gateway): void {
     async (request) => {
       const context = tenantContextOf(sessionOf(request), request.query.tenantId)
       await getTenant(gateway, context)
-      const requestId = requestIdOf(request)
       const content = request.body
-      if (isKeyed(request)) {
-        await claimRequest(gateway, context, { requestId, command: 'set-send-policy', content })
-      }
-      return gateway.bus.request(setSendPolicy, { requestId, ...content }, { context })
+      return askOnce(gateway, request, { context, contract: setSendPolicy, content })
     },
   )
 }

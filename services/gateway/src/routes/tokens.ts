@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { getAgent } from '@mumega/contracts/bridge'
-import { RateClass, Scope, Token, TokenKind } from '@mumega/contracts/gateway'
+import { RateClass, Scope, Token, TokenKind, SCOPES_MAX } from '@mumega/contracts/gateway'
 import { AgentName, TenantId, Timestamp, Uuid } from '@mumega/contracts/scalars'
 import { readAs } from '@mumega/db/act'
 import type { App, Gateway } from '../app.ts'
@@ -77,7 +77,7 @@ function addCreateToken(app: App, gateway: Gateway): void {
           kind: TokenKind,
           tenantId: Type.Optional(TenantId),
           agent: Type.Optional(AgentName),
-          scopes: Type.Optional(Type.Array(Scope, { minItems: 1, maxItems: 20 })),
+          scopes: Type.Optional(Type.Array(Scope, { minItems: 1, maxItems: SCOPES_MAX })),
           rateClass: Type.Optional(RateClass),
           expiresInDays: ExpiresInDays,
         }),

@@ -1,6 +1,7 @@
 import { PRINCIPALS_MAX, PRINCIPAL_KEYS_MAX } from '@mumega/contracts/principals'
 import type { Principal, PrincipalKey } from '@mumega/contracts/principals'
 import type { Knex } from '@mumega/db'
+import { shareLock, takeLock } from '@mumega/db/named-lock'
 import { generateVkey } from '@mumega/tlog/note'
 
 interface KeyRow {
@@ -46,16 +47,28 @@ export async function findPrincipal(
   return found.rows.map(principalOf)[0]
 }
 
-/**
- * As `findPrincipal`; the principal stays as it is until `trx` ends, its key included.
- */
+/** As `findPrincipal`; nobody else changes the principal or its key until `trx` ends. */
 export async function lockPrincipal(
   trx: Knex.Transaction,
   principalId: string,
 ): Promise<Principal | undefined> {
-  // The key is read by a statement after this one, which sees what was committed while it waited.
-  await trx.raw('select from substrate_principals where principal_id = ? for update', [principalId])
+  await takeLock(trx, lockName(principalId))
+  // By a statement after it, which sees what was committed while it waited.
   return findPrincipal(trx, principalId)
+}
+
+/** As `findPrincipal`; the principal stays as it is until `trx` ends, for acts of any tenant. */
+export async function holdPrincipal(
+  trx: Knex.Transaction,
+  principalId: string,
+): Promise<Principal | undefined> {
+  // No lock of the row: only acts of the substrate may have that.
+  await shareLock(trx, lockName(principalId))
+  return findPrincipal(trx, principalId)
+}
+
+function lockName(principalId: string): string {
+  return `principal/${principalId}`
 }
 
 /** The newest first. */
@@ -75,24 +88,30 @@ export interface NewPrincipal {
   registeredAt: Date
 }
 
-/** With its first key. False when it is there already, also by another transaction just now. */
+/**
+ * With its first key. `known` when it is there already, also by another transaction just now;
+ * `key-used` when its key is on record, of another; `full` when there are as many as may be.
+ */
 export async function insertPrincipal(
   trx: Knex.Transaction,
   { principalId, displayName, publicKey, registeredAt }: NewPrincipal,
-): Promise<boolean> {
+): Promise<'added' | 'known' | 'key-used' | 'full'> {
+  // One at a time, so that no two take the last place.
+  await takeLock(trx, 'principals')
   const added = await trx.raw<{ rowCount: number }>(
     `insert into substrate_principals (principal_id, display_name, registered_at)
      values (?, ?, ?) on conflict do nothing`,
     [principalId, displayName, registeredAt],
   )
-  if (added.rowCount === 0) return false
-  await trx('principal_keys').insert({
-    principal_id: principalId,
-    number: 1,
-    public_key: publicKey,
-    valid_from: registeredAt,
-  })
-  return true
+  if (added.rowCount === 0) return 'known'
+  const key = await trx.raw<{ rowCount: number }>(
+    `insert into principal_keys (principal_id, number, public_key, valid_from)
+     values (?, 1, ?, ?) on conflict (public_key) do nothing`,
+    [principalId, publicKey, registeredAt],
+  )
+  if (key.rowCount === 0) return 'key-used'
+  const [row] = await trx('substrate_principals').count<{ count: string }[]>({ count: '*' })
+  return Number(row?.count) > PRINCIPALS_MAX ? 'full' : 'added'
 }
 
 /** False when the key is on record, of whomever. Needs `lockPrincipal`. */

@@ -32,6 +32,8 @@ export interface Registered {
  * Registers those principals that are not on record, each with its first key. This is the only way
  * to become a principal, and who installs the system has it: no caller does. A principal that is on
  * record keeps its key, whatever is said here.
+ *
+ * @throws config.invalid for a key that is another's, and for too many
  */
 export async function registerPrincipals(
   objectives: Objectives,
@@ -57,7 +59,13 @@ async function isKnown(
   await act(db, { context, clock }, async (trx) => {
     const registeredAt = clock.now()
     const principal = { principalId, displayName, publicKey, registeredAt }
-    if (!(await insertPrincipal(trx, principal))) return unchanged(undefined)
+    const inserted = await insertPrincipal(trx, principal)
+    if (inserted === 'known') return unchanged(undefined)
+    if (inserted === 'key-used') {
+      throw wrongPrincipals(`gives ${principalId} a key that is, or was, another principal’s`)
+    }
+    if (inserted === 'full')
+      throw wrongPrincipals(`has more than ${PRINCIPALS_MAX} with the others`)
     return {
       reply: undefined,
       audit: [
@@ -77,31 +85,32 @@ async function isKnown(
 /**
  * The installation's principals; none without a file.
  *
- * @throws config.invalid naming the file and what is wrong
+ * @throws config.invalid naming the setting and what is wrong with its file
  */
 export async function readPrincipals(path: string | undefined): Promise<FirstPrincipal[]> {
   if (path === undefined) return []
-  const unreadable = (what: string, cause?: unknown) =>
-    new AppError('config.invalid', 'invalid', `OBJECTIVES_PRINCIPALS_FILE, ${path}, ${what}.`, {
-      cause,
-    })
   let value: unknown
   try {
     value = JSON.parse(await readFile(path, 'utf8'))
   } catch (error) {
-    throw unreadable('cannot be read as JSON', error)
+    throw wrongPrincipals('cannot be read as JSON', error)
   }
   if (!Value.Check(PrincipalsFile, value)) {
-    throw unreadable('is no array of { principalId, displayName, vkey }')
+    throw wrongPrincipals('is no array of { principalId, displayName, vkey }')
   }
   const ids = new Set(value.map(({ principalId }) => principalId))
-  if (ids.size < value.length) throw unreadable('names a principal twice')
+  if (ids.size < value.length) throw wrongPrincipals('names a principal twice')
   for (const { principalId, vkey } of value) {
     try {
       publicKeyOf(vkey, principalId)
     } catch (error) {
-      throw unreadable(`has a key for ${principalId} that is none: ${String(error)}`, error)
+      throw wrongPrincipals(`has a key for ${principalId} that is none: ${String(error)}`, error)
     }
   }
   return value
+}
+
+function wrongPrincipals(what: string, cause?: unknown): AppError {
+  const message = `Wrong settings: the file of OBJECTIVES_PRINCIPALS_FILE ${what}.`
+  return new AppError('config.invalid', 'invalid', message, { cause })
 }

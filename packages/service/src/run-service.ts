@@ -1,4 +1,4 @@
-import { logger, shutdownTelemetry } from './telemetry.ts'
+import { logger, shutdownTelemetry } from '@mumega/telemetry'
 
 export interface Running {
   /** May be called twice. */

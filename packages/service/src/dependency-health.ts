@@ -1,6 +1,8 @@
 import { hostname } from 'node:os'
 import type { DependencyHealth, HealthStatus } from '@mumega/contracts/health'
-import type { Relay } from './relay.ts'
+import { checkDatabase } from '@mumega/db'
+import type { Relay } from '@mumega/bus/relay'
+import type { ServiceParts } from './service.ts'
 
 // Below the contract's 2 s, so that a dependency that hangs is reported and does not hang the
 // report.
@@ -39,8 +41,35 @@ export async function withinCheck<Result>(work: Promise<Result>): Promise<Result
   }
 }
 
-/** How the relay is. */
-export function relayHealth(relay: Relay): DependencyHealth {
+/** What every service says of itself: its own look at what it stands on, at once and bounded. */
+export async function lookAtParts(parts: HealthParts): Promise<PartsHealth> {
+  const { db, bus, outbox, relay } = parts
+  const [database, nats, outboxPending] = await Promise.all([
+    checkDependency('postgres', () => checkDatabase(db)),
+    checkDependency('nats', () => bus.roundTripMs()),
+    // What cannot be counted is left out: a zero would say that nothing waits.
+    withinCheck(outbox.countPending()).catch(() => undefined),
+  ])
+  const { published, failures } = relay.figures()
+  return {
+    dependencies: [database, nats, relayHealth(relay)],
+    figures: {
+      relayPublished: published,
+      relayFailures: failures,
+      ...(outboxPending !== undefined && { outboxPending }),
+    },
+  }
+}
+
+type HealthParts = Pick<ServiceParts, 'db' | 'bus' | 'outbox' | 'relay'>
+
+export interface PartsHealth {
+  /** Without one of these the service does not work. */
+  readonly dependencies: DependencyHealth[]
+  readonly figures: Record<string, number>
+}
+
+function relayHealth(relay: Relay): DependencyHealth {
   const { lastError } = relay.figures()
   if (lastError === undefined) return { name: 'relay', status: 'ok', latencyMs: 0 }
   const reason = 'accepted events and audit intents wait in the outbox; nothing is lost'

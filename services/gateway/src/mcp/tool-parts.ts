@@ -1,0 +1,24 @@
+import { Type } from 'typebox'
+import { IDEMPOTENCY_KEY } from '../schemas.ts'
+
+// What several tools have alike.
+
+const PAGE_MAX = 100
+// A model reads every message of a page.
+export const PAGE_DEFAULT = 20
+
+export const limit = Type.Optional(
+  Type.Integer({ minimum: 1, maximum: PAGE_MAX, description: `Default ${PAGE_DEFAULT}.` }),
+)
+export const idempotencyKey = Type.Optional(
+  Type.String({
+    pattern: IDEMPOTENCY_KEY,
+    description:
+      '1–255 visible ASCII characters of your choice. When an answer was lost, call again with ' +
+      'the same key and the same arguments: it is done once.',
+  }),
+)
+
+export const READS = { readOnlyHint: true, openWorldHint: false } as const
+export const ADDS = { destructiveHint: false, idempotentHint: false, openWorldHint: false } as const
+export const AGAIN = { destructiveHint: false, idempotentHint: true, openWorldHint: false } as const

@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import type { Api } from './given.ts'
+import { mumega } from './given-cli.ts'
+import { CONTENT, startApiWithAgent } from './given-objectives.ts'
+
+let api: Api
+let tenantId: string
+let kasra: string
+
+beforeAll(async () => {
+  ;({ api, tenantId, kasra } = await startApiWithAgent())
+}, 120_000)
+afterAll(() => api.stop())
+
+const keyOf = (principalId: string) => join(api.suite.principalsFolder, `${principalId}.key`)
+
+interface Shown extends Record<string, unknown> {
+  objectiveId: string
+  sha256: string
+}
+
+async function send(path: string, body?: object, method: 'POST' | 'PUT' = 'POST') {
+  const { status, json } = await api.call({ method, path, token: kasra, body })
+  expect(status).toBeLessThan(300)
+  return json as Shown
+}
+
+async function proposed(): Promise<Shown> {
+  const { objectiveId } = await send('/v1/objectives', CONTENT)
+  return send(`/v1/objectives/${objectiveId}/versions/1/propose`)
+}
+
+const decide = (words: readonly string[], url = api.suite.gatewayUrl, token = kasra) =>
+  mumega(
+    [
+      'objective',
+      ...(words.includes('--version') ? words : [...words, '--version', '1']),
+      '--key',
+      keyOf('agent.athena'),
+      '--url',
+      url,
+    ],
+    token,
+  )
+
+test('athena ratifies, declines and retires from her own machine, by whomever’s token', async () => {
+  const { objectiveId, sha256 } = await proposed()
+  expect(await decide(['ratify', objectiveId])).toEqual({
+    ...{ code: 0, stderr: '' },
+    stdout: `version 1 of “Strangers pay for what we do” is ratified: ${sha256}\n`,
+  })
+  const path = `/v1/objectives/${objectiveId}`
+  await send(path, { ...CONTENT, title: 'Better', replacesVersion: 1 }, 'PUT')
+  await send(`${path}/versions/2/propose`)
+  const declined = await decide(['decline', objectiveId, '--version', '2', '--reason', 'No.'])
+  expect(declined.stdout).toMatch(/^version 2 of “Better” is declined: /)
+  const asOperator = ['retire', objectiveId, '--reason', 'Done.', '--tenant', tenantId]
+  const retired = await decide(asOperator, api.suite.gatewayUrl, api.operator)
+  expect(retired).toMatchObject({ code: 0, stderr: '' })
+  expect(retired.stdout).toMatch(/^version 1 of “Strangers pay for what we do” is retired: /)
+  const shown = await mumega(
+    ['objective', 'show', objectiveId, '--version', '1', '--url', api.suite.gatewayUrl],
+    kasra,
+  )
+  expect(JSON.parse(shown.stdout)).toMatchObject({ state: 'retired', sha256 })
+})
+
+test('what is refused is told, and what makes no sense is not sent', async () => {
+  const { objectiveId } = await proposed()
+  const url = ['--url', api.suite.gatewayUrl]
+  const loom = [
+    'objective',
+    'ratify',
+    objectiveId,
+    '--version',
+    '1',
+    '--key',
+    keyOf('agent.loom'),
+    ...url,
+  ]
+  const athena = ['objective', 'ratify', objectiveId, '--key', keyOf('agent.athena'), ...url]
+  for (const [words, told] of [
+    [loom, 'only agent.athena decides'],
+    [[...athena, '--version', '1', '--reason', 'x'], '--reason'],
+    [athena, '--version'],
+    [[...athena, '--version', 'abc'], '--version'],
+    [['objective', 'decline', ...athena.slice(2), '--version', '1'], '--reason'],
+    [['objective', 'decline', ...athena.slice(2), '--version', '1', '--reason', ''], '--reason'],
+    [
+      ['objective', 'decline', ...athena.slice(2), '--version', '1', '--reason', '\u0001'],
+      '--reason',
+    ],
+    [['objective', 'ratify', 'this', '--key', keyOf('agent.athena'), ...url], 'by its id'],
+    [['objective', 'ratify', objectiveId, ...url], '--key'],
+    [['objective', 'bless', objectiveId, ...url], 'mumega objective show'],
+  ] as const) {
+    const ran = await mumega(words, kasra)
+    expect([ran.code, ran.stdout]).toEqual([64, ''])
+    expect(ran.stderr).toContain(told)
+  }
+  const retired = await decide(['retire', objectiveId, '--reason', 'Done.'])
+  expect(retired).toMatchObject({ code: 1, stdout: '' })
+  expect(retired.stderr).toContain('is proposed, and not ratified: nothing was signed')
+  expect(await decide(['ratify', objectiveId])).toMatchObject({ code: 0 })
+})
+
+test('a gateway that answers with something else than was asked for gets no signature', async () => {
+  const objective = await proposed()
+  const lies = [
+    { content: { ...CONTENT, title: 'Harmless' } },
+    { objectiveId: randomUUID() },
+    { version: 2 },
+    { tenantId: 'globex' },
+    { state: 'draft' },
+  ]
+  const asked: string[] = []
+  let lie: object = {}
+  const liar = createServer((request, response) => {
+    asked.push(request.method ?? '')
+    const answer = JSON.stringify({ ...objective, ...lie })
+    response.setHeader('content-type', 'application/json').end(answer)
+  })
+  await new Promise<void>((resolve) => liar.listen(0, '127.0.0.1', resolve))
+  const { port } = liar.address() as AddressInfo
+  const words = ['ratify', objective.objectiveId, '--tenant', tenantId]
+
+  for (lie of lies) {
+    const ran = await decide(words, `http://127.0.0.1:${port}`)
+    expect(ran).toMatchObject({ code: 1, stdout: '' })
+    expect(ran.stderr).toContain('nothing was signed')
+  }
+  liar.close()
+  expect(asked).toEqual(lies.map(() => 'GET'))
+})

@@ -1,0 +1,132 @@
+import { expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import type { EngramSelector, Formula } from '@mumega/contracts/objective-content'
+import { CITED_MAX } from '@mumega/contracts/progress'
+import { openFormula, openPass, type Observed } from './formula.ts'
+
+const NOW = 1_000
+const KINDS = ['payment', 'refund', 'visit']
+const TAGS = ['eu', 'us', 'web']
+const MEASURES = ['amount', 'constructor']
+
+/** Amounts in whole cents, so that the naive side can add without rounding. */
+const engrams = fc.array(
+  fc.record({
+    kind: fc.constantFrom(...KINDS),
+    tags: fc.subarray(TAGS),
+    cents: fc.dictionary(fc.constantFrom(...MEASURES), fc.integer({ min: -99_999, max: 99_999 }), {
+      noNullPrototype: true,
+    }),
+    observedAtMs: fc.integer({ min: 0, max: 1_200 }),
+  }),
+  { maxLength: 60 },
+)
+const selector: fc.Arbitrary<EngramSelector> = fc.record(
+  {
+    kinds: fc.subarray(KINDS, { minLength: 1 }),
+    tags: fc.subarray(TAGS, { minLength: 1 }),
+    windowDays: fc.integer({ min: 1, max: 900 }),
+  },
+  { requiredKeys: [] },
+)
+const measure = fc.constantFrom(...MEASURES)
+const side = fc.record({ of: selector, measure }, { requiredKeys: ['of'] })
+const formula: fc.Arbitrary<Formula> = fc.oneof(
+  fc.record({ kind: fc.constantFrom('count' as const, 'milestone' as const), of: selector }),
+  fc.record({
+    kind: fc.constantFrom('sum' as const, 'latest' as const, 'average' as const),
+    ...{ measure, of: selector },
+  }),
+  fc.record({ kind: fc.constant('ratio' as const), numerator: side, denominator: side }),
+)
+
+type Given = { kind: string; tags: string[]; cents: Record<string, number>; observedAtMs: number }
+type Numbered = Given & { id: string; nth: number }
+
+// In these tests a day is a millisecond, and the period begins at 0.
+const windowOf = ({ windowDays }: EngramSelector) => ({
+  fromMs: windowDays === undefined ? 0 : NOW - windowDays,
+  toMs: NOW,
+})
+
+/** As one would say it: filter, then count. */
+function naive(said: Formula, all: readonly Numbered[]): { cents?: number; ids: Set<string> } {
+  const fitting = (of: EngramSelector, by?: string) =>
+    all.filter(
+      ({ kind, tags, cents, observedAtMs }) =>
+        (of.kinds === undefined || of.kinds.includes(kind)) &&
+        (of.tags ?? []).every((tag) => tags.includes(tag)) &&
+        observedAtMs >= windowOf(of).fromMs &&
+        observedAtMs < NOW &&
+        (by === undefined || Object.keys(cents).includes(by)),
+    )
+  const sum = (list: readonly Numbered[], by: string) =>
+    list.reduce((total, { cents }) => total + (cents[by] ?? 0), 0)
+  const idsOf = (...lists: (readonly Numbered[])[]) => new Set(lists.flat().map(({ id }) => id))
+  if (said.kind === 'ratio') {
+    const [above, below] = [said.numerator, said.denominator].map(({ of, measure: by }) => {
+      const list = fitting(of, by)
+      return { list, amount: by === undefined ? list.length * 100 : sum(list, by) }
+    }) as [{ list: Numbered[]; amount: number }, { list: Numbered[]; amount: number }]
+    const ids = idsOf(above.list, below.list)
+    return below.amount === 0 ? { ids } : { ids, cents: (above.amount / below.amount) * 100 }
+  }
+  const by = 'measure' in said ? said.measure : undefined
+  const list = fitting(said.of, by)
+  const ids = idsOf(list)
+  if (said.kind === 'count') return { ids, cents: list.length * 100 }
+  if (said.kind === 'milestone') return { ids, cents: list.length > 0 ? 1_000 : 300 }
+  if (by === undefined) throw new Error('without a measure')
+  if (said.kind === 'sum') return { ids, cents: sum(list, by) }
+  if (list.length === 0) return { ids }
+  if (said.kind === 'average') return { ids, cents: sum(list, by) / list.length }
+  const [last] = list.toSorted((a, b) => b.observedAtMs - a.observedAtMs || b.nth - a.nth)
+  return { ids, cents: last?.cents[by] ?? 0 }
+}
+
+function computed(said: Formula, all: readonly Numbered[]) {
+  const computation = openFormula({ formula: said, baseline: 3, target: 10 }, windowOf)
+  const take = openPass(computation.selections)
+  for (const { id, kind, tags, cents, observedAtMs } of all) {
+    const measures = Object.fromEntries(Object.entries(cents).map(([name, c]) => [name, c / 100]))
+    take({ engramId: id, kind, tags: new Set(tags), measures, observedAtMs } satisfies Observed)
+  }
+  return computation.result()
+}
+
+test('every formula gives what a naive computation gives, from the engrams that it names', () => {
+  fc.assert(
+    fc.property(formula, engrams, (said, given) => {
+      const all = given.map((one, nth) => ({ ...one, id: `e${nth}`, nth }))
+      const expected = naive(said, all)
+      const found = computed(said, all)
+
+      if (expected.cents === undefined) expect(found.value).toBeUndefined()
+      else expect(found.value).toBeCloseTo(expected.cents / 100, 9)
+      expect(found.engrams).toBe(expected.ids.size)
+      const newest = all.filter(({ id }) => expected.ids.has(id)).toReversed()
+      expect(found.newest).toEqual(newest.slice(0, CITED_MAX).map(({ id }) => id))
+      expect(found.newestAtMs).toBe(
+        newest.length === 0 ? undefined : Math.max(...newest.map((one) => one.observedAtMs)),
+      )
+    }),
+    { numRuns: 1_000 },
+  )
+})
+
+test('a million dimes are exactly a hundred thousand dollars', () => {
+  const said = { kind: 'sum', measure: 'amount', of: {} } as const
+  const computation = openFormula({ formula: said, baseline: 0, target: 1 }, windowOf)
+  const take = openPass(computation.selections)
+  for (let nth = 0; nth < 1_000_000; nth += 1) {
+    const dime = {
+      kind: 'payment',
+      tags: new Set<string>(),
+      measures: { amount: 0.1 },
+      observedAtMs: 5,
+    }
+    take({ engramId: `e${nth}`, ...dime })
+  }
+
+  expect(computation.result().value).toBe(100_000)
+})
