@@ -17,6 +17,8 @@ export async function countRows(
     .where({ tenant_id: tenantId, ...where })
     .limit(limit)
     .select('tenant_id')
-  const [row] = await trx.from(rows.as('counted')).count({ count: '*' })
-  return Number(row?.['count'])
+  const [row]: { count?: string | number }[] = await trx
+    .from(rows.as('counted'))
+    .count({ count: '*' })
+  return Number(row?.count)
 }

@@ -7,7 +7,14 @@ import { takeEngramLock } from '../engrams/engram-lock.ts'
 import { OBJECTIVES_CONTEXT } from '../identity.ts'
 import type { Objectives } from '../objectives.ts'
 import { momentIn, windowOf } from './calendar.ts'
-import { openFormula, openPass, sourceOf, type Computation, type Selection } from './formula.ts'
+import {
+  openFormula,
+  openPass,
+  sourceOf,
+  type Computation,
+  type Selection,
+  type Tallies,
+} from './formula.ts'
 import { highestNumber, isFull, listObserved } from './observed-engrams.ts'
 import {
   insertPending,
@@ -107,11 +114,12 @@ async function computeBatch(
   { pending, signal }: { pending: readonly Pending[]; signal: AbortSignal },
 ): Promise<Result[] | undefined> {
   const { asOf, timeZone } = run
+  const tallies: Tallies = new Map()
   const works = pending.map((one): Work => {
     const moment = momentIn(one.period, { asOf, timeZone })
     const window = (selector: Parameters<typeof windowOf>[0]) =>
       windowOf(selector, moment, timeZone)
-    return { ...one, moment, computation: openFormula(one.keyResult, window) }
+    return { ...one, moment, computation: openFormula(one.keyResult, window, tallies) }
   })
   const selections = works.flatMap(({ computation }) => computation.selections)
   const sourceFor = ({ of }: Selection) => sourceOf(run.tenantId, of)

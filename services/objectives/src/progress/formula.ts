@@ -65,23 +65,46 @@ export function sourceOf(tenantId: string, of: EngramSelector): string {
   return tenantId === SUBSTRATE ? (of.tenantId ?? SUBSTRATE) : tenantId
 }
 
-/** A key result's formula at work, over engrams that come in the order of their recording. */
+/** What the engrams that fit come to, for every formula with the same sides and windows. */
+interface Tally {
+  readonly sides: readonly (Side & { readonly selection: Selection })[]
+  readonly cited: Citations
+}
+
+/** By what they tally. */
+export type Tallies = Map<string, Tally>
+
+/**
+ * A key result's formula at work, over engrams that come in the order of their recording. Key
+ * results that look at the same engrams share what is in `tallies`, and their selections.
+ */
 export function openFormula(
   keyResult: Pick<KeyResult, 'formula' | 'baseline' | 'target'>,
   windowOf: (selector: EngramSelector) => Window,
+  tallies: Tallies = new Map(),
 ): Computation {
-  const cited = openCitations()
-  const sides = sidesOf(keyResult.formula).map((side) => {
-    const figures = openFigures()
-    const selection = openSelection({ ...side, window: windowOf(side.of) }, cited, figures)
-    return { selection, figures, amount: side.measure === undefined ? 'count' : 'sum' } as const
-  })
+  const sides = sidesOf(keyResult.formula).map((side) => ({ ...side, window: windowOf(side.of) }))
+  const key = JSON.stringify(sides)
+  const tally = tallies.get(key) ?? openTally(sides)
+  tallies.set(key, tally)
   return {
-    selections: sides.map(({ selection }) => selection),
+    selections: tally.sides.map(({ selection }) => selection),
     result() {
-      const value = valueOf(keyResult, sides)
-      return { ...cited.read(), ...(value !== undefined && { value }) }
+      const value = valueOf(keyResult, tally.sides)
+      return { ...tally.cited.read(), ...(value !== undefined && { value }) }
     },
+  }
+}
+
+function openTally(sides: readonly (FormulaSide & { window: Window })[]): Tally {
+  const cited = openCitations()
+  return {
+    cited,
+    sides: sides.map((side) => {
+      const figures = openFigures()
+      const selection = openSelection(side, cited, figures)
+      return { selection, figures, amount: side.measure === undefined ? 'count' : 'sum' }
+    }),
   }
 }
 
@@ -204,11 +227,11 @@ function openCitations(): Citations {
   }
 }
 
-/** Gives each engram to the selections that its kind concerns. */
+/** Gives each engram once to each of the selections that its kind concerns. */
 export function openPass(selections: readonly Selection[]): (engram: Observed) => void {
   const byKind = new Map<string, Selection[]>()
   const ofAnyKind: Selection[] = []
-  for (const selection of selections) {
+  for (const selection of new Set(selections)) {
     const { kinds } = selection.of
     if (kinds === undefined) ofAnyKind.push(selection)
     for (const kind of kinds ?? []) {
