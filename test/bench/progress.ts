@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Client } from 'pg'
+import type { EngramSelector } from '@mumega/contracts/objective-content'
 import { eventually, startTestSuite, type TestSuite } from '@mumega/testkit'
 import type { Bench, Figure } from './figures.ts'
 import { startGround } from './ground.ts'
@@ -9,13 +10,16 @@ const EACH = 20
 const KEY_RESULTS = OBJECTIVES * EACH
 const ENGRAMS = 1_000_000
 const KINDS = 100
+/** Over which the engrams are spread. */
+const DAYS = 60
 /** Of the key results, by one statement each: all of them would take the rest of the hour. */
 const BY_STATEMENT = 40
 const RUN_MS_MAX = 600_000
 
 /**
- * The daily run over 1,000 key results and 1,000,000 engrams, twice: where each engram concerns ten
- * key results (`usual`), and where each concerns all of them (`all`). Beside it the same figures by
+ * The daily run over 1,000 key results and 1,000,000 engrams: where each engram concerns ten key
+ * results (`usual`), where each concerns all of them, in the same way (`all`), and where each
+ * concerns all that look so far back, with 60 different windows (`windows`). Beside it the same figures by
  * PostgreSQL, one statement for each key result. Memory is the highest that the service ever had.
  */
 export const bench: Bench = {
@@ -31,7 +35,7 @@ export const bench: Bench = {
       await insertEngrams(admin)
       log(`${ENGRAMS} engrams are on record`)
       const figures: Figure[] = []
-      for (const variant of ['usual', 'all'] as const) {
+      for (const variant of VARIANTS) {
         figures.push(...(await measure({ suite, admin, log }, variant)))
       }
       return figures
@@ -43,7 +47,8 @@ export const bench: Bench = {
   },
 }
 
-type Variant = 'usual' | 'all'
+const VARIANTS = ['usual', 'all', 'windows'] as const
+type Variant = (typeof VARIANTS)[number]
 
 interface Measured {
   readonly suite: TestSuite
@@ -95,10 +100,17 @@ async function insertEngrams(admin: Client): Promise<void> {
             jsonb_build_object('amount', n % 1000 / 100.0), '{eu}', 'public', 'agent:kasra',
             at, at, repeat('n', 22)
        from generate_series(1, ${ENGRAMS}) n,
-            lateral (select now() - interval '60 days' + n * interval '5 seconds' as at) t`,
+            lateral (select now() - interval '${DAYS} days' + n * interval '5 seconds' as at) t`,
   )
   await admin.query('vacuum analyze engrams')
 }
+
+function selectorOf(variant: Variant, nth: number): EngramSelector {
+  if (variant === 'usual') return { kinds: [kindOf(nth)] }
+  return variant === 'all' ? {} : { windowDays: windowOf(nth) }
+}
+
+const windowOf = (nth: number) => (nth % DAYS) + 1
 
 const kindOf = (nth: number) => `kind-${nth % KINDS}`
 
@@ -109,7 +121,7 @@ async function insertObjectives(admin: Client, variant: Variant): Promise<void> 
     const keyResults = Array.from({ length: EACH }, (_, one) => {
       const number = nth * EACH + one
       const kind = kinds[number % kinds.length] as (typeof kinds)[number]
-      const of = variant === 'usual' ? { kinds: [kindOf(number)] } : {}
+      const of = selectorOf(variant, number)
       return {
         ...{ keyResultId: `kr-${one}`, title: 'A figure', unit: 'pieces' },
         ...{ baseline: 0, target: 1_000_000, direction: 'increase' },
@@ -146,8 +158,8 @@ async function bySql(admin: Client, variant: Variant): Promise<number> {
     await admin.query(
       `select count(*), sum((measures ->> 'amount')::numeric), max(observed_at) from engrams
         where tenant_id = 'acme' and ($1::text is null or kind = $1)
-          and observed_at >= now() - interval '70 days' and observed_at < current_date`,
-      [variant === 'usual' ? kindOf(nth) : null],
+          and observed_at >= current_date - $2::integer and observed_at < current_date`,
+      [variant === 'usual' ? kindOf(nth) : null, variant === 'windows' ? windowOf(nth) : 70],
     )
   }
   return performance.now() - startedAt
@@ -157,8 +169,9 @@ async function bySql(admin: Client, variant: Variant): Promise<number> {
 async function check(admin: Client): Promise<void> {
   const { rows } = await admin.query<{ values: string; wrong: string }>(
     `with expected as materialized (
-       select kind, count(*) as count, sum((measures ->> 'amount')::numeric) as sum
-         from engrams where observed_at < current_date group by kind)
+       select kind, observed_at::date as day, count(*) as count,
+              sum((measures ->> 'amount')::numeric) as sum
+         from engrams where observed_at < current_date group by kind, day)
      select count(*) as values,
             count(*) filter (where abs(p.value - e.value) > 1e-6 or p.engrams <> e.count) as wrong
        from progress p
@@ -168,8 +181,9 @@ async function check(admin: Client): Promise<void> {
          select sum(count) as count,
                 case f.f ->> 'kind' when 'count' then sum(count) when 'sum' then sum(sum)
                      when 'average' then sum(sum) / sum(count) else p.value end as value
-           from expected x where f.f #> '{of,kinds}' is null
-                              or x.kind = f.f #>> '{of,kinds,0}') e`,
+           from expected x
+          where (f.f #> '{of,kinds}' is null or x.kind = f.f #>> '{of,kinds,0}')
+            and x.day >= current_date - coalesce(f.f #>> '{of,windowDays}', '70')::integer) e`,
   )
   const [found] = rows
   if (Number(found?.values) !== KEY_RESULTS || found?.wrong !== '0') {
