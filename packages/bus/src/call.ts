@@ -32,7 +32,9 @@ export function openCall(options: { context: CallContext; deadlineMs: number }):
 
   return {
     context: options.context,
-    deadline: new Date(deadlineMs),
+    get deadline() {
+      return new Date(deadlineMs)
+    },
     get signal() {
       return openSignal()
     },

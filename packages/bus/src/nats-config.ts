@@ -1,7 +1,7 @@
 import { AppError } from '@mumega/errors'
 import { findRights, RIGHTS, type ServiceRights, STREAMS } from '@mumega/contracts/topology'
 import { JS_API, LIVE_PREFIX, pullSubjectOf, SERVICE_JS_API } from './topology-names.ts'
-import { INBOX_PREFIX, SERVER_PAYLOAD_BYTES_MAX } from './wire.ts'
+import { INBOX_PREFIX, replyPrefix, SERVER_PAYLOAD_BYTES_MAX } from './wire.ts'
 
 export interface NatsConfigOptions {
   /** -1: any free port, told in the file of `portsFileDir`. */
@@ -30,15 +30,13 @@ export interface ClusterOptions {
 }
 
 const STREAMS_ACCOUNT = 'STREAMS'
+/** The name under which the user of that account calls services. */
+const ADMIN = 'admin'
 const PING_INTERVAL = '2s'
 const PINGS_UNANSWERED_MAX = 2
 const CONNECTIONS_MAX = 256
 const FILE_STORE_BYTES_MAX = 20 * 1_073_741_824
 const MEMORY_STORE_BYTES_MAX = 64 * 1_048_576
-// Longer than the longest handler may answer; the server keeps one entry per open request for that
-// time.
-const RESPONSE_SECONDS_MAX = 180
-
 /**
  * The configuration of a nats-server with one account and one user per service, each allowed its
  * own subjects only. Everything is derived from RIGHTS; whoever is not in `users` cannot connect.
@@ -49,6 +47,10 @@ const RESPONSE_SECONDS_MAX = 180
  * acknowledgement with the reply subject `$JS.API.STREAM.DELETE.AUDIT` deletes the ledger's stream,
  * and a pull replied to `aud.gateway.v1.append` forges an intent of the gateway's. Between accounts
  * the reply subject means something in the asker's own account only.
+ *
+ * Requests and their replies cross as streams, each pair of services having two of its own. As a
+ * service of NATS they would have the server make and forget a mapping for each request, which
+ * costs it more than twice the rest; and a mapping does not say who answered.
  *
  * @throws bus.unknown-service when `users` names a service that RIGHTS does not
  */
@@ -101,22 +103,31 @@ function streamsAccount({ users, adminPublicNkey }: NatsConfigOptions) {
   return {
     jetstream: 'enabled',
     users: [{ nkey: adminPublicNkey }],
-    exports: merged(exports),
-    imports: services.map((service) => importOf(service, `rpc.${service}.>`)),
+    exports: merged([...exports, ...services.map(askedBy)]),
+    imports: services.map((callee) => answersFrom(callee, ADMIN)),
   }
 }
 
 function accountOf(service: string, nkey: string, services: readonly string[]) {
   const { calls, consumers, hears } = rightsOf(service)
   const callees = calls.filter((callee) => callee !== service && services.includes(callee))
-  const callers = services.filter(
-    (name) => name !== service && findRights(name)?.calls.includes(service),
+  const callers = callersOf(service).filter(
+    (name) => name === ADMIN || (name !== service && services.includes(name)),
   )
   return {
     users: [{ nkey, permissions: permissionsOf(service) }],
-    exports: [{ service: `rpc.${service}.>`, accounts: [STREAMS_ACCOUNT, ...callers] }],
+    exports: [
+      ...callees.map(askedBy),
+      ...callers.map((caller) => ({
+        stream: `${replyPrefix({ caller, callee: service })}.>`,
+        accounts: [accountNameOf(caller)],
+      })),
+    ],
     imports: [
-      ...callees.map((callee) => importOf(callee, `rpc.${callee}.>`)),
+      ...callees.map((callee) => answersFrom(callee, service)),
+      ...callers.map((caller) => ({
+        stream: { account: accountNameOf(caller), subject: `rpc.${service}.>` },
+      })),
       ...storedBy(service).map((subject) => importOf(STREAMS_ACCOUNT, subject)),
       ...consumers.flatMap(({ stream, name }) => [
         importApi(`CONSUMER.INFO.${stream}.${name}`),
@@ -130,6 +141,24 @@ function accountOf(service: string, nkey: string, services: readonly string[]) {
   }
 }
 
+/** What is asked of `callee`, by the account that exports it. */
+function askedBy(callee: string): Export {
+  return { stream: `rpc.${callee}.>`, accounts: [callee] }
+}
+
+function answersFrom(callee: string, caller: string) {
+  return { stream: { account: callee, subject: `${replyPrefix({ caller, callee })}.>` } }
+}
+
+function accountNameOf(caller: string): string {
+  return caller === ADMIN ? STREAMS_ACCOUNT : caller
+}
+
+/** Who may call this service, itself included where it does. */
+function callersOf(service: string): string[] {
+  return [ADMIN, ...Object.keys(RIGHTS).filter((name) => rightsOf(name).calls.includes(service))]
+}
+
 function permissionsOf(service: string) {
   const { calls, consumers, hears } = rightsOf(service)
   return {
@@ -137,6 +166,7 @@ function permissionsOf(service: string) {
       allow: [
         ...storedBy(service),
         ...calls.map((callee) => `rpc.${callee}.>`),
+        ...callersOf(service).map((caller) => `${replyPrefix({ caller, callee: service })}.>`),
         // LOCK-MON-3: only the service that owns a durable consumer may pull from it, and nobody
         // may create one. With `aud.>` in nobody's subscriptions, the audit-ledger alone reads the
         // intents that it numbers.
@@ -151,11 +181,10 @@ function permissionsOf(service: string) {
       allow: [
         `rpc.${service}.>`,
         `${INBOX_PREFIX}${service}.>`,
+        ...calls.map((callee) => `${replyPrefix({ caller: service, callee })}.>`),
         ...hears.map((subject) => `${LIVE_PREFIX}${subject}`),
       ],
     },
-    // Replies go where the caller asked for them, once per request.
-    allow_responses: { max: 1, expires: `${RESPONSE_SECONDS_MAX}s` },
   }
 }
 

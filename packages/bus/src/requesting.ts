@@ -45,9 +45,9 @@ export async function sendRequest<C extends RequestContract>(
   const span = startSpan(subject, { kind: 'client', attributes })
   try {
     const hdrs = headers()
-    hdrs.set(CONTEXT_HEADER, JSON.stringify(options.context))
-    hdrs.set(DEADLINE_HEADER, String(Date.now() + timeoutMs))
-    if (span.traceparent !== undefined) hdrs.set(TRACE_HEADER, span.traceparent)
+    hdrs.append(CONTEXT_HEADER, JSON.stringify(options.context))
+    hdrs.append(DEADLINE_HEADER, String(Date.now() + timeoutMs))
+    if (span.traceparent !== undefined) hdrs.append(TRACE_HEADER, span.traceparent)
     const answer = await replies.ask({ subject, body, headers: hdrs, timeoutMs })
     const reply = readReply(contract, answer)
     span.end()

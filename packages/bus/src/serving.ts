@@ -18,6 +18,7 @@ import {
   ERROR_CODE_HEADER,
   ERROR_TEXT_HEADER,
   headerText,
+  isReplySubject,
   RPC_BYTES_MAX,
   TRACE_HEADER,
 } from './wire.ts'
@@ -66,7 +67,9 @@ export function openServer(link: Link): Server {
       queue: link.service,
       callback: (error, msg) => {
         if (error !== null) link.log.error({ error, subject }, 'serve-refused')
-        else if (!msg.reply) link.log.warn({ subject }, 'request-without-reply')
+        // A caller may name any subject, and it is this service that would publish on it.
+        else if (!isReplySubject(msg.reply ?? '', link.service))
+          link.log.warn({ subject }, 'request-without-reply')
         else if (running < IN_FLIGHT_MAX) start(msg)
         else if (waiting.length < WAITING_MAX) waiting.push(msg)
         else respondError(link, msg, overloaded(subject))
@@ -103,15 +106,25 @@ function answer(link: Link, job: { route: Route; msg: Msg; onDone: () => void })
   let call: OpenCall | undefined
 
   function onReply(reply: unknown): void {
-    msg.respond(encodeReply(route.contract, reply))
+    try {
+      msg.respond(encodeReply(route.contract, reply))
+    } catch (error) {
+      onFailure(error)
+      return
+    }
     span.end()
+    onEnd()
   }
 
   function onFailure(error: unknown): void {
-    span.run(() => {
-      respondError(link, msg, shown(link, route.contract, error))
-    })
-    span.fail(error)
+    try {
+      span.run(() => {
+        respondError(link, msg, shown(link, route.contract, error))
+      })
+      span.fail(error)
+    } finally {
+      onEnd()
+    }
   }
 
   function onEnd(): void {
@@ -125,14 +138,10 @@ function answer(link: Link, job: { route: Route; msg: Msg; onDone: () => void })
     if (!link.isServing()) throw noResponders(subject)
     if (opened.isPast()) throw timedOut(subject)
     const request = checkRequest(route.contract.request, bodyOf(msg))
-    void span
-      .run(() => route.handler(request, opened))
-      .then(onReply)
-      .catch(onFailure)
-      .finally(onEnd)
+    // One promise more, not three.
+    void span.run(() => route.handler(request, opened)).then(onReply, onFailure)
   } catch (error) {
     onFailure(error)
-    onEnd()
   }
 }
 

@@ -18,8 +18,30 @@ export const MESSAGE_ID_HEADER = 'Nats-Msg-Id'
  */
 export const DEADLINE_HEADER = 'Mumega-Deadline'
 
-/** A reply goes to an inbox of the caller's own, under this prefix and its name. */
+/** The service that a request's subject names: `rpc.<service>.…`. */
+export function calleeOf(subject: string): string {
+  return subject.split('.', 2)[1] ?? ''
+}
+
+/** What JetStream delivers and answers goes to an inbox under this prefix and the asker's name. */
 export const INBOX_PREFIX = '_INBOX_'
+
+const REPLY_PREFIX = '_REPLY_'
+
+/**
+ * Where the replies of `callee` to `caller` go: the server lets nobody else publish there, so that
+ * a reply is known to come from who was asked. Names have no dots. What follows it nobody else can
+ * guess: a caller who named another's would have the answer to its own question go there.
+ */
+export function replyPrefix({ caller, callee }: { caller: string; callee: string }): string {
+  return `${REPLY_PREFIX}.${caller}.${callee}`
+}
+
+/** Whether `callee` may be asked to publish there. */
+export function isReplySubject(subject: string, callee: string): boolean {
+  const [prefix, , named] = subject.split('.', 3)
+  return prefix === REPLY_PREFIX && named === callee
+}
 
 /**
  * The largest body of a request or a reply; the server's own `max_payload` has room for the headers

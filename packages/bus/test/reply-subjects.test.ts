@@ -1,9 +1,8 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
-import type { Msg, NatsConnection } from '@nats-io/transport-node'
+import { headers, type Msg, type NatsConnection } from '@nats-io/transport-node'
 import { afterAll, describe, expect, test } from '@jest/globals'
-import { eventually } from '@mumega/testkit'
-import { givenNats } from './given.ts'
-import { connectUser } from './user.ts'
+import { CONTEXT, givenNats, greet } from './given.ts'
+import { askAs, connectUser } from './user.ts'
 
 const ground = await givenNats()
 const admin = await ground.bus('admin')
@@ -90,27 +89,68 @@ describe("a reply subject of another's makes the server publish nothing there", 
   })
 })
 
-test('a service that is asked cannot answer twice, nor somebody who did not ask', async () => {
+test('a service that is asked reaches who asked, and nobody else', async () => {
   const bridge = await givenUser('bridge')
   const gateway = await givenUser('gateway')
+  const elsewhere = [
+    '_REPLY_.gateway.objectives.a.b',
+    '_REPLY_.gate.bridge.a.b',
+    '_REPLY_.gateway.bridge',
+    '_INBOX_gateway.guessed',
+  ]
   bridge.connection.subscribe('rpc.bridge.v1.x', {
     callback: (_, msg) => {
-      msg.respond('first')
-      msg.respond('second')
-      bridge.connection.publish('_INBOX_gateway.guessed', 'forged')
+      for (const subject of elsewhere) bridge.connection.publish(subject, 'forged')
+      msg.respond('answered')
     },
   })
   await bridge.connection.flush()
-  const answers: string[] = []
-  gateway.connection.subscribe('_INBOX_gateway.guessed', {
-    callback: (_, msg) => void answers.push(msg.string()),
-  })
-  gateway.connection.publish('rpc.bridge.v1.x', '{}', { reply: '_INBOX_gateway.guessed' })
+  const heard: string[] = []
+  for (const subject of ['_INBOX_gateway.>', '_REPLY_.gateway.objectives.>']) {
+    gateway.connection.subscribe(subject, {
+      callback: (_, msg) => void heard.push(msg.string()),
+    })
+  }
 
-  await eventually(async () => answers.length > 0 && bridge.refused.length >= 2, {
-    what: 'the answer and the refusals',
-  })
+  const pair = { caller: 'gateway', callee: 'bridge' }
+  const answer = await askAs(gateway.connection, pair, { subject: 'rpc.bridge.v1.x', body: '{}' })
+  await bridge.judged()
   await gateway.connection.flush()
 
-  expect(answers).toEqual(['first'])
+  expect(answer.string()).toBe('answered')
+  expect(bridge.refused).toEqual(elsewhere.map((subject) => `Publish ${subject}`))
+  expect(heard).toEqual([])
+})
+
+test('the subject that a caller names for the reply makes a service publish nothing', async () => {
+  const bridge = await ground.bus('bridge')
+  const gateway = await givenUser('gateway')
+  let handled = 0
+  bridge.serve(greet, async () => {
+    handled += 1
+    return { greeting: 'hello' }
+  })
+  await bridge.connection.flush()
+  const before = await auditedCount()
+  const hdrs = headers()
+  hdrs.set('Mumega-Context', JSON.stringify(CONTEXT))
+  hdrs.set('Mumega-Deadline', String(Date.now() + 60_000))
+  const question = { subject: greet.subject, body: '{"name":"loom"}', headers: hdrs }
+
+  for (const reply of [
+    'aud.bridge.v1.append',
+    'evt.bridge.v1.dead-lettered',
+    'rpc.bridge.v1.greet',
+    'JS.API.CONSUMER.MSG.NEXT.EVENTS.bridge-dead-letters',
+    '_REPLY_.gateway.objectives.a.b',
+    '_REPLY_x.gateway.bridge.a.b',
+  ]) {
+    gateway.connection.publish(question.subject, question.body, { reply, headers: hdrs })
+  }
+  const pair = { caller: 'gateway', callee: 'bridge' }
+  const answer = await askAs(gateway.connection, pair, question)
+
+  expect(answer.json()).toEqual({ greeting: 'hello' })
+  expect(handled).toBe(1)
+  expect(await auditedCount()).toBe(before)
 })

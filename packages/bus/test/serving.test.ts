@@ -1,4 +1,4 @@
-import { headers } from '@nats-io/transport-node'
+import { headers, type MsgHdrs } from '@nats-io/transport-node'
 import { Type } from 'typebox'
 import { afterAll, expect, test } from '@jest/globals'
 import { connectBus, type Call } from '@mumega/bus'
@@ -7,6 +7,7 @@ import { defineRequest } from '@mumega/contracts/define'
 import { AppError } from '@mumega/errors'
 import { eventually } from '@mumega/testkit'
 import { CONTEXT, givenGate, givenNats, greet } from './given.ts'
+import { askAs } from './user.ts'
 
 const ground = await givenNats()
 const bridge = await ground.bus('bridge')
@@ -15,6 +16,11 @@ afterAll(ground.stop)
 
 function contractNamed<Name extends string>(name: Name, errors: string[] = []) {
   return defineRequest({ ...greet, subject: `rpc.bridge.v1.${name}`, errors })
+}
+
+function ask(body: string, hdrs: MsgHdrs) {
+  const pair = { caller: 'gateway', callee: 'bridge' }
+  return askAs(gateway.connection, pair, { subject: greet.subject, body, headers: hdrs })
 }
 
 const seen: Call[] = []
@@ -66,10 +72,7 @@ test('an error carries the headers that NATS ADR-32 names', async () => {
   hdrs.set('Mumega-Context', JSON.stringify(CONTEXT))
   hdrs.set('Mumega-Deadline', String(Date.now() + 1_000))
 
-  const answer = await gateway.connection.request(greet.subject, '{"name":"nobody"}', {
-    timeout: 1_000,
-    headers: hdrs,
-  })
+  const answer = await ask('{"name":"nobody"}', hdrs)
 
   expect(answer.headers?.get('Nats-Service-Error-Code')).toBe('404')
   expect(answer.headers?.get('Nats-Service-Error')).toBe('Nobody is there.')
@@ -99,10 +102,7 @@ test.each([
   const hdrs = headers()
   for (const [name, value] of Object.entries(fields)) if (value !== '') hdrs.set(name, value)
 
-  const answer = await gateway.connection.request(greet.subject, body, {
-    timeout: 1_000,
-    headers: hdrs,
-  })
+  const answer = await ask(body, hdrs)
 
   expect(answer.json()).toMatchObject({ code: 'bus.invalid-request', details: { field } })
   expect(seen).toHaveLength(handled)
@@ -114,10 +114,7 @@ test('a request past its deadline is not started', async () => {
   hdrs.set('Mumega-Context', JSON.stringify(CONTEXT))
   hdrs.set('Mumega-Deadline', String(Date.now() - 1))
 
-  const answer = await gateway.connection.request(greet.subject, '{"name":"late"}', {
-    timeout: 1_000,
-    headers: hdrs,
-  })
+  const answer = await ask('{"name":"late"}', hdrs)
 
   expect(answer.json()).toHaveProperty('code', 'bus.timeout')
   expect(seen).toHaveLength(handled)

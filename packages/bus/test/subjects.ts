@@ -78,6 +78,10 @@ export function publishable(service: string): { granted: string[]; forbidden: st
     { subject: `aud.${other}.v1.append`, may: other === service },
     { subject: `rpc.${other}.v1.x`, may: RIGHTS[service]?.calls.includes(other) === true },
     { subject: `_INBOX_${other}.reply`, may: false },
+    ...SERVICES.map((callee) => ({
+      subject: `_REPLY_.${other}.${callee}.a.b`,
+      may: callee === service && RIGHTS[other]?.calls.includes(service) === true,
+    })),
     ...HEARD.map((heard) => ({ subject: `live.${heard}`, may: false })),
   ])
   const consuming = CONSUMERS.flatMap(({ owner, subjects }) =>
@@ -94,6 +98,11 @@ export function subscribable(service: string): { granted: string[]; forbidden: s
     { subject: `rpc.${other}.v1.x`, may: other === service },
     { subject: `_INBOX_${other}.>`, may: other === service },
     { subject: `_INBOX_${other}.a.b`, may: other === service },
+    { subject: `_REPLY_.${other}.>`, may: false },
+    ...SERVICES.map((callee) => ({
+      subject: `_REPLY_.${other}.${callee}.a.*`,
+      may: other === service && RIGHTS[service]?.calls.includes(callee) === true,
+    })),
     ...KINDS.map((kind) => ({ subject: `${kind}.${other}.>`, may: false })),
     ...KINDS.map((kind) => ({ subject: `live.${kind}.${other}.>`, may: false })),
   ])
@@ -102,7 +111,11 @@ export function subscribable(service: string): { granted: string[]; forbidden: s
     may: RIGHTS[service]?.hears.includes(subject) === true,
   }))
   const wide = ['>', '*.>', '*.*.>', 'rpc.>', 'rpc.*.v1.*', 'evt.>', 'aud.>', 'bus.>', 'wake.>']
-  const never = [...wide, ...HEARD, ...['live.>', '_INBOX.>', '_INBOX_admin.>', '_R_.>']]
+  const never = [
+    ...wide,
+    ...HEARD,
+    ...['live.>', '_INBOX.>', '_INBOX_admin.>', '_R_.>', '_REPLY_.>', '_REPLY_.admin.>'],
+  ]
   const system = ['$JS.>', '$JS.API.>', '$JS.ACK.>', '$JS.EVENT.>', '$SYS.>', 'JS.API.>']
   const refused = [...never, ...system].map((subject) => ({ subject, may: false }))
   return split([...candidates, ...heard, ...refused])

@@ -1,4 +1,4 @@
-import { connect } from '@nats-io/transport-node'
+import { connect, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node'
 import type { TestNats } from '@mumega/testkit'
 import { nkeyAuthenticator } from '../src/nkeys.ts'
 
@@ -32,4 +32,18 @@ export async function connectUser(nats: TestNats, service: string) {
       await new Promise((resolve) => setImmediate(resolve))
     },
   }
+}
+
+/** Asks as `caller`, whatever the question is; the first answer of `callee`. */
+export async function askAs(
+  connection: NatsConnection,
+  { caller, callee }: { caller: string; callee: string },
+  question: { subject: string; body: string; headers?: MsgHdrs },
+): Promise<Msg> {
+  const reply = `_REPLY_.${caller}.${callee}.asked.once`
+  const subscription = connection.subscribe(reply, { max: 1, timeout: 5_000 })
+  const { subject, body, headers } = question
+  connection.publish(subject, body, { reply, ...(headers && { headers }) })
+  for await (const msg of subscription) return msg
+  throw new Error(`${callee} did not answer`)
 }
