@@ -7,40 +7,52 @@ export interface OpenCall extends Call {
   close(): void
 }
 
-/**
- * A call until `deadlineMs` of the epoch, bounded by the longest timeout there is. Its signal and
- * timer are made only when a handler asks for them: most never do, and a timer per request costs as
- * much as the rest of it.
- */
+/** A call until `deadlineMs` of the epoch, bounded by the longest timeout there is. */
 export function openCall(options: { context: CallContext; deadlineMs: number }): OpenCall {
-  const deadlineMs = Math.min(options.deadlineMs, Date.now() + TIMEOUT_MS_MAX)
-  let aborter: AbortController | undefined
-  let timer: NodeJS.Timeout | undefined
+  return new TimedCall(options.context, Math.min(options.deadlineMs, Date.now() + TIMEOUT_MS_MAX))
+}
 
-  function openSignal(): AbortSignal {
-    if (aborter !== undefined) return aborter.signal
-    const opened = new AbortController()
-    aborter = opened
-    const abort = (): void => {
-      opened.abort(new DOMException('The deadline of the call has passed.', 'TimeoutError'))
-    }
-    const remainingMs = deadlineMs - Date.now()
-    if (remainingMs <= 0) abort()
-    else timer = setTimeout(abort, remainingMs)
-    return opened.signal
+/**
+ * Its dates, its signal and its timer are made only when a handler asks for them: most never do,
+ * and each costs as much as the rest of a request. A class, as an object literal with getters
+ * costs 2 µs, and an instance a twentieth of that.
+ */
+class TimedCall implements OpenCall {
+  readonly context: CallContext
+  readonly #deadlineMs: number
+  #aborter: AbortController | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(context: CallContext, deadlineMs: number) {
+    this.context = context
+    this.#deadlineMs = deadlineMs
   }
 
-  return {
-    context: options.context,
-    get deadline() {
-      return new Date(deadlineMs)
-    },
-    get signal() {
-      return openSignal()
-    },
-    isPast: () => Date.now() >= deadlineMs,
-    close() {
-      clearTimeout(timer)
-    },
+  get deadline(): Date {
+    return new Date(this.#deadlineMs)
+  }
+
+  get signal(): AbortSignal {
+    this.#aborter ??= this.#openAborter()
+    return this.#aborter.signal
+  }
+
+  isPast(): boolean {
+    return Date.now() >= this.#deadlineMs
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+  }
+
+  #openAborter(): AbortController {
+    const aborter = new AbortController()
+    const abort = (): void => {
+      aborter.abort(new DOMException('The deadline of the call has passed.', 'TimeoutError'))
+    }
+    const remainingMs = this.#deadlineMs - Date.now()
+    if (remainingMs <= 0) abort()
+    else this.#timer = setTimeout(abort, remainingMs)
+    return aborter
   }
 }

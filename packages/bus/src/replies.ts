@@ -11,23 +11,35 @@ import {
 import type { Link } from './link.ts'
 import { calleeOf, replyPrefix } from './wire.ts'
 
-export interface Question {
+export interface Asking {
   readonly subject: string
   readonly body: Buffer
-  readonly headers: MsgHdrs
+  readonly headers: MsgHdrs | undefined
   readonly timeoutMs: number
 }
 
 export interface Replies {
   /** Publishes the question and waits for the first answer. @throws as `Bus.request` does */
-  ask(question: Question): Promise<Msg>
+  ask(asking: Asking): Promise<Msg>
 }
 
 interface Waiting {
   readonly subject: string
+  readonly inbox: Inbox
   readonly timer: NodeJS.Timeout
   resolve(msg: Msg): void
   reject(error: Error): void
+}
+
+/** Where the replies of one service come in. */
+interface Inbox {
+  readonly prefix: string
+  opened: number
+  /**
+   * Subjects whose question was answered, to be used again: the server and the client find a
+   * subject that they know in half the time. One that was given up is not: its answer may come yet.
+   */
+  readonly free: string[]
 }
 
 const WAITING_MAX = 10_000
@@ -41,8 +53,7 @@ const WAITING_MAX = 10_000
 export function openReplies(link: Link): Replies {
   /** By the subject of its reply, on which only who was asked can publish. */
   const waiting = new Map<string, Waiting>()
-  const inboxes = new Map<string, string>()
-  let questions = 0
+  const inboxes = new Map<string, Inbox>()
 
   function take(replySubject: string): Waiting | undefined {
     const one = waiting.get(replySubject)
@@ -61,21 +72,30 @@ export function openReplies(link: Link): Replies {
   function onReply(msg: Msg): void {
     const one = take(msg.subject)
     if (one === undefined) return
+    one.inbox.free.push(msg.subject)
     const isUnheard = msg.data.length === 0 && msg.headers?.code === 503
     if (isUnheard) one.reject(noResponders(one.subject))
     else one.resolve(msg)
   }
 
-  function openInbox(callee: string): string {
-    const inbox = createInbox(replyPrefix({ caller: link.service, callee }))
+  function openInbox(callee: string): Inbox {
+    const prefix = createInbox(replyPrefix({ caller: link.service, callee }))
+    const inbox = { prefix, opened: 0, free: [] }
     inboxes.set(callee, inbox)
-    link.connection.subscribe(`${inbox}.*`, {
+    link.connection.subscribe(`${prefix}.*`, {
       callback: (error, msg) => {
         if (error === null) onReply(msg)
         else link.log.error({ error, callee }, 'replies-refused')
       },
     })
     return inbox
+  }
+
+  function freeSubjectOf(inbox: Inbox): string {
+    const known = inbox.free.pop()
+    if (known !== undefined) return known
+    inbox.opened += 1
+    return `${inbox.prefix}.${inbox.opened.toString(36)}`
   }
 
   // Before the first question: in a cluster it takes a moment until every server knows of them.
@@ -94,20 +114,22 @@ export function openReplies(link: Link): Replies {
       // late.
       if (!link.isUp()) return Promise.reject(busUnavailable())
       if (waiting.size >= WAITING_MAX) return Promise.reject(overloaded(subject))
-      questions += 1
       const callee = calleeOf(subject)
       const inbox = inboxes.get(callee) ?? openInbox(callee)
-      const replySubject = `${inbox}.${questions.toString(36)}`
+      const replySubject = freeSubjectOf(inbox)
       return new Promise<Msg>((resolve, reject) => {
         const onTimeout = (): void => {
           take(replySubject)?.reject(timedOut(subject))
         }
         waiting.set(replySubject, {
-          ...{ subject, resolve, reject },
+          ...{ subject, inbox, resolve, reject },
           timer: setTimeout(onTimeout, timeoutMs),
         })
         try {
-          link.connection.publish(subject, body, { reply: replySubject, headers })
+          link.connection.publish(subject, body, {
+            reply: replySubject,
+            ...(headers !== undefined && { headers }),
+          })
         } catch (error) {
           take(replySubject)?.reject(asBusError(error, subject))
         }

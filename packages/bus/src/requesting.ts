@@ -1,4 +1,4 @@
-import { headers, type Msg } from '@nats-io/transport-node'
+import { headers, type Msg, type MsgHdrs } from '@nats-io/transport-node'
 import { AppError } from '@mumega/errors'
 import {
   TIMEOUT_MS_MAX,
@@ -12,12 +12,11 @@ import { tooLarge } from './errors.ts'
 import type { Replies } from './replies.ts'
 import { validatorOf } from './validation.ts'
 import {
-  CONTEXT_HEADER,
-  DEADLINE_HEADER,
   decode,
   decodeError,
   encode,
   ERROR_CODE_HEADER,
+  type Question,
   RPC_BYTES_MAX,
   TRACE_HEADER,
 } from './wire.ts'
@@ -36,7 +35,9 @@ export async function sendRequest<C extends RequestContract>(
   const { contract, options } = question
   const { subject } = contract
   const timeoutMs = Math.min(options.timeoutMs ?? contract.timeoutMs, TIMEOUT_MS_MAX)
-  const body = encode(question.request)
+  const { request = {} } = question
+  const deadlineMs = Date.now() + timeoutMs
+  const body = encode({ context: options.context, deadlineMs, request } satisfies Question)
   if (body.length > RPC_BYTES_MAX) {
     throw tooLarge(subject, { bytes: body.length, limitBytes: RPC_BYTES_MAX })
   }
@@ -44,10 +45,7 @@ export async function sendRequest<C extends RequestContract>(
   // Nothing runs inside of this span, so it needs not be active: the header alone carries it on.
   const span = startSpan(subject, { kind: 'client', attributes })
   try {
-    const hdrs = headers()
-    hdrs.append(CONTEXT_HEADER, JSON.stringify(options.context))
-    hdrs.append(DEADLINE_HEADER, String(Date.now() + timeoutMs))
-    if (span.traceparent !== undefined) hdrs.append(TRACE_HEADER, span.traceparent)
+    const hdrs = headersOf(span.traceparent)
     const answer = await replies.ask({ subject, body, headers: hdrs, timeoutMs })
     const reply = readReply(contract, answer)
     span.end()
@@ -56,6 +54,13 @@ export async function sendRequest<C extends RequestContract>(
     span.fail(error)
     throw error
   }
+}
+
+function headersOf(traceparent: string | undefined): MsgHdrs | undefined {
+  if (traceparent === undefined) return undefined
+  const hdrs = headers()
+  hdrs.append(TRACE_HEADER, traceparent)
+  return hdrs
 }
 
 function readReply<C extends RequestContract>(contract: C, answer: Msg): ReplyOf<C> {

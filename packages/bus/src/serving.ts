@@ -10,8 +10,6 @@ import { openInFlight } from './in-flight.ts'
 import { orClosed, type Link } from './link.ts'
 import { checkRequest, invalidRequest, validatorOf } from './validation.ts'
 import {
-  CONTEXT_HEADER,
-  DEADLINE_HEADER,
   decode,
   encode,
   encodeError,
@@ -19,6 +17,7 @@ import {
   ERROR_TEXT_HEADER,
   headerText,
   isReplySubject,
+  type Question,
   RPC_BYTES_MAX,
   TRACE_HEADER,
 } from './wire.ts'
@@ -133,11 +132,12 @@ function answer(link: Link, job: { route: Route; msg: Msg; onDone: () => void })
   }
 
   try {
-    const opened = openCall({ context: contextOf(msg), deadlineMs: deadlineOf(msg) })
+    const question = questionOf(msg)
+    const opened = openCall({ context: contextOf(question), deadlineMs: deadlineOf(question) })
     call = opened
     if (!link.isServing()) throw noResponders(subject)
     if (opened.isPast()) throw timedOut(subject)
-    const request = checkRequest(route.contract.request, bodyOf(msg))
+    const request = checkRequest(route.contract.request, question.request)
     // One promise more, not three.
     void span.run(() => route.handler(request, opened)).then(onReply, onFailure)
   } catch (error) {
@@ -176,33 +176,30 @@ function isDeclared(contract: RequestContract, code: string): boolean {
   return contract.errors.includes(code) || code.startsWith('bus.') || code.startsWith('db.')
 }
 
-function contextOf(msg: Msg): CallContext {
-  const text = msg.headers?.get(CONTEXT_HEADER) ?? ''
-  if (text === '') throw invalidRequest(CONTEXT_HEADER, 'must be present')
-  let context: unknown
+function questionOf(msg: Msg): Question {
+  let question: unknown
   try {
-    context = JSON.parse(text)
-  } catch {
-    throw invalidRequest(CONTEXT_HEADER, 'must be JSON')
-  }
-  const validator = validatorOf(CallContext)
-  if (validator.check(context)) return context
-  const { field, problem } = validator.complaint(context)
-  throw invalidRequest(field === '' ? CONTEXT_HEADER : `${CONTEXT_HEADER}/${field}`, problem)
-}
-
-function deadlineOf(msg: Msg): number {
-  const deadlineMs = Number(msg.headers?.get(DEADLINE_HEADER) || NaN)
-  if (Number.isSafeInteger(deadlineMs)) return deadlineMs
-  throw invalidRequest(DEADLINE_HEADER, 'must be milliseconds of the epoch')
-}
-
-function bodyOf(msg: Msg): unknown {
-  try {
-    return decode(msg.data)
+    question = decode(msg.data)
   } catch {
     throw invalidRequest('', 'must be JSON')
   }
+  if (typeof question !== 'object' || question === null) {
+    throw invalidRequest('', 'must be an object')
+  }
+  const { context, deadlineMs, request } = question as Question
+  return { context, deadlineMs, request }
+}
+
+function contextOf({ context }: Question): CallContext {
+  const validator = validatorOf(CallContext)
+  if (validator.check(context)) return context
+  const { field, problem } = validator.complaint(context)
+  throw invalidRequest(field === '' ? 'context' : `context/${field}`, problem)
+}
+
+function deadlineOf({ deadlineMs }: Question): number {
+  if (typeof deadlineMs === 'number' && Number.isSafeInteger(deadlineMs)) return deadlineMs
+  throw invalidRequest('deadlineMs', 'must be milliseconds of the epoch')
 }
 
 /** Never throws: behind it is nobody who could answer the caller. */

@@ -1,5 +1,5 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
-import { headers, type Msg, type NatsConnection } from '@nats-io/transport-node'
+import type { Msg, NatsConnection } from '@nats-io/transport-node'
 import { afterAll, describe, expect, test } from '@jest/globals'
 import { CONTEXT, givenNats, greet } from './given.ts'
 import { askAs, connectUser } from './user.ts'
@@ -132,10 +132,9 @@ test('the subject that a caller names for the reply makes a service publish noth
   })
   await bridge.connection.flush()
   const before = await auditedCount()
-  const hdrs = headers()
-  hdrs.set('Mumega-Context', JSON.stringify(CONTEXT))
-  hdrs.set('Mumega-Deadline', String(Date.now() + 60_000))
-  const question = { subject: greet.subject, body: '{"name":"loom"}', headers: hdrs }
+  const deadlineMs = Date.now() + 60_000
+  const body = JSON.stringify({ context: CONTEXT, deadlineMs, request: { name: 'loom' } })
+  const question = { subject: greet.subject, body }
 
   for (const reply of [
     'aud.bridge.v1.append',
@@ -145,7 +144,7 @@ test('the subject that a caller names for the reply makes a service publish noth
     '_REPLY_.gateway.objectives.a.b',
     '_REPLY_x.gateway.bridge.a.b',
   ]) {
-    gateway.connection.publish(question.subject, question.body, { reply, headers: hdrs })
+    gateway.connection.publish(question.subject, question.body, { reply })
   }
   const pair = { caller: 'gateway', callee: 'bridge' }
   const answer = await askAs(gateway.connection, pair, question)

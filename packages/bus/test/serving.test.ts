@@ -1,4 +1,3 @@
-import { headers, type MsgHdrs } from '@nats-io/transport-node'
 import { Type } from 'typebox'
 import { afterAll, expect, test } from '@jest/globals'
 import { connectBus, type Call } from '@mumega/bus'
@@ -18,9 +17,14 @@ function contractNamed<Name extends string>(name: Name, errors: string[] = []) {
   return defineRequest({ ...greet, subject: `rpc.bridge.v1.${name}`, errors })
 }
 
-function ask(body: string, hdrs: MsgHdrs) {
+function ask(body: string) {
   const pair = { caller: 'gateway', callee: 'bridge' }
-  return askAs(gateway.connection, pair, { subject: greet.subject, body, headers: hdrs })
+  return askAs(gateway.connection, pair, { subject: greet.subject, body })
+}
+
+function questionOf(given: object): string {
+  const deadlineMs = Date.now() + 60_000
+  return JSON.stringify({ context: CONTEXT, deadlineMs, request: { name: 'a' }, ...given })
 }
 
 const seen: Call[] = []
@@ -68,41 +72,35 @@ test.each(['undeclared', 'broken', 'wrong'])(
 )
 
 test('an error carries the headers that NATS ADR-32 names', async () => {
-  const hdrs = headers()
-  hdrs.set('Mumega-Context', JSON.stringify(CONTEXT))
-  hdrs.set('Mumega-Deadline', String(Date.now() + 1_000))
-
-  const answer = await ask('{"name":"nobody"}', hdrs)
+  const answer = await ask(questionOf({ request: { name: 'nobody' } }))
 
   expect(answer.headers?.get('Nats-Service-Error-Code')).toBe('404')
   expect(answer.headers?.get('Nats-Service-Error')).toBe('Nobody is there.')
   expect(answer.json()).toHaveProperty('code', 'bridge.nobody-there')
 })
 
-const GOOD_HEADERS = {
-  'Mumega-Context': JSON.stringify(CONTEXT),
-  'Mumega-Deadline': String(Date.now() + 60_000),
-}
-const badActor = JSON.stringify({ tenantId: 'acme', actor: { id: 'x', kind: 'robot' } })
+const badActor = { tenantId: 'acme', actor: { id: 'x', kind: 'robot' } }
 
 test.each([
-  ['a body that is no JSON', { body: '{' }, ''],
-  ['a body without its field', { body: '{}' }, 'name'],
-  ['a field of the wrong type', { body: '{"name":7}' }, 'name'],
-  ['a field that is too short', { body: '{"name":""}' }, 'name'],
-  ['an array', { body: '[]' }, ''],
-  ['no context', { 'Mumega-Context': '' }, 'Mumega-Context'],
-  ['half a context', { 'Mumega-Context': '{' }, 'Mumega-Context'],
-  ['an unknown kind of actor', { 'Mumega-Context': badActor }, 'Mumega-Context/actor/kind'],
-  ['no deadline', { 'Mumega-Deadline': '' }, 'Mumega-Deadline'],
-  ['a deadline that is no number', { 'Mumega-Deadline': 'soon' }, 'Mumega-Deadline'],
-])('%s is refused with its field named, and no handler runs', async (_, wrong, field) => {
+  ['what is no JSON', '{', ''],
+  ['a number', '7', ''],
+  ['nothing', '', ''],
+  ['an array', '[]', 'context'],
+  ['a request without its field', questionOf({ request: {} }), 'name'],
+  ['a field of the wrong type', questionOf({ request: { name: 7 } }), 'name'],
+  ['a field that is too short', questionOf({ request: { name: '' } }), 'name'],
+  ['a list for a request', questionOf({ request: [] }), ''],
+  ['no request', questionOf({ request: undefined }), ''],
+  ['no context', questionOf({ context: undefined }), 'context'],
+  ['half a context', questionOf({ context: { tenantId: 'acme' } }), 'context/actor'],
+  ['an unknown kind of actor', questionOf({ context: badActor }), 'context/actor/kind'],
+  ['no deadline', questionOf({ deadlineMs: undefined }), 'deadlineMs'],
+  ['a deadline that is no number', questionOf({ deadlineMs: 'soon' }), 'deadlineMs'],
+  ['a deadline between milliseconds', questionOf({ deadlineMs: 1.5 }), 'deadlineMs'],
+])('%s is refused with its field named, and no handler runs', async (_, body, field) => {
   const handled = seen.length
-  const { body, ...fields } = { body: '{"name":"a"}', ...GOOD_HEADERS, ...wrong }
-  const hdrs = headers()
-  for (const [name, value] of Object.entries(fields)) if (value !== '') hdrs.set(name, value)
 
-  const answer = await ask(body, hdrs)
+  const answer = await ask(body)
 
   expect(answer.json()).toMatchObject({ code: 'bus.invalid-request', details: { field } })
   expect(seen).toHaveLength(handled)
@@ -110,11 +108,8 @@ test.each([
 
 test('a request past its deadline is not started', async () => {
   const handled = seen.length
-  const hdrs = headers()
-  hdrs.set('Mumega-Context', JSON.stringify(CONTEXT))
-  hdrs.set('Mumega-Deadline', String(Date.now() - 1))
 
-  const answer = await ask('{"name":"late"}', hdrs)
+  const answer = await ask(questionOf({ deadlineMs: Date.now() - 1 }))
 
   expect(answer.json()).toHaveProperty('code', 'bus.timeout')
   expect(seen).toHaveLength(handled)
@@ -139,6 +134,29 @@ test("a handler's signal aborts when the caller stops waiting", async () => {
   ).rejects.toMatchObject({ code: 'bus.timeout', kind: 'unavailable' })
   await aborted.opened
   gate.open()
+})
+
+test('an answer that comes too late is nobody else’s', async () => {
+  const contract = contractNamed('test-late')
+  const gate = givenGate()
+  bridge.serve(contract, async ({ name }) => {
+    if (name === 'late') await gate.opened
+    else {
+      gate.open()
+      // The other answer is on its way before this one.
+      await new Promise((resolve) => setImmediate(resolve))
+      await bridge.connection.flush()
+    }
+    return { greeting: `Hello ${name}` }
+  })
+  await bridge.connection.flush()
+  const ask = (name: string, timeoutMs: number) =>
+    gateway.request(contract, { name }, { context: CONTEXT, timeoutMs })
+  await expect(ask('late', 50)).rejects.toMatchObject({ code: 'bus.timeout' })
+
+  const greetings = await Promise.all([ask('first', 10_000), ask('second', 10_000)])
+
+  expect(greetings).toEqual([{ greeting: 'Hello first' }, { greeting: 'Hello second' }])
 })
 
 test('requests beyond what may run and wait are refused at once, the others served', async () => {

@@ -1,4 +1,4 @@
-import { connect, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node'
+import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node'
 import type { TestNats } from '@mumega/testkit'
 import { nkeyAuthenticator } from '../src/nkeys.ts'
 
@@ -38,12 +38,11 @@ export async function connectUser(nats: TestNats, service: string) {
 export async function askAs(
   connection: NatsConnection,
   { caller, callee }: { caller: string; callee: string },
-  question: { subject: string; body: string; headers?: MsgHdrs },
+  { subject, body }: { subject: string; body: string },
 ): Promise<Msg> {
   const reply = `_REPLY_.${caller}.${callee}.asked.once`
   const subscription = connection.subscribe(reply, { max: 1, timeout: 5_000 })
-  const { subject, body, headers } = question
-  connection.publish(subject, body, { reply, ...(headers && { headers }) })
+  connection.publish(subject, body, { reply })
   for await (const msg of subscription) return msg
   throw new Error(`${callee} did not answer`)
 }
