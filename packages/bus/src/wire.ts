@@ -25,7 +25,8 @@ export interface Question {
 
 /** The service that a request's subject names: `rpc.<service>.…`. */
 export function calleeOf(subject: string): string {
-  return subject.split('.', 2)[1] ?? ''
+  const start = subject.indexOf('.') + 1
+  return subject.slice(start, subject.indexOf('.', start))
 }
 
 /** What JetStream delivers and answers goes to an inbox under this prefix and the asker's name. */

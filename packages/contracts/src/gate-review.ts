@@ -240,6 +240,7 @@ export const giveVerdict = defineRequest({
     'gate.already-judged',
     'gate.own-work',
     'gate.arm-missing',
+    'gate.tests-failed',
     'gate.blocks-open',
     'gate.fix-not-reviewed',
     'gate.judged-changed',

@@ -269,6 +269,12 @@ export const objectiveDeclined = defineEvent({
   payload: about,
 })
 
+/** A draft or proposal by an edit, what was ratified by the version that took its place. */
+export const objectiveSuperseded = defineEvent({
+  subject: 'evt.objectives.v1.objective-superseded',
+  payload: about,
+})
+
 export const objectiveRetired = defineEvent({
   subject: 'evt.objectives.v1.objective-retired',
   payload: about,

@@ -37,6 +37,13 @@ export type Standing = Static<typeof Standing>
 
 const Share = Type.Number({ minimum: 0, maximum: 1 })
 
+const ForecastAssumption = Type.Union([Type.Literal('linear'), Type.Literal('steady')], {
+  description:
+    '`linear`: what was reached since the period began goes on at the same pace. `steady`: of an ' +
+    'average, a ratio and what the last so many days came to, which stay as they are.',
+})
+export type ForecastAssumption = Static<typeof ForecastAssumption>
+
 /** What a day's run made of one key result. */
 export const KeyResultProgress = Type.Object({
   keyResultId: Slug,
@@ -51,9 +58,7 @@ export const KeyResultProgress = Type.Object({
     Type.Object({
       /** At the end of the period. */
       value: Type.Number(),
-      assumption: Type.Literal('linear', {
-        description: 'What was reached since the period began goes on at the same pace.',
-      }),
+      assumption: ForecastAssumption,
     }),
   ),
   engrams: Type.Object({

@@ -10,16 +10,20 @@ export type MirrorFault =
   | 'takes-and-hangs'
   | { readonly status: number; readonly headers?: Readonly<Record<string, string>> }
 
-/** An engram as it is told to a Mirror. */
+/** What `POST /store` takes; the first three must be there. */
 export interface MirrorEngram {
+  readonly agent: string
   readonly context_id: string
-  readonly project: string
-  readonly workspace: string
-  readonly truths: readonly string[]
-  readonly concepts: readonly string[]
-  readonly tier: string
-  readonly metadata: Readonly<Record<string, unknown>>
+  readonly text: string
+  readonly project?: string
+  readonly epistemic_truths?: readonly string[]
+  readonly core_concepts?: readonly string[]
+  readonly tier?: string
+  readonly entity_id?: string
+  readonly metadata?: Readonly<Record<string, unknown>>
 }
+
+const TIERS = ['public', 'squad', 'project', 'entity', 'private']
 
 export interface TestMirror {
   readonly url: string
@@ -31,7 +35,10 @@ export interface TestMirror {
   stop(): Promise<void>
 }
 
-/** A Mirror that speaks its HTTP and remembers, on a port of its own. */
+/**
+ * A server that takes engrams as Mumega's Mirror does (`plugins/memory/routes.py` and
+ * `kernel/types.py` of Mumega-com/mirror), on a port of its own.
+ */
 export async function startTestMirror(token: string): Promise<TestMirror> {
   const held = new Map<string, MirrorEngram>()
   const asked: string[] = []
@@ -39,7 +46,7 @@ export async function startTestMirror(token: string): Promise<TestMirror> {
 
   const server = await startLoopbackServer(async (request, response) => {
     const end = (status: number, headers = {}) => void response.writeHead(status, headers).end('{}')
-    if (request.method !== 'POST' || request.url !== '/api/engrams') {
+    if (request.method !== 'POST' || request.url !== '/api/store') {
       end(404)
       return
     }
@@ -48,6 +55,12 @@ export async function startTestMirror(token: string): Promise<TestMirror> {
       return
     }
     const engram = (await json(request)) as MirrorEngram
+    const needed = [engram.agent, engram.context_id, engram.text]
+    const isWhole = needed.every((one) => typeof one === 'string')
+    if (!isWhole || !TIERS.includes(engram.tier ?? 'project')) {
+      end(422)
+      return
+    }
     asked.push(engram.context_id)
     if (typeof fault === 'object') {
       end(fault.status, fault.headers)
@@ -55,7 +68,7 @@ export async function startTestMirror(token: string): Promise<TestMirror> {
     }
     if (fault === 'drops-connection') response.destroy()
     if (fault === undefined || fault === 'takes-and-hangs') held.set(engram.context_id, engram)
-    if (fault === undefined) end(201, { 'content-type': 'application/json' })
+    if (fault === undefined) end(200, { 'content-type': 'application/json' })
   })
 
   return {

@@ -154,6 +154,15 @@ export function armMissing(missing: readonly Arm[]): AppError {
   )
 }
 
+export function testsFailed(arms: readonly Arm[]): AppError {
+  return new AppError(
+    'gate.tests-failed',
+    'conflict',
+    `Not GREEN: tests of ${arms.join(' and ')} failed. Mend that, and submit it.`,
+    { details: { arms: arms.join(', ') } },
+  )
+}
+
 export function blocksOpen(open: readonly number[]): AppError {
   return new AppError(
     'gate.blocks-open',
@@ -221,8 +230,9 @@ export function shapeIncomplete(shapeId: string, missing: readonly string[]): Ap
   return new AppError(
     'gate.shape-incomplete',
     'conflict',
-    `The shape ${shapeId} has a name now, and needs ${missing.join(', ')}. ` +
-      `PUT /v1/gate/shapes/${shapeId} with all of them, then do this again.`,
+    `The shape ${shapeId} has a name now, and needs ${missing.join(', ')}. PUT ` +
+      `/v1/gate/shapes/${shapeId} with all of them, then do this again; or record the finding ` +
+      'now without `shape`.',
     { details: { shapeId, missing: missing.join(', ') } },
   )
 }

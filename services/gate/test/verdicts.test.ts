@@ -114,6 +114,19 @@ test('GREEN is refused with one arm reported', async () => {
   expect(await steps.judge(at)).toMatchObject({ verdict: 'GREEN' })
 })
 
+test('GREEN is refused while a test of an arm failed', async () => {
+  const at = await steps.submit(await steps.track())
+  await steps.report(at, 'correctness')
+  await steps.report(at, 'adversarial', agent('probe'), 11)
+  expect(await refusal(steps.judge(at))).toEqual({
+    ...{ code: 'gate.tests-failed', details: { arms: 'adversarial' } },
+  })
+  expect(await steps.judge(at, 'BLOCKED')).toMatchObject({ verdict: 'BLOCKED' })
+
+  const next = await steps.reported(await steps.submit(at, newCommit()))
+  expect(await steps.judge(next)).toMatchObject({ verdict: 'GREEN', iteration: 2 })
+})
+
 test('a verdict, a report and a finding are of the commit that was submitted', async () => {
   const at = await steps.reviewed()
   const other = { ...at, commit: newCommit() }

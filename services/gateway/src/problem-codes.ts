@@ -111,6 +111,7 @@ export const PROBLEM_STATUS = {
   'gate.finding-not-found': 404,
   'gate.iteration-not-found': 404,
   'gate.sprint-not-found': 404,
+  'gate.tests-failed': 409,
   'gate.track-not-found': 404,
   'gate.already-judged': 409,
   'gate.arm-missing': 409,

@@ -1,6 +1,8 @@
 import { expect, test } from '@jest/globals'
 import { AppError } from '@mumega/errors'
-import { failureOf, problemOf } from './problem.ts'
+import { Compile } from 'typebox/compile'
+import { Formula } from '@mumega/contracts/objective-content'
+import { failureOf, invalidValue, problemOf } from './problem.ts'
 
 test('a bug shows nothing of its text', () => {
   const bugs = [
@@ -38,3 +40,27 @@ test('a request id that was used before is told as the key that the caller knows
 
   expect(failureOf(error)).toMatchObject({ code: 'gateway.idempotency-key-reused', status: 422 })
 })
+
+const KINDS = 'count, sum, latest, average, ratio, milestone'
+
+test.each([
+  [{ kind: 'median', of: {} }, 'kind', `kind must be one of ${KINDS}.`],
+  [{ of: {} }, 'kind', 'kind is missing.'],
+  [{ kind: 'count', of: { windowDays: 0 } }, 'of.windowDays', 'of.windowDays must be >= 1.'],
+  [{ kind: 'sum', of: {} }, 'measure', 'measure is missing.'],
+  [{ kind: 'count', of: {}, measure: 'x' }, 'measure', 'measure is not a known field.'],
+  [{ kind: 'milestone', of: { kind: 'x' } }, 'of.kind', 'of.kind is not a known field.'],
+  [
+    { kind: 'ratio', numerator: { of: {} }, denominator: {} },
+    'denominator.of',
+    'denominator.of is missing.',
+  ],
+  [7, 'body', 'body must be object.'],
+])(
+  'of what may be one of several kinds, %j, the field of its own kind is named',
+  (value, field, detail) => {
+    const failure = failureOf(invalidValue(Compile(Formula).Errors(value), 'body'))
+
+    expect(failure).toMatchObject({ code: 'gateway.invalid-request', detail, facts: { field } })
+  },
+)

@@ -12,6 +12,7 @@ import { AgentName, Sha256Hex, TenantId, Timestamp, TraceId, Uuid } from '@mumeg
 import { isAppError, type AppError } from '@mumega/errors'
 import { PROBLEM_STATUS, statusOf, type ProblemCode } from './problem-codes.ts'
 import { IDEMPOTENCY_KEY } from './schemas.ts'
+import { ofItsVariant, type SchemaComplaint } from './variants.ts'
 
 /**
  * An error as callers see it: RFC 9457 problem details, with our stable `code` and the trace to
@@ -35,13 +36,6 @@ export interface Failure {
   status: number
   detail: string
   facts: Readonly<Record<string, unknown>>
-}
-
-interface SchemaComplaint {
-  keyword?: string
-  instancePath?: string
-  message?: string
-  params?: object
 }
 
 // What Fastify itself throws, by its code.
@@ -176,7 +170,8 @@ function expected(error: AppError): Failure {
 /**
  * Names the first field that is wrong: what is unknown or missing before what has a wrong value.
  */
-function invalid(complaints: readonly SchemaComplaint[], part: string): Failure {
+function invalid(all: readonly SchemaComplaint[], part: string): Failure {
+  const complaints = ofItsVariant(all)
   const chosen =
     complaints.find(({ keyword }) => keyword === 'additionalProperties') ??
     complaints.find(({ keyword }) => keyword === 'required') ??
@@ -206,7 +201,7 @@ function allowedBy(complaints: readonly SchemaComplaint[]): unknown[] {
 function reasonOf(chosen: SchemaComplaint | undefined, all: readonly SchemaComplaint[]): string {
   if (chosen?.keyword === 'additionalProperties') return 'is not a known field'
   if (chosen?.keyword === 'required') return 'is missing'
-  if (chosen?.keyword === 'anyOf') {
+  if (chosen?.keyword === 'anyOf' || chosen?.keyword === 'const') {
     const here = all.filter(({ instancePath }) => instancePath === chosen.instancePath)
     const written = here.filter(({ keyword }) => keyword === 'pattern')
     const others = written.map(({ params }) => `, or ${patternReason(params)}`)

@@ -45,7 +45,7 @@ export function keyUsed(): AppError {
 const FAULTS: Readonly<Record<StatementFault, string>> = {
   malformed: 'is no signed note',
   'other-text': 'says something else than what is asked for, or than what is on record now',
-  unsigned: 'is not signed by every key that has to sign it',
+  unsigned: 'is of the right text, and not signed by every key that has to sign it',
   'invalid-signature': 'has a signature that is not of this text',
 }
 
@@ -57,7 +57,7 @@ export function signatureInvalid(
   return new AppError(
     'objectives.signature-invalid',
     'forbidden',
-    `${field} ${FAULTS[fault]}. Sign exactly the text in \`expected\`.`,
+    `${field} ${FAULTS[fault]}. Sign exactly the text in \`expected\`, by the key on record.`,
     { details: { field, fault, expected } },
   )
 }

@@ -146,3 +146,33 @@ test('a note with another line than its signature is none', async () => {
     expect(refused.details['fault']).toBe('malformed')
   }
 })
+
+test('each change of state of each version is an event, in the order in which they came', async () => {
+  await objectives.admin.raw(
+    `create table told (position bigint, subject text, payload json);
+     create function tell() returns trigger language plpgsql security definer as $$ begin
+       insert into objectives.told values (new.position, new.subject, new.payload::json);
+       return new; end $$;
+     grant execute on function tell to public;
+     create trigger tell after insert on outbox for each row when (not new.audit)
+       execute function tell()`,
+  )
+  const first = await steps.ratified(athena)
+  const second = await steps.propose(await steps.edit(first))
+  const third = await steps.propose(await steps.edit(second))
+  const fourth = await steps.edit(third)
+  const proposed = await steps.propose(fourth)
+  await steps.decide(proposed, { decision: 'ratify', note: noteOn(proposed, athena) })
+
+  const { objectiveId } = first
+  const { rows } = await objectives.admin.raw<{ rows: { event: string }[] }>(
+    `select split_part(subject, '.', 4) || ' ' || (payload ->> 'version') as event from told
+      where payload ->> 'objectiveId' = ? order by position`,
+    [objectiveId],
+  )
+  expect(rows.map(({ event }) => event.replace('objective-', ''))).toEqual([
+    ...['drafted 1', 'proposed 1', 'ratified 1', 'drafted 2', 'proposed 2'],
+    ...['superseded 2', 'drafted 3', 'proposed 3', 'superseded 3', 'drafted 4', 'proposed 4'],
+    ...['superseded 1', 'ratified 4'],
+  ])
+})

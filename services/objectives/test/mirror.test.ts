@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import { randomUUID } from 'node:crypto'
+import { recordEngram } from '@mumega/contracts/engrams'
 import { healthOf } from '@mumega/contracts/health'
 import type { Knex } from '@mumega/db'
 import { eventually, startTestMirror, type MirrorFault, type TestMirror } from '@mumega/testkit'
@@ -49,15 +51,31 @@ test('what is recorded is told to the Mirror as it speaks, and no longer waits',
     ...{ tier: 'project', circle: 'atlas', tags: ['q4'], measures: { revenue: 2 } },
   })
   expect(await arrived(engramId)).toEqual({
-    ...{ context_id: engramId, project: 'atlas', workspace: 'acme', tier: 'project' },
-    ...{ truths: ['Ship on Friday.'], concepts: ['q4'] },
-    metadata: { kind: 'decision', measures: { revenue: 2 }, observed_at: observedAt },
+    ...{ context_id: engramId, agent: 'kasra', project: 'atlas', tier: 'project' },
+    ...{ text: 'Ship on Friday.', epistemic_truths: ['Ship on Friday.'], core_concepts: ['q4'] },
+    metadata: {
+      ...{ tenant_id: 'acme', kind: 'decision', measures: { revenue: 2 } },
+      observed_at: observedAt,
+    },
   })
   await settled(engramId)
   const { status, dependencies, figures } = await health()
   expect(status).toBe('ok')
   expect(dependencies).toContainEqual(expect.objectContaining({ name: 'mirror', status: 'ok' }))
   expect(figures).toMatchObject({ mirrorWaiting: 0, mirrorDead: 0 })
+})
+
+test('what has measures alone is told in words, by which a Mirror can find it', async () => {
+  const sale = { kind: 'sale', tier: 'entity', circle: 'lab' } as const
+  const { engramId } = await objectives.call(agent('kasra'), recordEngram, {
+    ...{ ...sale, measures: { revenue: 2.5, pieces: 3 } },
+    ...{ requestId: randomUUID(), circles: ['entity:lab'] },
+  })
+
+  expect(await arrived(engramId)).toMatchObject({
+    ...{ text: 'sale: pieces 3, revenue 2.5', epistemic_truths: [] },
+    ...{ tier: 'entity', entity_id: 'lab', project: 'lab' },
+  })
 })
 
 test('a private engram never leaves, not even one that waited when the settings said it may', async () => {

@@ -64,12 +64,16 @@ async function givenTenant(tenantId: string): Promise<void> {
   await givenEngrams(
     admin,
     Array.from({ length: 2_000 }, (_, nth) => ({
-      ...{ tenantId, kind: `kind-${nth % EACH}`, measures: { amount: nth / 7 } },
+      ...{ tenantId, kind: `kind-${nth % EACH}`, measures: { amount: nth / 7 }, at },
     })),
   )
 }
 
-const yesterday = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10)
+const dayBefore = (days: number) =>
+  new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10)
+const yesterday = dayBefore(1)
+/** Before the run's time, whatever is recorded of it later. */
+const at = `${dayBefore(3)}T12:00:00Z`
 const tally = async (tenantId: string) => {
   const found = await admin.raw<{ rows: { state: string | null; open: number }[] }>(
     `select (select state from progress_runs where tenant_id = :tenantId and day = :day) as state,
@@ -111,7 +115,7 @@ test('LOCK-OBJ-3: a run that was killed in the middle goes on, and comes to the 
   await suite.kill('objectives')
   await second.rollback()
   // Recorded meanwhile: nothing of it is the run's.
-  const late = { tenantId: 'killed', kind: 'kind-1', measures: { amount: 1_000_000 } }
+  const late = { tenantId: 'killed', kind: 'kind-1', measures: { amount: 1_000_000 }, at }
   await givenEngrams(admin, [late])
   await suite.restart('objectives')
   await eventually(async () => (await tally('killed'))?.state === 'done', {
@@ -120,5 +124,6 @@ test('LOCK-OBJ-3: a run that was killed in the middle goes on, and comes to the 
 
   const values = await valuesOf(admin, 'killed', yesterday)
   expect(values).toHaveLength(OBJECTIVES * EACH)
+  expect(values).toContainEqual(expect.objectContaining({ engrams: '100', confidence: 'present' }))
   expect(values).toEqual(await valuesOf(admin, 'whole', yesterday))
 })

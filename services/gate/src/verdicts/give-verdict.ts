@@ -39,7 +39,7 @@ type Looked =
  * looked at again, and another text than was signed is refused. So nothing comes between.
  *
  * @throws gate.iteration-not-found, .other-commit, .not-newest, .already-judged, .own-work,
- * .arm-missing, .blocks-open, .fix-not-reviewed, .judged-changed, .limit-reached,
+ * .arm-missing, .tests-failed, .blocks-open, .fix-not-reviewed, .judged-changed, .limit-reached,
  * objectives.principal-not-found, .principal-suspended, .signature-invalid
  */
 export async function handleGiveVerdict(

@@ -1,5 +1,5 @@
 import { ARMS, type Judged } from '@mumega/contracts/gate-review'
-import { armMissing, blocksOpen, fixNotReviewed, ownWork } from '../errors.ts'
+import { armMissing, blocksOpen, fixNotReviewed, ownWork, testsFailed } from '../errors.ts'
 import { isBlock } from '../review/close-finding.ts'
 import { isOwnWork, isOwnWorkOf, type Hands } from '../review/people.ts'
 
@@ -19,14 +19,16 @@ export function checkJudges(
 }
 
 /**
- * Refuses to call GREEN what was not looked at from both sides, or has a BLOCK that is open, or is
- * fixed in another commit than this.
+ * Refuses to call GREEN what was not looked at from both sides, or failed a test of theirs, or has a
+ * BLOCK that is open, or is fixed in another commit than this.
  *
- * @throws gate.arm-missing, gate.blocks-open, gate.fix-not-reviewed
+ * @throws gate.arm-missing, gate.tests-failed, gate.blocks-open, gate.fix-not-reviewed
  */
 export function checkGreen({ iteration, reports, findings }: Judged): void {
   const missing = ARMS.filter((arm) => !reports.some((report) => report.arm === arm))
   if (missing.length > 0) throw armMissing(missing)
+  const failed = reports.filter(({ testsRun, testsPassed }) => testsPassed < testsRun)
+  if (failed.length > 0) throw testsFailed(failed.map(({ arm }) => arm))
   const blocks = findings.filter((finding) => isBlock(finding.severity))
   const open = blocks.filter((finding) => finding.fix === undefined)
   if (open.length > 0) throw blocksOpen(open.map(({ number }) => number))

@@ -89,7 +89,7 @@ function wordsOf(query: string): string {
     .replaceAll(/[!#$%&'()*+,./:;<=>?@[\\\]^_`{|}~]/g, ' ')
     // A hyphen means "without" in front of a word or phrase only.
     .replaceAll(/(?<=[^\s"])-|-(?![^\s"-]|"[^\s"])/g, ' ')
-  if (words.split(/\s+/).length > ENGRAM_QUERY_WORDS_MAX + 2) {
+  if (words.split(/\s+/).filter(Boolean).length > ENGRAM_QUERY_WORDS_MAX) {
     throw invalidEngram('query', `has more than ${ENGRAM_QUERY_WORDS_MAX} words; leave some out`)
   }
   return words

@@ -19,7 +19,7 @@ export async function tellMirror(
   { tenantId, engram, signal }: { tenantId: string; engram: Engram; signal: AbortSignal },
 ): Promise<Told> {
   try {
-    const answer = await fetch(`${url}/engrams`, {
+    const answer = await fetch(`${url}/store`, {
       method: 'POST',
       headers: {
         authorization: `Bearer ${token}`,
@@ -37,21 +37,33 @@ export async function tellMirror(
   }
 }
 
-/** An engram as the Mirror has it. */
+/**
+ * An engram as `POST /store` of Mumega's Mirror takes it (its `EngramStoreRequest`). Its workspace
+ * is its token's. It needs a text, by which it searches.
+ */
 function mirrorOf(tenantId: string, engram: Engram): object {
-  const { engramId, text, measures, tags, tier, circle, kind, observedAt, expiresAt } = engram
+  const { engramId, tags, tier, circle, kind, recordedBy, observedAt, expiresAt } = engram
+  const { text, measures } = engram
   return {
     context_id: engramId,
+    agent: recordedBy.slice(recordedBy.indexOf(':') + 1),
+    text: text ?? textOf(engram),
     project: circle ?? tenantId,
-    workspace: tenantId,
-    truths: text === undefined ? [] : [text],
-    concepts: tags,
+    epistemic_truths: text === undefined ? [] : [text],
+    core_concepts: tags,
     tier,
+    ...(tier === 'entity' && { entity_id: circle }),
     metadata: {
-      ...{ kind, measures, observed_at: observedAt },
+      ...{ tenant_id: tenantId, kind, measures, observed_at: observedAt },
       ...(expiresAt !== undefined && { expires_at: expiresAt }),
     },
   }
+}
+
+/** What has only measures, in words. */
+function textOf({ kind, measures }: Engram): string {
+  const figures = Object.entries(measures).map(([name, value]) => `${name} ${value}`)
+  return `${kind}: ${figures.join(', ')}`
 }
 
 // What is the fault of the engram ends it; what is of the way there, the token included, may mend.

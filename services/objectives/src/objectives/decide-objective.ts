@@ -3,6 +3,7 @@ import {
   objectiveDeclined,
   objectiveRatified,
   objectiveRetired,
+  objectiveSuperseded,
   RATIFIER,
   type decideObjective,
   type DecisionKind,
@@ -82,7 +83,7 @@ export async function handleDecideObjective(
     const expected = statementOf(key, stored, { decision, reason })
     const signedBy = await signingKeyOf(trx, { principalId: RATIFIER, text: expected, note })
     const at = clock.now()
-    if (decision === 'ratify') await takePlace(trx, key, { stored, at })
+    const before = decision === 'ratify' ? await takePlace(trx, key, { stored, at }) : undefined
     await insertDecision(trx, key, {
       ...{ decision, principalId: RATIFIER, keyNumber: signedBy.number, reason, note, at },
     })
@@ -97,7 +98,10 @@ export async function handleDecideObjective(
           payload: { version, sha256: stored.sha256, principal: RATIFIER, note },
         },
       ],
-      events: [eventOf(key, stored)],
+      events: [
+        ...(before === undefined ? [] : [outgoing(objectiveSuperseded, before)]),
+        eventOf(key, stored),
+      ],
     }
   })
 }
@@ -111,20 +115,21 @@ function checkReason(decision: DecisionKind, reason: string | undefined): void {
   checkText('reason', reason, REASON_BYTES_MAX)
 }
 
-/** Makes a version the one that counts, instead of the one that did. */
+/** Makes a version the one that counts, instead of the one that did, which it gives. */
 async function takePlace(
   trx: Knex.Transaction,
   key: VersionKey,
   { stored, at }: { stored: StoredVersion; at: Date },
-): Promise<void> {
+): Promise<VersionKey | undefined> {
   // Again: others may have been ratified since it was drafted.
   await checkParent(trx, key, stored.content.parentId)
-  const before = await findVersionIn(trx, key, ['ratified'])
+  const ratified = await findVersionIn(trx, key, ['ratified'])
+  const before = ratified && { ...key, version: ratified.version }
   if (before !== undefined) {
-    const { version } = before
     const change = { from: 'ratified', to: 'superseded', by: RATIFIER, at } as const
-    await changeState(trx, { ...key, version, ...change })
+    await changeState(trx, { ...before, ...change })
   }
   await insertKeyResults(trx, key, stored.content)
   await startSchedule(trx, { tenantId: key.tenantId, at })
+  return before
 }

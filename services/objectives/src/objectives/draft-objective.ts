@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from 'uuid'
 import type { ReplyOf, RequestOf } from '@mumega/contracts/define'
 import {
   objectiveDrafted,
+  objectiveSuperseded,
   OBJECTIVES_MAX,
   VERSIONS_MAX,
   type createObjective,
@@ -89,7 +90,10 @@ export async function handleEditObjective(
       const { version, state } = open
       await changeState(trx, { ...key, version, from: state, to: 'superseded', by, at })
     }
-    return draft(trx, { ...key, version: newest + 1, content, text, at, by })
+    const drafted = await draft(trx, { ...key, version: newest + 1, content, text, at, by })
+    if (open === undefined) return drafted
+    const superseded = outgoing(objectiveSuperseded, { ...key, version: open.version })
+    return { ...drafted, events: [superseded, ...drafted.events] }
   })
 }
 

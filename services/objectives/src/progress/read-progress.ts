@@ -15,7 +15,7 @@ import { listFitting } from './evidence.ts'
 import { sidesOf } from './formula.ts'
 import { findProgress, type StoredProgress } from './progress-repository.ts'
 import { findRun, listRunsBefore } from './run-repository.ts'
-import { meanProgress, worstStanding } from './standing.ts'
+import { assumptionOf, meanProgress, worstStanding } from './standing.ts'
 
 /** @throws objectives.invalid-day, .progress-not-found */
 export async function handleGetProgress(
@@ -47,7 +47,9 @@ function describeProgress(stored: StoredProgress): KeyResultProgress {
     ...{ keyResultId, title, unit, baseline, target, formula },
     ...(value !== undefined && { value }),
     ...{ progress, confidence, standing },
-    ...(forecast !== undefined && { forecast: { value: forecast, assumption: 'linear' as const } }),
+    ...(forecast !== undefined && {
+      forecast: { value: forecast, assumption: assumptionOf(formula) },
+    }),
     engrams: { count: engrams, newest: [...newest] },
     formulasVersion: stored.formulasVersion,
   }

@@ -48,6 +48,25 @@ test.each([
   expect(standing).toBe(standsAs)
 })
 
+const rated = { kind: 'average', measure: 'stars', of: {} } as const
+
+test.each<[string, KeyResult['formula'], number]>([
+  ['an average', rated, 45],
+  ['a ratio', { kind: 'ratio', numerator: { of: {} }, denominator: { of: {} } }, 45],
+  ['a count of the last days', { kind: 'count', of: { windowDays: 7 } }, 45],
+  ['a sum of the last days', { kind: 'sum', measure: 'stars', of: { windowDays: 7 } }, 45],
+  // A level that rises, and what adds up.
+  ['the latest of the last days', { ...rated, kind: 'latest', of: { windowDays: 7 } }, 90],
+  ['a sum', { ...rated, kind: 'sum' }, 90],
+])('the forecast of %s says whether it goes on or stays', (_, formula, atEnd) => {
+  const of = keyResult({ formula })
+  const { forecast, standing } = at(50, 45, { of })
+
+  expect(forecast).toBeCloseTo(atEnd, 9)
+  expect(standing).toBe(atEnd === 45 ? 'off-track' : 'on-track')
+  expect(at(50, 95, { of }).standing).toBe('on-track')
+})
+
 test('thresholds of the key result take the place of the usual ones', () => {
   const strict = keyResult({ thresholds: { atRisk: 1, offTrack: 0.9 } })
 

@@ -1,7 +1,8 @@
-import type { KeyResult } from '@mumega/contracts/objective-content'
+import type { Formula, KeyResult } from '@mumega/contracts/objective-content'
 import {
   STALE_AFTER_DAYS,
   type Confidence,
+  type ForecastAssumption,
   type KeyResultProgress,
   type Standing,
 } from '@mumega/contracts/progress'
@@ -53,9 +54,23 @@ function elapsedOf({ startMs, endMs, nowMs }: Moment): number {
   return Math.min(Math.max((nowMs - startMs) / (endMs - startMs), 0), 1)
 }
 
-/** Linear: what was reached since the period began goes on at the same pace. */
-function forecastOf({ baseline }: KeyResult, value: number, elapsed: number): number | undefined {
-  return elapsed === 0 ? undefined : baseline + (value - baseline) / elapsed
+/**
+ * Linear: what was reached since the period began goes on at the same pace. `steady`: an average, a
+ * ratio and what the last so many days came to do not add up, and stay as they are.
+ */
+export function assumptionOf(formula: Formula): ForecastAssumption {
+  if (formula.kind === 'average' || formula.kind === 'ratio') return 'steady'
+  const isRolling = formula.kind !== 'latest' && formula.of.windowDays !== undefined
+  return isRolling ? 'steady' : 'linear'
+}
+
+function forecastOf(
+  { formula, baseline }: KeyResult,
+  value: number,
+  elapsed: number,
+): number | undefined {
+  if (elapsed === 0) return undefined
+  return assumptionOf(formula) === 'steady' ? value : baseline + (value - baseline) / elapsed
 }
 
 function standingOf(
