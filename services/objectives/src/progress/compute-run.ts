@@ -7,9 +7,10 @@ import { takeEngramLock } from '../engrams/engram-lock.ts'
 import { OBJECTIVES_CONTEXT } from '../identity.ts'
 import type { Objectives } from '../objectives.ts'
 import { momentIn, windowOf } from './calendar.ts'
+import { openPage } from './engram-page.ts'
 import {
+  kindsOf,
   openFormula,
-  openPass,
   sourceOf,
   type Computation,
   type Selection,
@@ -121,10 +122,9 @@ async function computeBatch(
       windowOf(selector, moment, timeZone)
     return { ...one, moment, computation: openFormula(one.keyResult, window, tallies) }
   })
-  const selections = works.flatMap(({ computation }) => computation.selections)
-  const sourceFor = ({ of }: Selection) => sourceOf(run.tenantId, of)
-  for (const source of new Set(selections.map(sourceFor))) {
-    const ofSource = selections.filter((selection) => sourceFor(selection) === source)
+  const selections = [...new Set(works.flatMap(({ computation }) => computation.selections))]
+  const bySource = groupBySource(run, selections)
+  for (const [source, ofSource] of bySource) {
     const cutoff = await cutoffOf(objectives, run, source)
     const isWhole = await readAll(objectives, { run, source, cutoff, signal }, ofSource)
     if (!isWhole) return undefined
@@ -171,29 +171,42 @@ async function readAll(
   { run, source, cutoff, signal }: Reading,
   selections: readonly Selection[],
 ): Promise<boolean> {
+  const sides = selections.flatMap((selection) => selection.sides)
   const query = {
     ...{ tenantId: source, cutoff, asOf: run.asOf },
-    fromMs: Math.min(...selections.map(({ window }) => window.fromMs)),
-    toMs: Math.max(...selections.map(({ window }) => window.toMs)),
-    kinds: kindsOf(selections),
+    fromMs: Math.min(...sides.map(({ window }) => window.fromMs)),
+    toMs: Math.max(...sides.map(({ window }) => window.toMs)),
+    kinds: kindsOf(sides),
   }
-  const take = openPass(selections)
   let after = '0'
   for (;;) {
     if (signal.aborted) return false
     const page = await readAs(db, contextOf({ tenantId: source }), (trx) =>
       listObserved(trx, query, { after }),
     )
-    await takeInTurns(page, take)
+    const pageOf = openPage(page)
+    await takeInTurns(selections, (selection) => {
+      selection.take(pageOf(selection.kinds))
+    })
     const last = page.at(-1)
     if (last === undefined || !isFull(page)) return true
     after = last.number
   }
 }
 
-function kindsOf(selections: readonly Selection[]): string[] | undefined {
-  if (selections.some(({ of }) => of.kinds === undefined)) return undefined
-  return [...new Set(selections.flatMap(({ of }) => of.kinds ?? []))]
+/** Each has its sides of one tenant. */
+function groupBySource(
+  { tenantId }: StoredRun,
+  selections: readonly Selection[],
+): Map<string, Selection[]> {
+  const bySource = new Map<string, Selection[]>()
+  for (const selection of selections) {
+    const source = sourceOf(tenantId, selection.sides[0]?.of ?? {})
+    const others = bySource.get(source)
+    if (others === undefined) bySource.set(source, [selection])
+    else others.push(selection)
+  }
+  return bySource
 }
 
 async function store(

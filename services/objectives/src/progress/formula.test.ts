@@ -2,9 +2,11 @@ import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { EngramSelector, Formula } from '@mumega/contracts/objective-content'
 import { CITED_MAX } from '@mumega/contracts/progress'
-import { openFormula, openPass, type Observed, type Tallies } from './formula.ts'
+import { openPage } from './engram-page.ts'
+import { openFormula, type Observed, type Tallies } from './formula.ts'
 
 const NOW = 1_000
+const PAGE = 20
 const KINDS = ['payment', 'refund', 'visit']
 const TAGS = ['eu', 'us', 'web']
 const MEASURES = ['amount', 'constructor']
@@ -112,10 +114,16 @@ function computed(said: readonly Said[], all: readonly Numbered[]) {
   const computations = said.map(({ formula, startMs }) =>
     openFormula({ formula, baseline: 3, target: 10 }, windowFrom(startMs), tallies),
   )
-  const take = openPass(computations.flatMap(({ selections }) => selections))
-  for (const { id, kind, tags, cents, observedAtMs } of all) {
-    const measures = Object.fromEntries(Object.entries(cents).map(([name, c]) => [name, c / 100]))
-    take({ engramId: id, kind, tags: new Set(tags), measures, observedAtMs } satisfies Observed)
+  const seen = all.map(({ id, kind, tags, cents, observedAtMs }): Observed => {
+    const measures = Object.entries(cents).map(([name, c]) => [name, c / 100] as const)
+    return { engramId: id, kind, tags: new Set(tags), measures: new Map(measures), observedAtMs }
+  })
+  // As they come: a page after the other.
+  for (let begin = 0; begin < seen.length; begin += PAGE) {
+    const pageOf = openPage(seen.slice(begin, begin + PAGE))
+    for (const selection of new Set(computations.flatMap(({ selections }) => selections))) {
+      selection.take(pageOf(selection.kinds))
+    }
   }
   return computations.map((computation) => computation.result())
 }
@@ -144,15 +152,14 @@ test('every formula gives what a naive computation gives, from the engrams that 
 test('a million dimes are exactly a hundred thousand dollars', () => {
   const said = { kind: 'sum', measure: 'amount', of: {} } as const
   const computation = openFormula({ formula: said, baseline: 0, target: 1 }, windowFrom(0))
-  const take = openPass(computation.selections)
-  for (let nth = 0; nth < 1_000_000; nth += 1) {
-    const dime = {
-      kind: 'payment',
-      tags: new Set<string>(),
-      measures: { amount: 0.1 },
-      observedAtMs: 5,
-    }
-    take({ engramId: `e${nth}`, ...dime })
+  const dime = (nth: number): Observed => ({
+    ...{ engramId: `e${nth}`, kind: 'payment', tags: new Set<string>(), observedAtMs: 5 },
+    measures: new Map([['amount', 0.1]]),
+  })
+  for (let page = 0; page < 1_000; page += 1) {
+    const dimes = Array.from({ length: 1_000 }, (_, nth) => dime(page * 1_000 + nth))
+    const pageOf = openPage(dimes)
+    for (const selection of computation.selections) selection.take(pageOf(selection.kinds))
   }
 
   expect(computation.result().value).toBe(100_000)

@@ -1,6 +1,7 @@
 import { CITED_MAX } from '@mumega/contracts/progress'
 import type { EngramSelector, Formula, KeyResult } from '@mumega/contracts/objective-content'
 import { SUBSTRATE } from '@mumega/contracts/scalars'
+import type { EngramPage } from './engram-page.ts'
 
 /** Of a ratio; sums and measures stay below. A forecast of it is finite. */
 const VALUE_MAX = 1e30
@@ -10,7 +11,7 @@ export interface Observed {
   readonly engramId: string
   readonly kind: string
   readonly tags: ReadonlySet<string>
-  readonly measures: Readonly<Record<string, number>>
+  readonly measures: ReadonlyMap<string, number>
   readonly observedAtMs: number
 }
 
@@ -31,17 +32,18 @@ export interface Computed {
   readonly newestAtMs?: number
 }
 
-/** One selector of a formula at work. */
+/** The sides of a formula that look at the engrams of one tenant, at work. */
 export interface Selection {
-  readonly of: EngramSelector
-  readonly window: Window
-  /** Told of an engram of one of its kinds. */
-  take(engram: Observed): void
+  readonly sides: readonly SeenSide[]
+  /** All kinds that they look at; absent where that is every kind. */
+  readonly kinds: readonly string[] | undefined
+  /** Told of all engrams of these kinds, in the order of their recording, a page at a time. */
+  take(page: EngramPage): void
 }
 
 export interface Computation {
   readonly selections: readonly Selection[]
-  /** Once every engram was taken, in the order of their recording. */
+  /** Once every engram was taken. */
   result(): Computed
 }
 
@@ -50,6 +52,10 @@ export interface FormulaSide {
   readonly of: EngramSelector
   /** Engrams without it do not fit. */
   readonly measure: string | undefined
+}
+
+export interface SeenSide extends FormulaSide {
+  readonly window: Window
 }
 
 export function sidesOf(formula: Formula): FormulaSide[] {
@@ -67,7 +73,8 @@ export function sourceOf(tenantId: string, of: EngramSelector): string {
 
 /** What the engrams that fit come to, for every formula with the same sides and windows. */
 interface Tally {
-  readonly sides: readonly (Side & { readonly selection: Selection })[]
+  readonly selections: readonly Selection[]
+  readonly sides: readonly Side[]
   readonly cited: Citations
 }
 
@@ -88,7 +95,7 @@ export function openFormula(
   const tally = tallies.get(key) ?? openTally(sides)
   tallies.set(key, tally)
   return {
-    selections: tally.sides.map(({ selection }) => selection),
+    selections: tally.selections,
     result() {
       const value = valueOf(keyResult, tally.sides)
       return { ...tally.cited.read(), ...(value !== undefined && { value }) }
@@ -96,19 +103,20 @@ export function openFormula(
   }
 }
 
-function openTally(sides: readonly (FormulaSide & { window: Window })[]): Tally {
+function openTally(seen: readonly SeenSide[]): Tally {
   const cited = openCitations()
-  return {
-    cited,
-    sides: sides.map((side) => {
-      const figures = openFigures()
-      const selection = openSelection(side, cited, figures)
-      return { selection, figures, amount: side.measure === undefined ? 'count' : 'sum' }
-    }),
-  }
+  const sides = seen.map(openSide)
+  const sources = new Set(seen.map(({ of }) => of.tenantId))
+  const selections = [...sources].map((source) =>
+    openSelection(
+      sides.filter(({ of }) => of.tenantId === source),
+      cited,
+    ),
+  )
+  return { selections, sides, cited }
 }
 
-interface Side {
+interface Side extends SeenSide {
   readonly figures: Figures
   /** What a ratio takes of it. */
   readonly amount: 'count' | 'sum'
@@ -145,25 +153,49 @@ function quotient(above: number, below: number): number | undefined {
   return below !== 0 && Math.abs(value) <= VALUE_MAX ? value : undefined
 }
 
-function openSelection(
-  { of, measure, window }: FormulaSide & { window: Window },
-  cited: Citations,
-  figures: Figures,
-): Selection {
-  const { fromMs, toMs } = window
-  const tags = of.tags ?? []
+function openSide(seen: SeenSide): Side {
+  return { ...seen, figures: openFigures(), amount: seen.measure === undefined ? 'count' : 'sum' }
+}
+
+function openSelection(sides: readonly Side[], cited: Citations): Selection {
   return {
-    of,
-    window,
-    take(engram) {
-      const { observedAtMs } = engram
-      if (observedAtMs < fromMs || observedAtMs >= toMs) return
-      for (const tag of tags) if (!engram.tags.has(tag)) return
-      // Without the measure it says nothing of it. A measure may be called `constructor`.
-      if (measure !== undefined && !Object.hasOwn(engram.measures, measure)) return
-      figures.take(measure === undefined ? 0 : (engram.measures[measure] ?? 0), observedAtMs)
-      cited.take(engram)
+    sides,
+    kinds: kindsOf(sides),
+    take(page) {
+      const { engrams, observedAtMs } = page
+      const readers = sides.map((side) => ({ side, amountOf: amountsOf(side, page) }))
+      for (let nth = 0; nth < engrams.length; nth += 1) {
+        let isCited = false
+        for (const { side, amountOf } of readers) {
+          const amount = amountOf(nth)
+          if (Number.isNaN(amount)) continue
+          side.figures.take(amount, observedAtMs[nth] as number)
+          isCited = true
+        }
+        if (isCited) cited.take(nth, observedAtMs[nth] as number)
+      }
+      cited.endPage(page)
     },
+  }
+}
+
+/** What the nth engram of a page counts for; NaN where it does not fit. */
+function amountsOf({ of, measure, window }: SeenSide, page: EngramPage): (nth: number) => number {
+  const { fromMs, toMs } = window
+  const { engrams, observedAtMs } = page
+  const kinds = of.kinds && new Set(of.kinds)
+  const tags = of.tags ?? []
+  // Without the measure an engram says nothing of it.
+  const amounts = measure === undefined ? undefined : page.amountsOf(measure)
+  return (nth) => {
+    const atMs = observedAtMs[nth] as number
+    if (atMs < fromMs || atMs >= toMs) return NaN
+    if (kinds !== undefined || tags.length > 0) {
+      const engram = engrams[nth] as Observed
+      if (kinds !== undefined && !kinds.has(engram.kind)) return NaN
+      for (const tag of tags) if (!engram.tags.has(tag)) return NaN
+    }
+    return amounts === undefined ? 0 : (amounts[nth] as number)
   }
 }
 
@@ -174,74 +206,73 @@ interface Figures {
   latest(): number | undefined
 }
 
-/** Sums as Neumaier does: what rounding takes away is kept aside, so that cents stay cents. */
+/**
+ * Sums as Neumaier does: what rounding takes away is kept aside, so that cents stay cents. In typed
+ * arrays, here and below: a number in a closure would be a new object for each engram.
+ */
 function openFigures(): Figures {
-  let count = 0
-  let sum = 0
-  let lost = 0
-  let latest: number | undefined
-  let latestAtMs = -Infinity
+  // The count, the sum, what rounding took away, the latest amount, and when that was observed.
+  const state = Float64Array.of(0, 0, 0, NaN, -Infinity) as Float64Array & Five
   return {
     take(amount, observedAtMs) {
-      count += 1
+      const sum = state[1]
       const next = sum + amount
-      lost += Math.abs(sum) >= Math.abs(amount) ? sum - next + amount : amount - next + sum
-      sum = next
+      state[0] += 1
+      state[1] = next
+      state[2] += Math.abs(sum) >= Math.abs(amount) ? sum - next + amount : amount - next + sum
       // Of two at the same time the one that was recorded later.
-      if (observedAtMs < latestAtMs) return
-      latestAtMs = observedAtMs
-      latest = amount
+      if (observedAtMs < state[4]) return
+      state[3] = amount
+      state[4] = observedAtMs
     },
-    count: () => count,
-    sum: () => sum + lost,
-    latest: () => latest,
+    count: () => state[0],
+    sum: () => state[1] + state[2],
+    latest: () => (state[0] === 0 ? undefined : state[3]),
   }
 }
 
+type Five = [number, number, number, number, number]
+
 interface Citations {
-  take(engram: Observed): void
+  /** The nth engram of a page fits. */
+  take(nth: number, observedAtMs: number): void
+  endPage(page: EngramPage): void
   read(): Omit<Computed, 'value'>
 }
 
 function openCitations(): Citations {
   const ring: string[] = []
   let engrams = 0
-  let last = ''
-  let newestAtMs = -Infinity
+  const newestAtMs = Float64Array.of(-Infinity) as Float64Array & [number]
+  /** Of the page: the last that fit, and how many did. */
+  const last = new Uint32Array(CITED_MAX)
+  let fitting = 0
   return {
-    take({ engramId, observedAtMs }) {
-      // Both sides of a ratio may fit it.
-      if (engramId === last) return
-      last = engramId
-      ring[engrams % CITED_MAX] = engramId
-      engrams += 1
-      if (observedAtMs > newestAtMs) newestAtMs = observedAtMs
+    take(nth, observedAtMs) {
+      last[fitting % CITED_MAX] = nth
+      fitting += 1
+      if (observedAtMs > newestAtMs[0]) newestAtMs[0] = observedAtMs
+    },
+    endPage(page) {
+      for (let one = Math.max(0, fitting - CITED_MAX); one < fitting; one += 1) {
+        const engram = page.engrams[last[one % CITED_MAX] as number] as Observed
+        ring[(engrams + one) % CITED_MAX] = engram.engramId
+      }
+      engrams += fitting
+      fitting = 0
     },
     read() {
       const newest = Array.from(
         { length: Math.min(engrams, CITED_MAX) },
         (_, nth) => ring[(engrams - 1 - nth) % CITED_MAX] as string,
       )
-      return { engrams, newest, ...(engrams > 0 && { newestAtMs }) }
+      return { engrams, newest, ...(engrams > 0 && { newestAtMs: newestAtMs[0] }) }
     },
   }
 }
 
-/** Gives each engram once to each of the selections that its kind concerns. */
-export function openPass(selections: readonly Selection[]): (engram: Observed) => void {
-  const byKind = new Map<string, Selection[]>()
-  const ofAnyKind: Selection[] = []
-  for (const selection of new Set(selections)) {
-    const { kinds } = selection.of
-    if (kinds === undefined) ofAnyKind.push(selection)
-    for (const kind of kinds ?? []) {
-      const others = byKind.get(kind)
-      if (others === undefined) byKind.set(kind, [selection])
-      else others.push(selection)
-    }
-  }
-  return (engram) => {
-    for (const selection of byKind.get(engram.kind) ?? []) selection.take(engram)
-    for (const selection of ofAnyKind) selection.take(engram)
-  }
+/** All that these look at; undefined where that is every kind. */
+export function kindsOf(sides: readonly FormulaSide[]): string[] | undefined {
+  if (sides.some(({ of }) => of.kinds === undefined)) return undefined
+  return [...new Set(sides.flatMap(({ of }) => of.kinds ?? []))]
 }

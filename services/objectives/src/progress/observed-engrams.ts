@@ -3,6 +3,7 @@ import type { Observed } from './formula.ts'
 
 const PAGE = 5_000
 const NO_TAGS: ReadonlySet<string> = new Set()
+const NO_MEASURES: ReadonlyMap<string, number> = new Map()
 
 /** Which engrams of a tenant a run looks at: those that were there, and meant to be, by then. */
 export interface ObservedQuery {
@@ -75,10 +76,14 @@ export async function listObserved(
     engramId: row.engram_id,
     kind: row.kind,
     tags: row.tags === '' ? NO_TAGS : new Set(row.tags.split(' ')),
-    measures: row.measures === '{}' ? {} : (JSON.parse(row.measures) as Record<string, number>),
+    measures: row.measures === '{}' ? NO_MEASURES : measuresOf(row.measures),
     // Milliseconds are what a timestamp of ours has.
     observedAtMs: Math.round(row.at_ms),
   }))
+}
+
+function measuresOf(text: string): Map<string, number> {
+  return new Map(Object.entries(JSON.parse(text) as Record<string, number>))
 }
 
 /** Whether a page that came with `limit` may have another one after it. */

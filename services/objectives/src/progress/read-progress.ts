@@ -80,9 +80,10 @@ export async function handleListEvidence(
   const listed = page.slice(0, limit)
   const last = listed.at(-1)
   return {
-    engrams: listed.map(({ observedAtMs, tags, ...engram }) => ({
+    engrams: listed.map(({ observedAtMs, tags, measures, ...engram }) => ({
       ...engram,
       tags: [...tags],
+      measures: Object.fromEntries(measures),
       observedAt: new Date(observedAtMs).toISOString(),
     })),
     ...(page.length > limit && last !== undefined && { next: last.number }),
