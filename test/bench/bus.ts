@@ -31,8 +31,8 @@ interface Way {
 /**
  * Questions and answers a second between two processes, 64 at a time, of 200 bytes of text, checked
  * by each framework's own validation: ours beside Moleculer and NestJS on one nats-server that is
- * open to everybody, in turns; and `guarded`, as ours runs, with an account for each service, in
- * which the server itself takes several times as long for a question. Then durable delivery.
+ * open to everybody, in turns; and `guarded`, as ours runs, with an account for each service. Then
+ * durable delivery.
  */
 export const bench: Bench = {
   async run(log) {

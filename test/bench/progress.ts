@@ -19,8 +19,9 @@ const RUN_MS_MAX = 600_000
 /**
  * The daily run over 1,000 key results and 1,000,000 engrams: where each engram concerns ten key
  * results (`usual`), where each concerns all of them, in the same way (`all`), and where each
- * concerns nearly all of them, each of which looks back another number of days (`windows`). Beside it the same figures by
- * PostgreSQL, one statement for each key result. Memory is the highest that the service ever had.
+ * concerns nearly all of them, each of which looks back another number of days (`windows`). Beside
+ * it the same figures by PostgreSQL, one statement for each key result. Memory is the highest that
+ * the service ever had.
  */
 export const bench: Bench = {
   async run(log) {

@@ -53,7 +53,6 @@ const WAITING_MAX = 10_000
 export function openReplies(link: Link): Replies {
   /** By the subject of its reply, on which only who was asked can publish. */
   const waiting = new Map<string, Waiting>()
-  const inboxes = new Map<string, Inbox>()
 
   function take(replySubject: string): Waiting | undefined {
     const one = waiting.get(replySubject)
@@ -78,29 +77,7 @@ export function openReplies(link: Link): Replies {
     else one.resolve(msg)
   }
 
-  function openInbox(callee: string): Inbox {
-    const prefix = createInbox(replyPrefix({ caller: link.service, callee }))
-    const inbox = { prefix, opened: 0, free: [] }
-    inboxes.set(callee, inbox)
-    link.connection.subscribe(`${prefix}.*`, {
-      callback: (error, msg) => {
-        if (error === null) onReply(msg)
-        else link.log.error({ error, callee }, 'replies-refused')
-      },
-    })
-    return inbox
-  }
-
-  function freeSubjectOf(inbox: Inbox): string {
-    const known = inbox.free.pop()
-    if (known !== undefined) return known
-    inbox.opened += 1
-    return `${inbox.prefix}.${inbox.opened.toString(36)}`
-  }
-
-  // Before the first question: in a cluster it takes a moment until every server knows of them.
-  for (const callee of findRights(link.service)?.calls ?? []) openInbox(callee)
-
+  const inboxOf = openInboxes(link, onReply)
   link.onRefused((subject) => {
     rejectAll((one) => one.subject === subject, notPermitted)
   })
@@ -114,8 +91,7 @@ export function openReplies(link: Link): Replies {
       // late.
       if (!link.isUp()) return Promise.reject(busUnavailable())
       if (waiting.size >= WAITING_MAX) return Promise.reject(overloaded(subject))
-      const callee = calleeOf(subject)
-      const inbox = inboxes.get(callee) ?? openInbox(callee)
+      const inbox = inboxOf(calleeOf(subject))
       const replySubject = freeSubjectOf(inbox)
       return new Promise<Msg>((resolve, reject) => {
         const onTimeout = (): void => {
@@ -136,4 +112,33 @@ export function openReplies(link: Link): Replies {
       })
     },
   }
+}
+
+/** The inbox of each service that is asked; what comes in is given to `onReply`. */
+function openInboxes(link: Link, onReply: (msg: Msg) => void): (callee: string) => Inbox {
+  const inboxes = new Map<string, Inbox>()
+
+  function open(callee: string): Inbox {
+    const prefix = createInbox(replyPrefix({ caller: link.service, callee }))
+    const inbox = { prefix, opened: 0, free: [] }
+    inboxes.set(callee, inbox)
+    link.connection.subscribe(`${prefix}.*`, {
+      callback: (error, msg) => {
+        if (error === null) onReply(msg)
+        else link.log.error({ error, callee }, 'replies-refused')
+      },
+    })
+    return inbox
+  }
+
+  // Before the first question: in a cluster it takes a moment until every server knows of them.
+  for (const callee of findRights(link.service)?.calls ?? []) open(callee)
+  return (callee) => inboxes.get(callee) ?? open(callee)
+}
+
+function freeSubjectOf(inbox: Inbox): string {
+  const known = inbox.free.pop()
+  if (known !== undefined) return known
+  inbox.opened += 1
+  return `${inbox.prefix}.${inbox.opened.toString(36)}`
 }

@@ -6,7 +6,7 @@ import { openPage } from './engram-page.ts'
 import { openFormula, type Observed, type Tallies } from './formula.ts'
 
 const NOW = 1_000
-const PAGE = 20
+const PAGE = 7
 const KINDS = ['payment', 'refund', 'visit']
 const TAGS = ['eu', 'us', 'web']
 const MEASURES = ['amount', 'constructor']
@@ -21,7 +21,8 @@ const engrams = fc.array(
     }),
     observedAtMs: fc.integer({ min: 0, max: 1_200 }),
   }),
-  { maxLength: 60 },
+  // More than are cited, and than one page.
+  { maxLength: 60, size: 'max' },
 )
 const selector: fc.Arbitrary<EngramSelector> = fc.record(
   {
