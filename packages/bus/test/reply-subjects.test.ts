@@ -1,6 +1,7 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import type { Msg, NatsConnection } from '@nats-io/transport-node'
 import { afterAll, describe, expect, test } from '@jest/globals'
+import { defineRequest } from '@mumega/contracts/define'
 import { CONTEXT, givenNats, greet } from './given.ts'
 import { askAs, connectUser } from './user.ts'
 
@@ -120,6 +121,34 @@ test('a service that is asked reaches who asked, and nobody else', async () => {
   expect(answer.string()).toBe('answered')
   expect(bridge.refused).toEqual(elsewhere.map((subject) => `Publish ${subject}`))
   expect(heard).toEqual([])
+})
+
+test('who is asked learns nothing of where the replies of others go', async () => {
+  const gateway = await ground.bus('gateway')
+  const secrets = await Promise.all(
+    ['bridge', 'objectives', 'gate'].map(async (service) => {
+      const { connection } = await givenUser(service)
+      const subject = `rpc.${service}.v1.asked` as const
+      let reply = ''
+      connection.subscribe(subject, {
+        callback: (_, msg) => {
+          reply = msg.reply ?? ''
+          msg.respond('{"greeting":"hello"}')
+        },
+      })
+      await connection.flush()
+      const contract = defineRequest({ ...greet, subject })
+      await gateway.request(contract, { name: 'loom' }, { context: CONTEXT })
+      const [, caller, callee, secret = ''] = reply.split('.')
+      expect([caller, callee]).toEqual(['gateway', service])
+      return secret
+    }),
+  )
+
+  // Random from the first digit on: of names that count up, one tells the next.
+  const beginnings = new Set(secrets.map((secret) => secret.slice(0, 8)))
+  expect(beginnings.size).toBe(3)
+  for (const secret of secrets) expect(secret).toMatch(/^[0-9a-f]{32}$/)
 })
 
 test('the subject that a caller names for the reply makes a service publish nothing', async () => {
