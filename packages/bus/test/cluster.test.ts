@@ -9,6 +9,7 @@ import { type Bus, connectBus } from '@mumega/bus'
 import { checkTopology, natsConfig, provisionTopology } from '@mumega/bus/streams'
 import { systemClock } from '@mumega/config/clock'
 import { deadLettered } from '@mumega/contracts/dead-letters'
+import { defineRequest } from '@mumega/contracts/define'
 import { RIGHTS } from '@mumega/contracts/topology'
 import { freePort } from '@mumega/local/ports'
 import { eventually } from '@mumega/testkit'
@@ -81,6 +82,42 @@ async function connectAs(service: string, to: readonly Node[]): Promise<Bus> {
   buses.push(bus)
   return bus
 }
+
+test('each question is handled once, wherever its service and who asks are connected', async () => {
+  const contract = defineRequest({ ...greet, subject: 'rpc.bridge.v1.test-once' })
+  const handled: string[] = []
+  const bridges = await Promise.all(nodes.map((node) => connectAs('bridge', [node])))
+  for (const [which, bridge] of bridges.entries()) {
+    bridge.serve(contract, async ({ name }) => {
+      handled.push(name)
+      return { greeting: `${name} by ${which}` }
+    })
+    await bridge.connection.flush()
+  }
+  const askers = await Promise.all(
+    ['gateway', 'bridge', 'admin'].map((service, nth) =>
+      connectAs(service, nodes.slice(nth, nth + 1)),
+    ),
+  )
+  for (const [nth, asker] of askers.entries()) {
+    const ask = () =>
+      asker.request(contract, { name: `early ${nth}` }, { context: CONTEXT, timeoutMs: 1_000 })
+    await eventually(ask, { what: 'the subscriptions to cross the cluster' })
+  }
+  handled.length = 0
+
+  const names = Array.from({ length: 300 }, (_, nth) => `question ${nth}`)
+  const replies = await Promise.all(
+    names.map((name, nth) => {
+      const asker = askers[nth % askers.length] as Bus
+      return asker.request(contract, { name }, { context: CONTEXT, timeoutMs: 20_000 })
+    }),
+  )
+
+  expect(replies.map(({ greeting }) => greeting.slice(0, -' by 0'.length))).toEqual(names)
+  expect(handled.toSorted()).toEqual(names.toSorted())
+  await Promise.all(bridges.map((bridge) => bridge.drain()))
+})
 
 test('three servers keep every stream when the one that leads it is killed', async () => {
   const admin = await connectAs('admin', nodes)
