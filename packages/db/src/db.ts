@@ -8,6 +8,8 @@ export type { Knex } from 'knex'
 export interface DatabaseOptions {
   /** Connections at most. Acts of one tenant hold half of them at once; the others of it wait. */
   poolMax?: number
+  /** Milliseconds that a query waits for a connection, and a connection for the server; 2,000. */
+  acquireMs?: number
 }
 
 const STATEMENT_TIMEOUT_MS = 10_000
@@ -28,12 +30,15 @@ const listeners = new WeakMap<Knex, Set<() => void>>()
  * Opens a pool of connections to one service's schema. Nothing connects before the first query. End
  * it with `destroy()`. `bigint` columns arrive as text, as `pg` gives them.
  */
-export function openDatabase(url: string, { poolMax = 10 }: DatabaseOptions = {}): Knex {
+export function openDatabase(
+  url: string,
+  { poolMax = 10, acquireMs = ACQUIRE_TIMEOUT_MS }: DatabaseOptions = {},
+): Knex {
   const db = knex({
     client: PipelinedClient as unknown as typeof Knex.Client,
-    connection: connectionOf(url),
+    connection: connectionOf(url, acquireMs),
     pool: { min: 0, max: poolMax },
-    acquireConnectionTimeout: ACQUIRE_TIMEOUT_MS,
+    acquireConnectionTimeout: acquireMs,
     // Knex prints what it also throws; the caller logs it once.
     log: { warn: quiet, error: quiet, deprecate: quiet, debug: quiet },
   })
@@ -51,7 +56,10 @@ export function openDatabase(url: string, { poolMax = 10 }: DatabaseOptions = {}
   return db
 }
 
-function connectionOf(url: string): Knex.PgConnectionConfig & { pipeline: boolean } {
+function connectionOf(
+  url: string,
+  acquireMs: number,
+): Knex.PgConnectionConfig & { pipeline: boolean } {
   return {
     connectionString: url,
     statement_timeout: STATEMENT_TIMEOUT_MS,
@@ -59,7 +67,7 @@ function connectionOf(url: string): Knex.PgConnectionConfig & { pipeline: boolea
     options: `-c lock_timeout=${LOCK_TIMEOUT_MS}`,
     // A handler that hangs inside a transaction must not hold its locks for ever.
     idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
-    connectionTimeoutMillis: ACQUIRE_TIMEOUT_MS,
+    connectionTimeoutMillis: acquireMs,
     keepAlive: true,
     pipeline: true,
   }

@@ -18,6 +18,18 @@ export interface TestDatabase {
 // One for all: the login roles belong to the whole cluster, which every test of a run shares.
 export const TEST_PASSWORD = 'test-password'
 
+/** That a test's own queries wait for a connection, however busy the machine is. */
+const ACQUIRE_MS = 30_000
+
+/** A pool of the cluster's administrator, by default with the search path as it is. */
+export function openAdmin(
+  adminUrl: string,
+  { schema, poolMax = 10 }: { schema?: string; poolMax?: number } = {},
+): Knex {
+  const options = schema === undefined ? '' : `?options=-csearch_path%3D${schema}`
+  return openDatabase(`${adminUrl}${options}`, { poolMax, acquireMs: ACQUIRE_MS })
+}
+
 const templates = new Set<string>()
 
 /** A fresh database with the migrations of these services run. End it with `drop()`. */

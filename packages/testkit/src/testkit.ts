@@ -1,6 +1,6 @@
 // The one entrance for tests. Every name is exported from the module that defines it.
 export { startTestCluster, type TestCluster } from './cluster.ts'
-export { startTestDatabase, type TestDatabase } from './database.ts'
+export { openAdmin, startTestDatabase, type TestDatabase } from './database.ts'
 export { eventually, type EventuallyOptions } from './eventually.ts'
 export { startTestNats, type TestNats } from './nats.ts'
 export { skipUnless, type Capability } from './skip-unless.ts'

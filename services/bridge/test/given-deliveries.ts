@@ -3,8 +3,8 @@ import type { EventContract, PayloadOf, RequestOf } from '@mumega/contracts/defi
 import type { sendMessage } from '@mumega/contracts/bridge'
 import type { holdMessage, receiveMessages } from '@mumega/contracts/deliveries'
 import type { AuditIntent } from '@mumega/contracts/audit'
-import { openDatabase, type Knex } from '@mumega/db'
-import { startTestDatabase } from '@mumega/testkit'
+import type { Knex } from '@mumega/db'
+import { openAdmin, startTestDatabase } from '@mumega/testkit'
 import { handleRegisterAgent } from '../src/agents/register-agent.ts'
 import type { Bridge } from '../src/bridge.ts'
 import { handleAcknowledgeMessage } from '../src/deliveries/acknowledge-message.ts'
@@ -20,7 +20,7 @@ import { agent, operator, PRESENCE } from './given.ts'
 /** The bridge's handlers on a database of their own, at a time that only the test moves. */
 export async function startDeliveries() {
   const database = await startTestDatabase(['bridge'])
-  const admin = openDatabase(`${database.adminUrl}?options=-csearch_path%3Dbridge`)
+  const admin = openAdmin(database.adminUrl, { schema: 'bridge' })
   let nowMs = Date.parse('2026-01-01T00:00:00.000Z')
   const clock = { now: () => new Date(nowMs), realMs: (spanMs: number) => spanMs }
   const bridge: Bridge = {

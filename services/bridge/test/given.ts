@@ -5,8 +5,14 @@ import { auditAppend, type AuditIntent } from '@mumega/contracts/audit'
 import * as contracts from '@mumega/contracts/bridge'
 import type { ReplyOf, RequestContract, RequestOf } from '@mumega/contracts/define'
 import type { CallContext } from '@mumega/contracts/scalars'
-import { openDatabase, type Knex } from '@mumega/db'
-import { startTestDatabase, startTestNats, type TestDatabase, type TestNats } from '@mumega/testkit'
+import type { Knex } from '@mumega/db'
+import {
+  openAdmin,
+  startTestDatabase,
+  startTestNats,
+  type TestDatabase,
+  type TestNats,
+} from '@mumega/testkit'
 import { loadConfig } from '../src/config.ts'
 import { start } from '../src/service.ts'
 
@@ -43,7 +49,7 @@ export async function startTestBridge(settings: Record<string, string> = {}): Pr
   })
   const running = [await start(config)]
   const gateway = await connectAs(nats, 'gateway')
-  const admin = openDatabase(`${database.adminUrl}?options=-csearch_path%3Dbridge`)
+  const admin = openAdmin(database.adminUrl, { schema: 'bridge' })
   return {
     database,
     nats,

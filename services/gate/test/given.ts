@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import type { Bus } from '@mumega/bus'
 import type { ReplyOf, RequestContract, RequestOf } from '@mumega/contracts/define'
 import { SUBSTRATE, type CallContext } from '@mumega/contracts/scalars'
-import { openDatabase, type Knex } from '@mumega/db'
-import { startTestSuite, type TestSuite } from '@mumega/testkit'
+import type { Knex } from '@mumega/db'
+import { openAdmin, startTestSuite, type TestSuite } from '@mumega/testkit'
 import type { Signer } from '@mumega/tlog/note'
 import { parseSignerKey } from '@mumega/tlog/signer-key'
 
@@ -29,7 +29,7 @@ export interface TestGate {
 export async function startTestGate(): Promise<TestGate> {
   const suite = await startTestSuite({ services: ['objectives', 'gate'] })
   const gateway = await suite.bus('gateway')
-  const admin = openDatabase(`${suite.database.adminUrl}?options=-csearch_path%3Dgate`)
+  const admin = openAdmin(suite.database.adminUrl, { schema: 'gate' })
   return {
     ...{ suite, admin, gateway },
     db: suite.database.open('gate'),

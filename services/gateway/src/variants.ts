@@ -9,8 +9,8 @@ export interface SchemaComplaint {
   readonly message?: string
 }
 
-// A value that may be one of several kinds of object is complained of once for each. Of eight, which
-// is usual, those of the kind that it is meant to be may be missing.
+// A value that may be one of several kinds of object is complained of once for each. Of eight,
+// which is usual, those of the kind that it is meant to be may be missing.
 Settings.Set({ maxErrors: 100 })
 
 // Of a field that says which kind an object is: `kind` of `…/anyOf/2/properties/kind`.

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { openDatabase } from '@mumega/db'
-import { eventually } from '@mumega/testkit'
+import { openAdmin, eventually } from '@mumega/testkit'
 import { givenAgent, givenAgentToken, givenTenant, startApi, type Api } from './given.ts'
 import { readMetrics } from './read-metrics.ts'
 
@@ -155,7 +154,7 @@ test('a question ends with a token of whose revocation nobody tells, as while NA
   await waitingAre(1)
   await api.suite.nats.kill()
 
-  const admin = openDatabase(api.suite.database.adminUrl, { poolMax: 1 })
+  const admin = openAdmin(api.suite.database.adminUrl, { poolMax: 1 })
   // By a hand that tells nobody: no gateway's, whose outbox would.
   await admin.transaction(async (trx) => {
     await trx.raw('set local session_replication_role = replica')

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { tokenRevoked } from '@mumega/contracts/gateway'
-import { openDatabase } from '@mumega/db'
-import { eventually } from '@mumega/testkit'
+import { openAdmin, eventually } from '@mumega/testkit'
 import { delegate, givenChild, listed, revokeBy, stateOf, type GivenToken } from './delegating.ts'
 import { openEventStream } from './event-stream.ts'
 import {
@@ -171,7 +170,7 @@ test.each([
 test('a grandparent’s revocation that commits first lets no grandchild be made', async () => {
   const { root, child } = await givenLine()
   const before = await rows.count()
-  const admin = openDatabase(api.suite.database.adminUrl, { poolMax: 2 })
+  const admin = openAdmin(api.suite.database.adminUrl, { poolMax: 2 })
   const revoking = await admin.transaction()
   await revoking.raw(`set local session_replication_role = replica`)
   await revoking.raw(`update gateway.tokens set revoked_at = now() where token_id = ?`, [
@@ -195,7 +194,7 @@ test('a revocation waits for a grandchild that is being made, and ends it', asyn
   const bus = await api.suite.bus('gateway')
   const heard = new Set<string>()
   bus.hear(tokenRevoked, ({ tokenId }) => void heard.add(tokenId))
-  const admin = openDatabase(api.suite.database.adminUrl, { poolMax: 2 })
+  const admin = openAdmin(api.suite.database.adminUrl, { poolMax: 2 })
   // What a gateway does that is about to commit a second grandchild.
   const making = await admin.transaction()
   await making.raw(`set local session_replication_role = replica`)

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { systemClock } from '@mumega/config/clock'
-import { openDatabase, type Knex } from '@mumega/db'
+import type { Knex } from '@mumega/db'
 import { migrate } from '@mumega/db/migrate'
-import { startTestDatabase, type TestDatabase } from '@mumega/testkit'
+import { openAdmin, startTestDatabase, type TestDatabase } from '@mumega/testkit'
 import { authenticate } from '../src/authentication.ts'
 import { delegateToken } from '../src/delegate-token.ts'
 import { createFirstOperator } from '../src/first-operator.ts'
@@ -45,7 +45,7 @@ let database: TestDatabase
 
 beforeAll(async () => {
   database = await startTestDatabase(['gateway'])
-  const admin = openDatabase(database.adminUrl, { poolMax: 1 })
+  const admin = openAdmin(database.adminUrl, { poolMax: 1 })
   await admin.raw(`set session_replication_role = replica`)
   await admin.raw(`insert into gateway.tenants values ('acme', 'x', now()), ('other', 'x', now())`)
   await admin('gateway.tokens').insert({ token_hash: randomBytes(32), ...stranger })
@@ -112,7 +112,7 @@ test('an operator’s delegated token is no operator’s token when its root is 
   const session: Session = await authenticate(at, `Bearer ${made.token}`)
   const delegation = { scopes: ['audit:read' as const] }
   const child = await delegateToken(at, { session, requestId: randomUUID(), delegation })
-  const admin = openDatabase(fresh.adminUrl, { poolMax: 1 })
+  const admin = openAdmin(fresh.adminUrl, { poolMax: 1 })
   await admin.raw(`set session_replication_role = replica`)
   await admin.raw(`update gateway.tokens set revoked_at = now() where token_id = ?`, [made.tokenId])
   await admin.destroy()
@@ -134,7 +134,7 @@ test('tokens of before there were rate classes go on, as roots with the rate the
   const empty = await startTestDatabase([])
   const service = { service: 'gateway', password: 'test-password' }
   await migrate(empty.adminUrl, [{ ...service, migrationsDir: folder }])
-  const admin = openDatabase(empty.adminUrl, { poolMax: 1 })
+  const admin = openAdmin(empty.adminUrl, { poolMax: 1 })
   await admin.raw(`set session_replication_role = replica`)
   await admin.raw(`insert into gateway.tenants values ('acme', 'Acme', now())`)
   const secret = newSecret('agent')

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { openDatabase } from '@mumega/db'
-import { eventually } from '@mumega/testkit'
+import { openAdmin, eventually } from '@mumega/testkit'
 import { openExportAudit, type ExportVerdict } from '@mumega/tlog/export-audit'
 import { givenAgent, givenMessage, givenTenant, startApi, type Api } from './given.ts'
 
@@ -54,7 +53,7 @@ test.each([
   'an export of %s right after an erasure holds the entry that records it',
   async (_what, query) => {
     const id = messages.shift()
-    const admin = openDatabase(api.suite.database.adminUrl, { poolMax: 1 })
+    const admin = openAdmin(api.suite.database.adminUrl, { poolMax: 1 })
 
     const exported = await admin.transaction(async (trx) => {
       // Nothing is sealed until the export has begun.
@@ -79,7 +78,7 @@ test('an export whose erasures are not recorded in time is refused, and can be m
   await eventually(async () => (await api.call({ path, token: api.operator })).text.includes(id), {
     what: 'the signed message',
   })
-  const admin = openDatabase(api.suite.database.adminUrl, { poolMax: 1 })
+  const admin = openAdmin(api.suite.database.adminUrl, { poolMax: 1 })
   // An erasure whose record never comes: nothing put it into the outbox.
   await admin.transaction(async (trx) => {
     await trx.raw('set local session_replication_role = replica')

@@ -1,7 +1,6 @@
 import { request, type ClientRequest } from 'node:http'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
-import { openDatabase } from '@mumega/db'
-import { eventually } from '@mumega/testkit'
+import { openAdmin, eventually } from '@mumega/testkit'
 import { openExportAudit, type ExportVerdict } from '@mumega/tlog/export-audit'
 import { givenAgent, givenMessage, givenTenant, startApi, type Api } from './given.ts'
 
@@ -62,7 +61,7 @@ function verdictOn(text: string): ExportVerdict {
 
 /** Runs this while every export that begins waits for what it reads; resolves with its result. */
 async function whileExportsWait<Result>(run: () => Promise<Result>): Promise<{ result: Result }> {
-  const admin = openDatabase(api.suite.database.adminUrl, { poolMax: 1 })
+  const admin = openAdmin(api.suite.database.adminUrl, { poolMax: 1 })
   try {
     return await admin.transaction(async (trx) => {
       await trx.raw('lock table audit_ledger.event_batches in access exclusive mode')

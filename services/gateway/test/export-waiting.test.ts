@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { openDatabase, type Knex } from '@mumega/db'
-import { eventually } from '@mumega/testkit'
+import type { Knex } from '@mumega/db'
+import { openAdmin, eventually } from '@mumega/testkit'
 import { openExportAudit, type ExportVerdict } from '@mumega/tlog/export-audit'
 import { givenAgent, givenMessage, givenTenant, startApi, type Api } from './given.ts'
 
@@ -15,7 +15,7 @@ let messages: string[]
 
 beforeAll(async () => {
   api = await startApi()
-  admin = openDatabase(api.suite.database.adminUrl, { poolMax: 3 })
+  admin = openAdmin(api.suite.database.adminUrl, { poolMax: 3 })
   tenantId = await givenTenant(api)
   messages = await givenSigned(tenantId, MESSAGES)
   vkey = (await api.call({ path: '/v1/audit/key' })).text.trim()

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { AGENT_SCOPES } from '@mumega/contracts/gateway'
-import { openDatabase, type Knex } from '@mumega/db'
-import { startTestSuite, type TestSuite, type TestSuiteOptions } from '@mumega/testkit'
+import type { Knex } from '@mumega/db'
+import { openAdmin, startTestSuite, type TestSuite, type TestSuiteOptions } from '@mumega/testkit'
 import { createToken } from '../src/create-token.ts'
 
 /** One request of the public API, as a stranger's client would make it. */
@@ -214,7 +214,7 @@ export interface Rows {
 
 /** Looks into the database as its administrator, past row-level security. */
 export function openRows({ suite }: Api): Rows {
-  const db = openDatabase(suite.database.adminUrl, { poolMax: 1 })
+  const db = openAdmin(suite.database.adminUrl, { poolMax: 1 })
   const counts = WRITTEN.map((table) => `(select count(*)::int from ${table}) as "${table}"`)
   const revoked =
     '(select count(*)::int from gateway.tokens where revoked_at is not null) as revoked'

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { connect, type Socket } from 'node:net'
-import { openDatabase, type Knex } from '@mumega/db'
-import { eventually } from '@mumega/testkit'
+import type { Knex } from '@mumega/db'
+import { openAdmin, eventually } from '@mumega/testkit'
 import { areOpen } from './event-stream.ts'
 import {
   givenAgent,
@@ -26,7 +26,7 @@ beforeAll(async () => {
     MUMEGA_STREAM_KEEP_ALIVE_MS: '60000',
     MUMEGA_STREAMS_PER_TOKEN_MAX: String(PER_TOKEN_MAX),
   })
-  admin = openDatabase(api.suite.database.adminUrl, { poolMax: 3 })
+  admin = openAdmin(api.suite.database.adminUrl, { poolMax: 3 })
   tenantId = await givenTenant(api)
   ada = await givenAgent(api, tenantId, 'ada')
 }, 120_000)

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { openDatabase } from '@mumega/db'
+import { openAdmin } from '@mumega/testkit'
 import { loadConfig } from '../src/config.ts'
 import { givenChild } from './delegating.ts'
 import { givenAgent, givenTenant, startApi, type Api } from './given.ts'
@@ -147,7 +147,7 @@ test('who guesses tokens is limited by address, and valid tokens there still wor
 test('while nobody can look a token up, its owner is not told to have asked too often', async () => {
   const gus = await givenAgent(api, tenantId, 'gus')
   const ask = () => api.call({ path: '/v1/whoami', token: gus })
-  const admin = openDatabase(api.suite.database.adminUrl)
+  const admin = openAdmin(api.suite.database.adminUrl)
   const holder = await admin.transaction()
   await holder.raw('lock table gateway.tokens')
   const answers = await Promise.all(Array.from({ length: ANONYMOUS + 5 }, ask))

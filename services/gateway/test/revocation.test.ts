@@ -1,7 +1,6 @@
 import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { openDatabase } from '@mumega/db'
-import { eventually } from '@mumega/testkit'
+import { openAdmin, eventually } from '@mumega/testkit'
 import {
   givenAgent,
   givenAgentToken,
@@ -93,7 +92,7 @@ test.each([
     const { tokenId, secret } = await givenOperator()
     const other = await givenOperator()
     const before = await rows.count()
-    const admin = openDatabase(api.suite.database.adminUrl, { poolMax: 2 })
+    const admin = openAdmin(api.suite.database.adminUrl, { poolMax: 2 })
     const revoking = await admin.transaction()
     // Only this transaction's triggers are off: nothing but the row and its lock matters here.
     await revoking.raw(`set local session_replication_role = replica`)
@@ -149,7 +148,7 @@ test.each([
   const id = await givenMessage(api, { token: secret, to: 'ada', text: 'mine' })
   const asked = { path: path.replace('$id', id), token: secret }
   await eventually(async () => (await api.call(asked)).status === 200, { what: 'the entry' })
-  const admin = openDatabase(api.suite.database.adminUrl, { poolMax: 2 })
+  const admin = openAdmin(api.suite.database.adminUrl, { poolMax: 2 })
   const reading = await admin.transaction()
   await reading.raw('lock table audit_ledger.event_keys in access exclusive mode')
 

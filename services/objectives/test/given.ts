@@ -5,8 +5,9 @@ import { connectBus, type Bus } from '@mumega/bus'
 import { systemClock } from '@mumega/config/clock'
 import type { ReplyOf, RequestContract, RequestOf } from '@mumega/contracts/define'
 import { SUBSTRATE, type CallContext } from '@mumega/contracts/scalars'
-import { openDatabase, type Knex } from '@mumega/db'
+import type { Knex } from '@mumega/db'
 import {
+  openAdmin,
   eventually,
   startTestDatabase,
   startTestNats,
@@ -74,7 +75,7 @@ export async function startTestObjectives(
     ...{ natsUrl: nats.url, nkeySeed: nats.seedOf('gateway'), service: 'gateway' },
     clock: systemClock,
   })
-  const admin = openDatabase(`${database.adminUrl}?options=-csearch_path%3Dobjectives`)
+  const admin = openAdmin(database.adminUrl, { schema: 'objectives' })
   return {
     ...{ database, nats, admin, signers, gateway },
     db: database.open('objectives'),

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { openDatabase, type Knex } from '@mumega/db'
-import { eventually, startTestSuite, type TestSuite } from '@mumega/testkit'
+import type { Knex } from '@mumega/db'
+import { openAdmin, eventually, startTestSuite, type TestSuite } from '@mumega/testkit'
 import { keyResult } from './given-objectives.ts'
 import { dueFrom, givenEngrams, unguarded, valuesOf } from './given-progress.ts'
 
@@ -8,7 +8,7 @@ let suite: TestSuite
 let admin: Knex
 beforeAll(async () => {
   suite = await startTestSuite({ services: ['objectives'] })
-  admin = openDatabase(`${suite.database.adminUrl}?options=-csearch_path%3Dobjectives`)
+  admin = openAdmin(suite.database.adminUrl, { schema: 'objectives' })
 })
 afterAll(async () => {
   await admin.destroy()

@@ -19,8 +19,8 @@ export function checkJudges(
 }
 
 /**
- * Refuses to call GREEN what was not looked at from both sides, or failed a test of theirs, or has a
- * BLOCK that is open, or is fixed in another commit than this.
+ * Refuses to call GREEN what was not looked at from both sides, or failed a test of theirs, or has
+ * a BLOCK that is open, or is fixed in another commit than this.
  *
  * @throws gate.arm-missing, gate.tests-failed, gate.blocks-open, gate.fix-not-reviewed
  */
