@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { reportArm } from '@mumega/contracts/gate-review'
 import { reinstatePrincipal, suspendPrincipal } from '@mumega/contracts/principals'
 import { SUBSTRATE } from '@mumega/contracts/scalars'
 import { eventually } from '@mumega/testkit'
@@ -13,7 +14,7 @@ import {
   startTestGate,
   type TestGate,
 } from './given.ts'
-import { noteOn, recordOf, stepsOf, type At } from './given-review.ts'
+import { noteOn, RAN, recordOf, stepsOf, type At } from './given-review.ts'
 
 let gate: TestGate
 let steps: ReturnType<typeof stepsOf>
@@ -117,7 +118,9 @@ test('GREEN is refused with one arm reported', async () => {
 test('GREEN is refused while a test of an arm failed', async () => {
   const at = await steps.submit(await steps.track())
   await steps.report(at, 'correctness')
-  await steps.report(at, 'adversarial', agent('probe'), 11)
+  await gate.call(agent('probe'), reportArm, {
+    ...{ ...at, ...RAN, arm: 'adversarial', testsPassed: 11 },
+  })
   expect(await refusal(steps.judge(at))).toEqual({
     ...{ code: 'gate.tests-failed', details: { arms: 'adversarial' } },
   })
