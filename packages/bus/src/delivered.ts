@@ -1,6 +1,6 @@
 import type { Msg } from '@nats-io/transport-node'
 import type { Delivery } from './bus.ts'
-import { MESSAGE_ID_HEADER, messageIdOf } from './wire.ts'
+import { headersOf, MESSAGE_ID_HEADER, messageIdOf } from './wire.ts'
 
 /** A message as a consumer got it, and the four answers to it. */
 export interface Delivered {
@@ -29,7 +29,8 @@ export function openDelivered(msg: Msg): Delivered {
   const tokens = (msg.reply ?? '').split('.')
   const at = tokens.length === 9 ? 2 : 4
   const [stream, , deliveries, streamSequence, , storedAtNanos = '0'] = tokens.slice(at)
-  const storedId = msg.headers?.get(MESSAGE_ID_HEADER) ?? ''
+  const headers = headersOf(msg)
+  const storedId = headers?.get(MESSAGE_ID_HEADER) ?? ''
   const receivedAt = performance.now()
   let isAnswered = false
 
@@ -45,7 +46,7 @@ export function openDelivered(msg: Msg): Delivered {
       deliveries: Number(deliveries),
       subject: msg.subject,
       streamSequence: Number(streamSequence),
-      headers: msg.headers,
+      headers,
     },
     body: msg.data,
     storedAtNanos,

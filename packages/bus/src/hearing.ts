@@ -3,7 +3,7 @@ import type { EventContract, PayloadOf } from '@mumega/contracts/define'
 import type { Link } from './link.ts'
 import { LIVE_PREFIX } from './topology-names.ts'
 import { validatorOf } from './validation.ts'
-import { decode } from './wire.ts'
+import { decode, headersOf } from './wire.ts'
 
 /**
  * Subscribes the copy that the server publishes of each stored event. The original subject is
@@ -22,7 +22,7 @@ export function hearLive<C extends EventContract>(
       try {
         if (error !== null) throw error
         const payload = decode(msg.data)
-        if (validator.check(payload)) handler(payload, msg.headers)
+        if (validator.check(payload)) handler(payload, headersOf(msg))
         else link.log.warn({ subject, ...validator.complaint(payload) }, 'heard-invalid')
       } catch (failure) {
         link.log.error({ error: failure, subject }, 'hear-failed')

@@ -2,7 +2,7 @@ import { createInbox, nanos, type Msg } from '@nats-io/transport-node'
 import type { ConsumerRights } from '@mumega/contracts/topology'
 import { orClosed, type Link } from './link.ts'
 import { pullSubjectOf } from './topology-names.ts'
-import { INBOX_PREFIX } from './wire.ts'
+import { headersOf, INBOX_PREFIX } from './wire.ts'
 
 export interface Puller {
   /**
@@ -57,7 +57,7 @@ export function openPuller({ link, consumer, room, onMessage }: PullerOptions): 
       if (pull?.left === 0) pull = undefined
       onMessage(msg)
       more()
-    } else if (msg.subject === pull?.inbox && msg.headers?.code !== 100) {
+    } else if (msg.subject === pull?.inbox && headersOf(msg)?.code !== 100) {
       onEnd(msg)
     }
   }
@@ -74,7 +74,7 @@ export function openPuller({ link, consumer, room, onMessage }: PullerOptions): 
    * may pass.
    */
   function onEnd(msg: Msg): void {
-    const { code = 0, description } = msg.headers ?? {}
+    const { code = 0, description } = headersOf(msg) ?? {}
     pull = undefined
     if (code === 404 || code === 408) return more()
     link.log.warn({ code, description, consumer: consumer.name }, 'pull-failed')

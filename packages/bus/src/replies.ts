@@ -10,7 +10,7 @@ import {
   timedOut,
 } from './errors.ts'
 import type { Link } from './link.ts'
-import { calleeOf, replyPrefix } from './wire.ts'
+import { calleeOf, headersOf, replyPrefix } from './wire.ts'
 
 export interface Asking {
   readonly subject: string
@@ -26,7 +26,6 @@ export interface Replies {
 
 interface Waiting {
   readonly subject: string
-  readonly inbox: Inbox
   readonly timer: NodeJS.Timeout
   resolve(msg: Msg): void
   reject(error: Error): void
@@ -35,12 +34,7 @@ interface Waiting {
 /** Where the replies of one service come in. */
 interface Inbox {
   readonly prefix: string
-  opened: number
-  /**
-   * Subjects whose question was answered, to be used again: the server and the client find a
-   * subject that they know in half the time. One that was given up is not: its answer may come yet.
-   */
-  readonly free: string[]
+  asked: number
 }
 
 const WAITING_MAX = 10_000
@@ -72,8 +66,7 @@ export function openReplies(link: Link): Replies {
   function onReply(msg: Msg): void {
     const one = take(msg.subject)
     if (one === undefined) return
-    one.inbox.free.push(msg.subject)
-    const isUnheard = msg.data.length === 0 && msg.headers?.code === 503
+    const isUnheard = msg.data.length === 0 && headersOf(msg)?.code === 503
     if (isUnheard) one.reject(noResponders(one.subject))
     else one.resolve(msg)
   }
@@ -93,13 +86,13 @@ export function openReplies(link: Link): Replies {
       if (!link.isUp()) return Promise.reject(busUnavailable())
       if (waiting.size >= WAITING_MAX) return Promise.reject(overloaded(subject))
       const inbox = inboxOf(calleeOf(subject))
-      const replySubject = freeSubjectOf(inbox)
+      const replySubject = nextSubjectOf(inbox)
       return new Promise<Msg>((resolve, reject) => {
         const onTimeout = (): void => {
           take(replySubject)?.reject(timedOut(subject))
         }
         waiting.set(replySubject, {
-          ...{ subject, inbox, resolve, reject },
+          ...{ subject, resolve, reject },
           timer: setTimeout(onTimeout, timeoutMs),
         })
         try {
@@ -123,7 +116,7 @@ function openInboxes(link: Link, onReply: (msg: Msg) => void): (callee: string) 
     // Not by the client's `createInbox`: who knows one of its names knows nearly all of them.
     const secret = randomBytes(16).toString('hex')
     const prefix = `${replyPrefix({ caller: link.service, callee })}.${secret}`
-    const inbox = { prefix, opened: 0, free: [] }
+    const inbox = { prefix, asked: 0 }
     inboxes.set(callee, inbox)
     link.connection.subscribe(`${prefix}.*`, {
       callback: (error, msg) => {
@@ -139,9 +132,11 @@ function openInboxes(link: Link, onReply: (msg: Msg) => void): (callee: string) 
   return (callee) => inboxes.get(callee) ?? open(callee)
 }
 
-function freeSubjectOf(inbox: Inbox): string {
-  const known = inbox.free.pop()
-  if (known !== undefined) return known
-  inbox.opened += 1
-  return `${inbox.prefix}.${inbox.opened.toString(36)}`
+/**
+ * Each question has a subject of its own. One that were used again would save the server a third of
+ * its work, and let an answer that is given twice pass for the next one's.
+ */
+function nextSubjectOf(inbox: Inbox): string {
+  inbox.asked += 1
+  return `${inbox.prefix}.${inbox.asked.toString(36)}`
 }

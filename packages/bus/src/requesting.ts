@@ -16,6 +16,7 @@ import {
   decodeError,
   encode,
   ERROR_CODE_HEADER,
+  headersOf,
   type Question,
   RPC_BYTES_MAX,
   TRACE_HEADER,
@@ -45,7 +46,7 @@ export async function sendRequest<C extends RequestContract>(
   // Nothing runs inside of this span, so it needs not be active: the header alone carries it on.
   const span = startSpan(subject, { kind: 'client', attributes })
   try {
-    const hdrs = headersOf(span.traceparent)
+    const hdrs = headersWith(span.traceparent)
     const answer = await replies.ask({ subject, body, headers: hdrs, timeoutMs })
     const reply = readReply(contract, answer)
     span.end()
@@ -56,7 +57,7 @@ export async function sendRequest<C extends RequestContract>(
   }
 }
 
-function headersOf(traceparent: string | undefined): MsgHdrs | undefined {
+function headersWith(traceparent: string | undefined): MsgHdrs | undefined {
   if (traceparent === undefined) return undefined
   const hdrs = headers()
   hdrs.append(TRACE_HEADER, traceparent)
@@ -64,7 +65,8 @@ function headersOf(traceparent: string | undefined): MsgHdrs | undefined {
 }
 
 function readReply<C extends RequestContract>(contract: C, answer: Msg): ReplyOf<C> {
-  if (answer.headers?.has(ERROR_CODE_HEADER)) throw decodeError(answer.data, answer.headers)
+  const answered = headersOf(answer)
+  if (answered?.has(ERROR_CODE_HEADER)) throw decodeError(answer.data, answered)
   const validator = validatorOf<C['reply']>(contract.reply)
   let reply: unknown
   try {

@@ -15,6 +15,7 @@ import {
   encodeError,
   ERROR_CODE_HEADER,
   ERROR_TEXT_HEADER,
+  headersOf,
   headerText,
   isReplySubject,
   type Question,
@@ -100,7 +101,7 @@ function answer(link: Link, job: { route: Route; msg: Msg; onDone: () => void })
   const { route, msg, onDone } = job
   const { subject } = route.contract
   const attributes = { 'messaging.system': 'nats', 'messaging.destination.name': subject }
-  const parent = msg.headers?.get(TRACE_HEADER)
+  const parent = headersOf(msg)?.get(TRACE_HEADER)
   const span = startSpan(subject, { kind: 'server', attributes, ...(parent && { parent }) })
   let call: OpenCall | undefined
 

@@ -1,4 +1,4 @@
-import type { MsgHdrs } from '@nats-io/transport-node'
+import type { Msg, MsgHdrs } from '@nats-io/transport-node'
 import { AppError, isErrorKind } from '@mumega/errors'
 
 // NATS ADR-32, "Error Handling", fixes these two names.
@@ -21,6 +21,19 @@ export interface Question {
    */
   readonly deadlineMs: unknown
   readonly request: unknown
+}
+
+/**
+ * The headers of a message. The client reads them when they are asked for, and throws where they
+ * are malformed, as the server does not look: such a message counts as one without, or a stranger's
+ * one would end all reading of this connection.
+ */
+export function headersOf(msg: Msg): MsgHdrs | undefined {
+  try {
+    return msg.headers
+  } catch {
+    return undefined
+  }
 }
 
 /** The service that a request's subject names: `rpc.<service>.…`. */
