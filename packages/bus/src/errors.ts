@@ -31,6 +31,11 @@ export function notPermitted(subject: string, cause?: unknown): AppError {
   return new AppError('bus.not-permitted', 'bug', message, { cause })
 }
 
+export function invalidReply(subject: string, problem: string, cause?: unknown): AppError {
+  const message = `The reply of ${subject} breaks its contract: ${problem}.`
+  return new AppError('bus.invalid-reply', 'bug', message, { cause })
+}
+
 /** What a caller sees of a bug: that there is one, and nothing of it. */
 export function hiddenBug(cause?: unknown): AppError {
   const message = 'The service failed in a way it does not know. The failure was logged.'

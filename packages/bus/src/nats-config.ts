@@ -37,6 +37,7 @@ const PINGS_UNANSWERED_MAX = 2
 const CONNECTIONS_MAX = 256
 const FILE_STORE_BYTES_MAX = 20 * 1_073_741_824
 const MEMORY_STORE_BYTES_MAX = 64 * 1_048_576
+
 /**
  * The configuration of a nats-server with one account and one user per service, each allowed its
  * own subjects only. Everything is derived from RIGHTS; whoever is not in `users` cannot connect.
@@ -125,18 +126,14 @@ function accountOf(service: string, nkey: string, services: readonly string[]) {
     ],
     imports: [
       ...callees.map((callee) => answersFrom(callee, service)),
-      ...callers.map((caller) => ({
-        stream: { account: accountNameOf(caller), subject: `rpc.${service}.>` },
-      })),
-      ...storedBy(service).map((subject) => importOf(STREAMS_ACCOUNT, subject)),
+      ...callers.map((caller) => importStream(accountNameOf(caller), `rpc.${service}.>`)),
+      ...storedBy(service).map((subject) => importService(STREAMS_ACCOUNT, subject)),
       ...consumers.flatMap(({ stream, name }) => [
         importApi(`CONSUMER.INFO.${stream}.${name}`),
         importApi(`CONSUMER.MSG.NEXT.${stream}.${name}`),
-        importOf(STREAMS_ACCOUNT, ackOf(stream, name)),
+        importService(STREAMS_ACCOUNT, ackOf(stream, name)),
       ]),
-      ...hears.map((subject) => ({
-        stream: { account: STREAMS_ACCOUNT, subject: `${LIVE_PREFIX}${subject}` },
-      })),
+      ...hears.map((subject) => importStream(STREAMS_ACCOUNT, `${LIVE_PREFIX}${subject}`)),
     ],
   }
 }
@@ -147,7 +144,7 @@ function askedBy(callee: string): Export {
 }
 
 function answersFrom(callee: string, caller: string) {
-  return { stream: { account: callee, subject: `${replyPrefix({ caller, callee })}.>` } }
+  return importStream(callee, `${replyPrefix({ caller, callee })}.>`)
 }
 
 function accountNameOf(caller: string): string {
@@ -218,7 +215,11 @@ function ackOf(stream: string, consumer: string): string {
   return `$JS.ACK.${stream}.${consumer}.>`
 }
 
-function importOf(account: string, subject: string) {
+function importStream(account: string, subject: string) {
+  return { stream: { account, subject } }
+}
+
+function importService(account: string, subject: string) {
   return { service: { account, subject } }
 }
 

@@ -1,5 +1,4 @@
-import { headers, type Msg, type MsgHdrs } from '@nats-io/transport-node'
-import { AppError } from '@mumega/errors'
+import { headers, type MsgHdrs } from '@nats-io/transport-node'
 import {
   TIMEOUT_MS_MAX,
   type ReplyOf,
@@ -8,19 +7,10 @@ import {
 } from '@mumega/contracts/define'
 import type { CallContext } from '@mumega/contracts/scalars'
 import { startSpan } from '@mumega/telemetry'
-import { tooLarge } from './errors.ts'
+import { invalidReply } from './errors.ts'
 import type { Replies } from './replies.ts'
 import { validatorOf } from './validation.ts'
-import {
-  decode,
-  decodeError,
-  encode,
-  ERROR_CODE_HEADER,
-  headersOf,
-  type Question,
-  RPC_BYTES_MAX,
-  TRACE_HEADER,
-} from './wire.ts'
+import { type Answer, readError, TRACE_HEADER } from './wire.ts'
 
 export interface RequestOptions {
   readonly context: CallContext
@@ -37,17 +27,14 @@ export async function sendRequest<C extends RequestContract>(
   const { subject } = contract
   const timeoutMs = Math.min(options.timeoutMs ?? contract.timeoutMs, TIMEOUT_MS_MAX)
   const { request = {} } = question
-  const deadlineMs = Date.now() + timeoutMs
-  const body = encode({ context: options.context, deadlineMs, request } satisfies Question)
-  if (body.length > RPC_BYTES_MAX) {
-    throw tooLarge(subject, { bytes: body.length, limitBytes: RPC_BYTES_MAX })
-  }
   const attributes = { 'messaging.system': 'nats', 'messaging.destination.name': subject }
   // Nothing runs inside of this span, so it needs not be active: the header alone carries it on.
   const span = startSpan(subject, { kind: 'client', attributes })
   try {
-    const hdrs = headersWith(span.traceparent)
-    const answer = await replies.ask({ subject, body, headers: hdrs, timeoutMs })
+    const answer = await replies.ask({
+      ...{ subject, context: options.context, request, timeoutMs },
+      headers: headersWith(span.traceparent),
+    })
     const reply = readReply(contract, answer)
     span.end()
     return reply
@@ -64,22 +51,13 @@ function headersWith(traceparent: string | undefined): MsgHdrs | undefined {
   return hdrs
 }
 
-function readReply<C extends RequestContract>(contract: C, answer: Msg): ReplyOf<C> {
-  const answered = headersOf(answer)
-  if (answered?.has(ERROR_CODE_HEADER)) throw decodeError(answer.data, answered)
+function readReply<C extends RequestContract>(
+  contract: C,
+  { reply = {}, error }: Answer,
+): ReplyOf<C> {
+  if (error !== undefined) throw readError(error)
   const validator = validatorOf<C['reply']>(contract.reply)
-  let reply: unknown
-  try {
-    reply = decode(answer.data)
-  } catch (error) {
-    throw invalidReply(contract, 'is not JSON', error)
-  }
   if (validator.check(reply)) return reply
   const { field, problem } = validator.complaint(reply)
-  throw invalidReply(contract, `${field} ${problem}`)
-}
-
-function invalidReply(contract: RequestContract, problem: string, cause?: unknown): AppError {
-  const message = `The reply of ${contract.subject} breaks its contract: ${problem}.`
-  return new AppError('bus.invalid-reply', 'bug', message, { cause })
+  throw invalidReply(contract.subject, `${field} ${problem}`)
 }

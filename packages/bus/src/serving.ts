@@ -10,9 +10,10 @@ import { openInFlight } from './in-flight.ts'
 import { orClosed, type Link } from './link.ts'
 import { checkRequest, invalidRequest, validatorOf } from './validation.ts'
 import {
+  type Answer,
   decode,
   encode,
-  encodeError,
+  errorBody,
   ERROR_CODE_HEADER,
   ERROR_TEXT_HEADER,
   headersOf,
@@ -72,7 +73,7 @@ export function openServer(link: Link): Server {
           link.log.warn({ subject }, 'request-without-reply')
         else if (running < IN_FLIGHT_MAX) start(msg)
         else if (waiting.length < WAITING_MAX) waiting.push(msg)
-        else respondError(link, msg, overloaded(subject))
+        else respondError(link, msg, { questionId: questionIdOf(msg), error: overloaded(subject) })
       },
     })
     subscriptions.push(subscription)
@@ -104,10 +105,11 @@ function answer(link: Link, job: { route: Route; msg: Msg; onDone: () => void })
   const parent = headersOf(msg)?.get(TRACE_HEADER)
   const span = startSpan(subject, { kind: 'server', attributes, ...(parent && { parent }) })
   let call: OpenCall | undefined
+  let questionId: unknown
 
   function onReply(reply: unknown): void {
     try {
-      msg.respond(encodeReply(route.contract, reply))
+      msg.respond(encodeReply(route.contract, { questionId, reply }))
     } catch (error) {
       onFailure(error)
       return
@@ -119,7 +121,7 @@ function answer(link: Link, job: { route: Route; msg: Msg; onDone: () => void })
   function onFailure(error: unknown): void {
     try {
       span.run(() => {
-        respondError(link, msg, shown(link, route.contract, error))
+        respondError(link, msg, { questionId, error: shown(link, route.contract, error) })
       })
       span.fail(error)
     } finally {
@@ -134,6 +136,7 @@ function answer(link: Link, job: { route: Route; msg: Msg; onDone: () => void })
 
   try {
     const question = questionOf(msg)
+    questionId = question.id
     const opened = openCall({ context: contextOf(question), deadlineMs: deadlineOf(question) })
     call = opened
     if (!link.isServing()) throw noResponders(subject)
@@ -147,7 +150,8 @@ function answer(link: Link, job: { route: Route; msg: Msg; onDone: () => void })
 }
 
 /** @throws an error that counts as a bug when the reply breaks the contract; bus.too-large */
-function encodeReply(contract: RequestContract, reply: unknown): Buffer {
+function encodeReply(contract: RequestContract, answer: Answer): Buffer {
+  const { reply } = answer
   const validator = validatorOf(contract.reply)
   if (!validator.check(reply)) {
     const { field, problem } = validator.complaint(reply)
@@ -155,7 +159,7 @@ function encodeReply(contract: RequestContract, reply: unknown): Buffer {
       `The handler of ${contract.subject} returned a wrong reply: ${field} ${problem}`,
     )
   }
-  const body = encode(reply)
+  const body = encode(answer)
   if (body.length <= RPC_BYTES_MAX) return body
   throw tooLarge(contract.subject, { bytes: body.length, limitBytes: RPC_BYTES_MAX })
 }
@@ -187,8 +191,17 @@ function questionOf(msg: Msg): Question {
   if (typeof question !== 'object' || question === null) {
     throw invalidRequest('', 'must be an object')
   }
-  const { context, deadlineMs, request } = question as Question
-  return { context, deadlineMs, request }
+  const { id, context, deadlineMs, request } = question as Question
+  return { id, context, deadlineMs, request }
+}
+
+function questionIdOf(msg: Msg): unknown {
+  try {
+    return questionOf(msg).id
+  } catch {
+    // Then the error that it is answered with needs to say only what is wrong first.
+    return undefined
+  }
 }
 
 function contextOf({ context }: Question): CallContext {
@@ -204,13 +217,19 @@ function deadlineOf({ deadlineMs }: Question): number {
 }
 
 /** Never throws: behind it is nobody who could answer the caller. */
-function respondError(link: Link, msg: Msg, error: AppError): void {
-  const body = encodeError(error)
+function respondError(
+  link: Link,
+  msg: Msg,
+  { questionId, error }: { questionId: unknown; error: AppError },
+): void {
+  const encoded = (one: AppError): Buffer =>
+    encode({ questionId, error: errorBody(one) } satisfies Answer)
   const hdrs = headers()
   hdrs.set(ERROR_CODE_HEADER, String(error.status))
   hdrs.set(ERROR_TEXT_HEADER, headerText(error.message))
+  const body = encoded(error)
   try {
-    msg.respond(body.length <= RPC_BYTES_MAX ? body : encodeError(hiddenBug()), { headers: hdrs })
+    msg.respond(body.length <= RPC_BYTES_MAX ? body : encoded(hiddenBug()), { headers: hdrs })
   } catch (failure) {
     link.log.error({ error: failure, subject: msg.subject }, 'error-not-sent')
   }

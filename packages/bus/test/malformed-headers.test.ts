@@ -23,7 +23,12 @@ const ask = (name: string) => gateway.request(greet, { name }, { context: CONTEX
 
 test('a question with malformed headers takes nobody off the bus', async () => {
   const { connection } = await connectUser(ground.nats, 'gateway')
-  const request = { context: CONTEXT, deadlineMs: Date.now() + 60_000, request: { name: 'x' } }
+  const request = {
+    id: 7,
+    context: CONTEXT,
+    deadlineMs: Date.now() + 60_000,
+    request: { name: 'x' },
+  }
   for (let nth = 0; nth < 300; nth += 1) {
     connection.publish(greet.subject, JSON.stringify(request), {
       ...{ reply: `_REPLY_.gateway.bridge.asked.${nth}`, headers: MALFORMED },
@@ -55,13 +60,14 @@ test('an answer that is given twice is not the answer to the next question', asy
   const { connection } = await connectUser(ground.nats, 'bridge')
   const subject = 'rpc.bridge.v1.test-doubled'
   const contract = defineRequest({ ...greet, subject })
-  let asked = 0
+  const answers: (() => void)[] = []
   connection.subscribe(subject, {
     callback: (_, msg) => {
-      asked += 1
-      for (const which of ['first', 'second']) {
-        msg.respond(JSON.stringify({ greeting: `${which} to ${asked}` }))
-      }
+      const { id: questionId } = msg.json<{ id: number }>()
+      const reply = { greeting: `to question ${answers.length + 1}` }
+      answers.push(() => void msg.respond(JSON.stringify({ questionId, reply })))
+      // First those before it, whose subjects the next questions may have.
+      for (const answer of answers) answer()
     },
   })
   await connection.flush()
@@ -72,7 +78,7 @@ test('an answer that is given twice is not the answer to the next question', asy
     greetings.push(greeting)
   }
 
-  expect(greetings).toEqual([1, 2, 3, 4, 5].map((nth) => `first to ${nth}`))
+  expect(greetings).toEqual([1, 2, 3, 4, 5].map((nth) => `to question ${nth}`))
   await connection.close()
 })
 

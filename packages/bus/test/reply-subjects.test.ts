@@ -133,7 +133,8 @@ test('who is asked learns nothing of where the replies of others go', async () =
       connection.subscribe(subject, {
         callback: (_, msg) => {
           reply = msg.reply ?? ''
-          msg.respond('{"greeting":"hello"}')
+          const { id: questionId } = msg.json<{ id: number }>()
+          msg.respond(JSON.stringify({ questionId, reply: { greeting: 'hello' } }))
         },
       })
       await connection.flush()
@@ -162,7 +163,7 @@ test('the subject that a caller names for the reply makes a service publish noth
   await bridge.connection.flush()
   const before = await auditedCount()
   const deadlineMs = Date.now() + 60_000
-  const body = JSON.stringify({ context: CONTEXT, deadlineMs, request: { name: 'loom' } })
+  const body = JSON.stringify({ id: 7, context: CONTEXT, deadlineMs, request: { name: 'loom' } })
   const question = { subject: greet.subject, body }
 
   for (const reply of [
@@ -178,7 +179,7 @@ test('the subject that a caller names for the reply makes a service publish noth
   const pair = { caller: 'gateway', callee: 'bridge' }
   const answer = await askAs(gateway.connection, pair, question)
 
-  expect(answer.json()).toEqual({ greeting: 'hello' })
+  expect(answer.json()).toEqual({ questionId: 7, reply: { greeting: 'hello' } })
   expect(handled).toBe(1)
   expect(await auditedCount()).toBe(before)
 })

@@ -24,7 +24,8 @@ function ask(body: string) {
 
 function questionOf(given: object): string {
   const deadlineMs = Date.now() + 60_000
-  return JSON.stringify({ context: CONTEXT, deadlineMs, request: { name: 'a' }, ...given })
+  const question = { id: 7, context: CONTEXT, deadlineMs, request: { name: 'a' }, ...given }
+  return JSON.stringify(question)
 }
 
 const seen: Call[] = []
@@ -76,7 +77,7 @@ test('an error carries the headers that NATS ADR-32 names', async () => {
 
   expect(answer.headers?.get('Nats-Service-Error-Code')).toBe('404')
   expect(answer.headers?.get('Nats-Service-Error')).toBe('Nobody is there.')
-  expect(answer.json()).toHaveProperty('code', 'bridge.nobody-there')
+  expect(answer.json()).toMatchObject({ questionId: 7, error: { code: 'bridge.nobody-there' } })
 })
 
 const badActor = { tenantId: 'acme', actor: { id: 'x', kind: 'robot' } }
@@ -102,7 +103,9 @@ test.each([
 
   const answer = await ask(body)
 
-  expect(answer.json()).toMatchObject({ code: 'bus.invalid-request', details: { field } })
+  expect(answer.json()).toMatchObject({
+    error: { code: 'bus.invalid-request', details: { field } },
+  })
   expect(seen).toHaveLength(handled)
 })
 
@@ -111,7 +114,7 @@ test('a request past its deadline is not started', async () => {
 
   const answer = await ask(questionOf({ deadlineMs: Date.now() - 1 }))
 
-  expect(answer.json()).toHaveProperty('code', 'bus.timeout')
+  expect(answer.json()).toMatchObject({ questionId: 7, error: { code: 'bus.timeout' } })
   expect(seen).toHaveLength(handled)
 })
 

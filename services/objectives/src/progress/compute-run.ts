@@ -123,9 +123,11 @@ async function computeBatch(
     return { ...one, moment, computation: openFormula(one.keyResult, window, tallies) }
   })
   const selections = [...new Set(works.flatMap(({ computation }) => computation.selections))]
-  const bySource = groupBySource(run, selections)
-  for (const [source, ofSource] of bySource) {
+  // All sides of a selection look at engrams of one tenant.
+  const sourceFor = ({ sides }: Selection) => sourceOf(run.tenantId, sides[0]?.of ?? {})
+  for (const source of new Set(selections.map(sourceFor))) {
     const cutoff = await cutoffOf(objectives, run, source)
+    const ofSource = selections.filter((selection) => sourceFor(selection) === source)
     const isWhole = await readAll(objectives, { run, source, cutoff, signal }, ofSource)
     if (!isWhole) return undefined
   }
@@ -192,21 +194,6 @@ async function readAll(
     if (last === undefined || !isFull(page)) return true
     after = last.number
   }
-}
-
-/** Each has its sides of one tenant. */
-function groupBySource(
-  { tenantId }: StoredRun,
-  selections: readonly Selection[],
-): Map<string, Selection[]> {
-  const bySource = new Map<string, Selection[]>()
-  for (const selection of selections) {
-    const source = sourceOf(tenantId, selection.sides[0]?.of ?? {})
-    const others = bySource.get(source)
-    if (others === undefined) bySource.set(source, [selection])
-    else others.push(selection)
-  }
-  return bySource
 }
 
 async function store(

@@ -207,31 +207,28 @@ interface Figures {
 }
 
 /**
- * Sums as Neumaier does: what rounding takes away is kept aside, so that cents stay cents. In typed
- * arrays, here and below: a number in a closure would be a new object for each engram.
+ * Sums as Neumaier does: what rounding takes away is kept aside, so that cents stay cents. Fields
+ * of an object, here and below: a number in a closure would be a new object for each engram.
  */
 function openFigures(): Figures {
-  // The count, the sum, what rounding took away, the latest amount, and when that was observed.
-  const state = Float64Array.of(0, 0, 0, NaN, -Infinity) as Float64Array & Five
+  const seen = { count: 0, sum: 0, lost: 0, latest: NaN, latestAtMs: -Infinity }
   return {
     take(amount, observedAtMs) {
-      const sum = state[1]
+      const { sum } = seen
       const next = sum + amount
-      state[0] += 1
-      state[1] = next
-      state[2] += Math.abs(sum) >= Math.abs(amount) ? sum - next + amount : amount - next + sum
+      seen.count += 1
+      seen.sum = next
+      seen.lost += Math.abs(sum) >= Math.abs(amount) ? sum - next + amount : amount - next + sum
       // Of two at the same time the one that was recorded later.
-      if (observedAtMs < state[4]) return
-      state[3] = amount
-      state[4] = observedAtMs
+      if (observedAtMs < seen.latestAtMs) return
+      seen.latest = amount
+      seen.latestAtMs = observedAtMs
     },
-    count: () => state[0],
-    sum: () => state[1] + state[2],
-    latest: () => (state[0] === 0 ? undefined : state[3]),
+    count: () => seen.count,
+    sum: () => seen.sum + seen.lost,
+    latest: () => (seen.count === 0 ? undefined : seen.latest),
   }
 }
-
-type Five = [number, number, number, number, number]
 
 interface Citations {
   /** The nth engram of a page fits. */
@@ -242,31 +239,30 @@ interface Citations {
 
 function openCitations(): Citations {
   const ring: string[] = []
-  let engrams = 0
-  const newestAtMs = Float64Array.of(-Infinity) as Float64Array & [number]
-  /** Of the page: the last that fit, and how many did. */
-  const last = new Uint32Array(CITED_MAX)
-  let fitting = 0
+  const seen = { engrams: 0, newestAtMs: -Infinity }
+  const ofPage = { fitting: 0, last: new Uint32Array(CITED_MAX) }
   return {
     take(nth, observedAtMs) {
-      last[fitting % CITED_MAX] = nth
-      fitting += 1
-      if (observedAtMs > newestAtMs[0]) newestAtMs[0] = observedAtMs
+      ofPage.last[ofPage.fitting % CITED_MAX] = nth
+      ofPage.fitting += 1
+      if (observedAtMs > seen.newestAtMs) seen.newestAtMs = observedAtMs
     },
     endPage(page) {
+      const { fitting, last } = ofPage
       for (let one = Math.max(0, fitting - CITED_MAX); one < fitting; one += 1) {
         const engram = page.engrams[last[one % CITED_MAX] as number] as Observed
-        ring[(engrams + one) % CITED_MAX] = engram.engramId
+        ring[(seen.engrams + one) % CITED_MAX] = engram.engramId
       }
-      engrams += fitting
-      fitting = 0
+      seen.engrams += fitting
+      ofPage.fitting = 0
     },
     read() {
+      const { engrams, newestAtMs } = seen
       const newest = Array.from(
         { length: Math.min(engrams, CITED_MAX) },
         (_, nth) => ring[(engrams - 1 - nth) % CITED_MAX] as string,
       )
-      return { engrams, newest, ...(engrams > 0 && { newestAtMs: newestAtMs[0] }) }
+      return { engrams, newest, ...(engrams > 0 && { newestAtMs }) }
     },
   }
 }
