@@ -10,6 +10,9 @@ export const SHAPE_TEXT_BYTES_MAX = 2_000
 export const BRIEFING_FINDINGS_MAX = 10
 export const BRIEFING_PAGE_MAX = 25
 
+/** Before the ids of the substrate's shapes where a page of a briefing goes on. */
+export const OF_SUBSTRATE = 'substrate/'
+
 const Text = Type.String({ minLength: 1 })
 
 /** What keeps a shape from coming back. */
@@ -86,8 +89,19 @@ export const listShapes = defineRequest({
   timeoutMs: 5_000,
 })
 
+/** A shape's id; one of the substrate's with that before it. */
+const BriefedAfter = Type.String({
+  pattern: `^(${OF_SUBSTRATE})?[a-z][a-z0-9-]{0,62}$`,
+  maxLength: OF_SUBSTRATE.length + 63,
+})
+
 export const BriefedShape = Type.Object({
   ...Shape.properties,
+  /**
+   * The substrate's are for everybody to consider: what each is, and how it is prevented. Where
+   * they were found is the substrate's own business: they have no `findings` and no `historic`.
+   */
+  of: Type.Union([Type.Literal('own'), Type.Literal('substrate')]),
   /** The newest of them. */
   findings: Type.Array(
     Type.Object({
@@ -100,13 +114,16 @@ export const BriefedShape = Type.Object({
 })
 export type BriefedShape = Static<typeof BriefedShape>
 
-/** What a new piece of work on a surface has to consider: its shapes, and those of all surfaces. */
+/**
+ * What a new piece of work on a surface has to consider: the tenant's shapes of the surface and of
+ * all surfaces by their ids, and after them the substrate's.
+ */
 export const getBriefing = defineRequest({
   subject: 'rpc.gate.v1.get-briefing',
   request: Type.Object({
     surface: GateSlug,
     limit: Type.Integer({ minimum: 1, maximum: BRIEFING_PAGE_MAX }),
-    after: Type.Optional(GateSlug),
+    after: Type.Optional(BriefedAfter),
   }),
   reply: Type.Object({
     surface: GateSlug,

@@ -7,6 +7,8 @@ import { Cursor, Sha256Hex, TenantId, Timestamp, Uuid } from './scalars.ts'
 export const OBJECTIVES_MAX = 10_000
 export const VERSIONS_MAX = 1_000
 export const OBJECTIONS_MAX = 100
+/** Of one agent or operator: nobody leaves the others no room. */
+export const OBJECTIONS_OF_ONE_MAX = 10
 /** Objectives from the root to the deepest, at most. */
 export const TREE_DEPTH_MAX = 10
 

@@ -22,14 +22,20 @@ export function faultOfText(value: string, limitBytes: number): TextFault | unde
 /** Everything that moves a terminal's cursor or colours it; not tabs and the ends of lines. */
 const CONTROL = /[^\P{Cc}\t\n]/u
 
+/** Spaces, ends of lines and what has no width; also nothing at all. */
+const BLANK = /^[\s\p{Default_Ignorable_Code_Point}]*$/u
+
 /**
  * As `faultOfText`, of a text that is only read: with control characters it would do something
- * where it is shown, and as JSON be six times as long.
+ * where it is shown, and as JSON be six times as long; and of one that is shown as empty nobody can
+ * tell that it was said.
  */
 export function faultOfPlainText(value: string, limitBytes: number): TextFault | undefined {
   const fault = faultOfText(value, limitBytes)
+  if (fault !== undefined) return fault
+  if (BLANK.test(value)) return { fault: 'unstorable', what: 'nothing but blanks' }
   const [control] = CONTROL.exec(value) ?? []
-  if (fault !== undefined || control === undefined) return fault
+  if (control === undefined) return undefined
   const code = control.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')
   return { fault: 'unstorable', what: `the control character U+${code}` }
 }

@@ -89,6 +89,8 @@ export const RIGHTS: Readonly<Record<string, ServiceRights>> = {
   objectives: { calls: [], hears: [], consumers: [] },
   // Which key signed is the business of those who have the keys.
   gate: { calls: ['objectives'], hears: [], consumers: [] },
+  // Who mends what broke opens the sprint that is to keep it from breaking again.
+  healer: { calls: ['gate'], hears: [], consumers: [] },
   'audit-ledger': {
     calls: [],
     hears: [],

@@ -8,6 +8,4 @@ export function checkText(field: string, value: string | undefined, limitBytes: 
     throw textTooLarge({ field, limitBytes, actualBytes: found.actualBytes })
   }
   if (found !== undefined) throw invalidText(field, found.what)
-  // Of what is shown as empty nobody can tell that it was said.
-  if (value?.trim() === '') throw invalidText(field, 'nothing but blanks')
 }

@@ -100,7 +100,11 @@ test('an incident has one corrective sprint, however often and at once the heale
   const healer = { tenantId: 'acme', actor: { id: 'service:healer', kind: 'service' as const } }
   const incidentId = randomUUID()
   const trigger = { name: 'seed-inbox-staleness', incidentId, evidence: ['It came back.'] }
-  const open = (title: string) => gate.call(healer, openCorrectiveSprint, { title, trigger })
+  const bus = await gate.suite.bus('healer')
+  const open = (title: string) => {
+    const order = { requestId: randomUUID(), title, trigger }
+    return bus.request(openCorrectiveSprint, order, { context: healer })
+  }
   const all = await Promise.all(['One', 'Two', 'Three', 'Four'].map(open))
   expect(new Set(all.map((one) => JSON.stringify(one))).size).toBe(1)
   const sprintId = `corrective-${incidentId}`

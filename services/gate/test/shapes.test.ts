@@ -124,7 +124,8 @@ test('a briefing has the shapes of its surface and of every surface, with where 
   const brief = async (surface: string, limit = 25, after?: string) => {
     const order = { surface, limit, ...(after !== undefined && { after }) }
     const { shapes, next } = await gate.call(globex, getBriefing, order)
-    return { ids: shapes.map(({ shapeId }) => shapeId), next }
+    const own = shapes.filter((shape) => shape.of === 'own')
+    return { ids: own.map(({ shapeId }) => shapeId), next }
   }
   expect(await brief('money')).toEqual({ ids: ['a-money', 'c-both', 'd-any'], next: undefined })
   expect(await brief('rollout')).toEqual({ ids: ['d-any'], next: undefined })
@@ -142,6 +143,51 @@ test('a briefing has the shapes of its surface and of every surface, with where 
   expect(briefed?.findings[0]).toMatchObject({
     ...{ sprintId: at.sprintId, number: 12, title: 'Number 12', state: 'open' },
   })
+})
+
+test('every tenant is briefed with what the substrate knows, and not with where it was found', async () => {
+  const initech = agent('loom', 'initech')
+  for (const shapeId of ['b-own', 'chain-seq-stale-read']) {
+    await gate.call(initech, describeShape, { shapeId, ...WHOLE, surfaces: ['chain'] })
+  }
+  const places = async (limit: number) => {
+    const pages: string[][] = []
+    let after: string | undefined
+    do {
+      const order = { surface: 'chain', limit, ...(after !== undefined && { after }) }
+      const { shapes, next } = await gate.call(initech, getBriefing, order)
+      pages.push(shapes.map(({ of, shapeId }) => `${of}/${shapeId}`))
+      after = next
+    } while (after !== undefined)
+    return pages
+  }
+  const whole = [
+    'own/b-own',
+    'own/chain-seq-stale-read',
+    'substrate/audit-before-write',
+    'substrate/chain-seq-stale-read',
+  ]
+  for (const limit of [1, 2, 3, 4, 25]) {
+    const pages = await places(limit)
+    expect(pages.flat()).toEqual(whole)
+    expect(pages.slice(0, -1).every((page) => page.length === limit)).toBe(true)
+    expect(pages.at(-1)).not.toEqual([])
+  }
+
+  const asked = { surface: 'chain', limit: 25 }
+  const { shapes } = await gate.call(initech, getBriefing, asked)
+  expect(shapes.at(2)).toMatchObject({
+    ...{ state: 'named', occurrences: 3, historic: [], findings: [] },
+    definition: expect.stringMatching(/appended before/),
+    prevention: expect.stringMatching(/one transaction/),
+    checks: [{ kind: 'eslint', name: 'no-audit-before-write' }],
+  })
+  const substrate = await gate.call(operator(), getBriefing, asked)
+  expect(substrate.shapes.map(({ of, shapeId }) => `${of}/${shapeId}`)).toEqual([
+    'own/audit-before-write',
+    'own/chain-seq-stale-read',
+  ])
+  expect(substrate.shapes[0]?.historic).toHaveLength(3)
 })
 
 const step = fc.oneof(

@@ -2,7 +2,7 @@ import { auditFilters, searchEntries } from '@mumega/contracts/audit-search'
 import { recallEngrams } from '@mumega/contracts/engrams'
 import { Circle } from '@mumega/contracts/gateway'
 import { Commit, LockId } from '@mumega/contracts/gate'
-import { ShapeCheck } from '@mumega/contracts/gate-shapes'
+import { getBriefing, ShapeCheck } from '@mumega/contracts/gate-shapes'
 import { Day, ObjectiveContent } from '@mumega/contracts/objective-content'
 import { PrincipalId, PrincipalVkey } from '@mumega/contracts/principals'
 import { setProgressSchedule } from '@mumega/contracts/progress'
@@ -80,6 +80,7 @@ const PATTERNS: ReadonlyMap<string, string> = new Map([
   [patternOf(Circle), 'must be squad:<name>, project:<name> or entity:<name>'],
   [patternOf(recallEngrams.request.properties.after), 'must be `next` of the page before'],
   [patternOf(listWork.request.properties.after), 'must be `next` of the page before'],
+  [patternOf(getBriefing.request.properties.after), 'must be `next` of the page before'],
   [patternOf(WorkId), 'must be 1–128 letters, digits and . _ : - with a letter or a digit first'],
   [patternOf(Commit), 'must be a commit: 40 or 64 lower-case hex digits'],
   [patternOf(LockId), 'must be the id of a LOCK: LOCK-<track>-<number>'],

@@ -146,11 +146,12 @@ export function tooManyVersions(limit: number): AppError {
   )
 }
 
-export function tooManyObjections(limit: number): AppError {
+export function tooManyObjections(of: 'one' | 'all', limit: number): AppError {
+  const whose = of === 'one' ? 'of yours ' : ''
   return new AppError(
     'objectives.too-many-objections',
     'conflict',
-    `${limit} objections were put to this version, which is the most there can be.`,
+    `${limit} objections ${whose}were put to this version, which is the most there can be.`,
     { details: { limit } },
   )
 }

@@ -20,8 +20,8 @@ beforeEach(async () => {
 
 const ratify = (objective: Objective, note = noteOn(objective, athena)) =>
   steps.decide(objective, { decision: 'ratify', note })
-const object = ({ objectiveId, version }: Objective, reason: string) =>
-  objectives.call(agent('river'), objectToObjective, {
+const object = ({ objectiveId, version }: Objective, reason: string, by = agent('river')) =>
+  objectives.call(by, objectToObjective, {
     ...{ requestId: randomUUID(), objectiveId, version, reason },
   })
 
@@ -39,12 +39,17 @@ test('who ratifies says how many objections he knows of, and one more makes it a
 })
 
 test('objections are bounded, and are put to what is proposed', async () => {
-  await objectives
-    .admin('objective_versions')
-    .where({ objective_id: proposed.objectiveId })
-    .select()
-  for (let number = 1; number <= 100; number += 1) await object(proposed, `No ${number}`)
-  expect((await refusal(object(proposed, 'No'))).code).toBe('objectives.too-many-objections')
+  const as = (name: string) => object(proposed, `No from ${name}`, agent(name))
+  for (let number = 1; number <= 10; number += 1) await as('river')
+  expect(await refusal(as('river'))).toEqual({
+    code: 'objectives.too-many-objections',
+    details: { limit: 10 },
+  })
+  for (let number = 11; number <= 100; number += 1) await as(`critic-${number % 9}`)
+  expect(await refusal(as('loom'))).toEqual({
+    code: 'objectives.too-many-objections',
+    details: { limit: 100 },
+  })
   const draft = await steps.draft()
   expect(await refusal(object(draft, 'No'))).toEqual({
     code: 'objectives.wrong-state',
@@ -111,7 +116,9 @@ test('only a proposed version has a statement, and only what is ratified is reti
 test('a version stays readable and can be ratified with as much said of it as may be', async () => {
   const reason = '"\n'.repeat(1_000)
   let objected = proposed
-  for (let number = 1; number <= 100; number += 1) objected = await object(proposed, reason)
+  for (let number = 1; number <= 100; number += 1) {
+    objected = await object(proposed, reason, agent(`critic-${number % 10}`))
+  }
   expect(await ratify(objected)).toMatchObject({ state: 'ratified' })
   const control = await refusal(object(await steps.proposed(), 'a\u0001'))
   expect(control).toMatchObject({ code: 'objectives.invalid-text', details: { field: 'reason' } })

@@ -193,7 +193,8 @@ test('a tenant’s time zone and time say when a day is due, and no day is due t
     ...{ code: 'objectives.invalid-schedule', details: { field: 'timeZone' } },
   })
 
-  const berlin = await set('Europe/Berlin', '05:45')
+  expect(await set('Asia/Kolkata', '05:45')).toMatchObject({ timeZone: 'Asia/Kolkata' })
+  const berlin = await set('europe/berlin', '05:45')
   expect(berlin).toMatchObject({ timeZone: 'Europe/Berlin', runAt: '05:45' })
   expect(await objectives.call(kasra, getProgressSchedule, {})).toEqual({
     ...berlin,

@@ -1,29 +1,71 @@
 import type { ReplyOf, RequestOf } from '@mumega/contracts/define'
-import { BRIEFING_FINDINGS_MAX, type getBriefing } from '@mumega/contracts/gate-shapes'
-import type { CallContext } from '@mumega/contracts/scalars'
+import {
+  BRIEFING_FINDINGS_MAX,
+  type BriefedShape,
+  type getBriefing,
+  OF_SUBSTRATE,
+} from '@mumega/contracts/gate-shapes'
+import { SUBSTRATE, type CallContext } from '@mumega/contracts/scalars'
 import { readAs } from '@mumega/db/act'
-import type { Gate } from '../gate.ts'
+import { GATE_CONTEXT, type Gate } from '../gate.ts'
 import { listFindingsOf, listShapes } from './shape-repository.ts'
 
-/** What a new piece of work on a surface has to consider, with where it was found last. */
+interface Page {
+  readonly surface: string
+  readonly limit: number
+  readonly after: string | undefined
+}
+
+/**
+ * What a new piece of work on a surface has to consider, with where it was found last: what went
+ * wrong for the tenant, and what the substrate knows.
+ */
 export async function handleGetBriefing(
-  { db }: Gate,
+  gate: Gate,
   context: CallContext,
-  { surface, limit, ...query }: RequestOf<typeof getBriefing>,
+  { surface, limit, after }: RequestOf<typeof getBriefing>,
 ): Promise<ReplyOf<typeof getBriefing>> {
+  const isPastOwn = after?.startsWith(OF_SUBSTRATE) === true
+  // One more than is shown says that there is more.
+  const most = limit + 1
+  const own = isPastOwn ? [] : await briefOwn(gate, context, { surface, after, limit: most })
+  const isAll = context.tenantId === SUBSTRATE || own.length === most
+  const common = isAll
+    ? []
+    : await briefCommon(gate, {
+        ...{ surface, limit: most - own.length },
+        after: isPastOwn ? after.slice(OF_SUBSTRATE.length) : undefined,
+      })
+  const found = [...own, ...common]
+  const shapes = found.slice(0, limit)
+  const last = shapes.at(-1)
+  return {
+    ...{ surface, shapes },
+    ...(found.length > limit && last !== undefined && { next: placeOf(last) }),
+  }
+}
+
+async function briefOwn({ db }: Gate, context: CallContext, page: Page): Promise<BriefedShape[]> {
   const { tenantId } = context
   return readAs(db, context, async (trx) => {
-    const found = await listShapes(trx, { tenantId, surface, ...query, limit: limit + 1 })
-    const shapes = found.slice(0, limit)
+    const shapes = await listShapes(trx, { tenantId, ...page })
     const shapeIds = shapes.map(({ shapeId }) => shapeId)
-    const findings = await listFindingsOf(trx, {
-      ...{ tenantId, shapeIds, limit: BRIEFING_FINDINGS_MAX },
-    })
-    const last = shapeIds.at(-1)
-    return {
-      surface,
-      shapes: shapes.map((shape) => ({ ...shape, findings: findings.get(shape.shapeId) ?? [] })),
-      ...(found.length > limit && last !== undefined && { next: last }),
-    }
+    const limit = BRIEFING_FINDINGS_MAX
+    const findings = await listFindingsOf(trx, { tenantId, shapeIds, limit })
+    return shapes.map((shape) => ({
+      ...{ ...shape, of: 'own' as const },
+      findings: findings.get(shape.shapeId) ?? [],
+    }))
   })
+}
+
+async function briefCommon({ db }: Gate, page: Page): Promise<BriefedShape[]> {
+  const shapes = await readAs(db, GATE_CONTEXT, (trx) =>
+    listShapes(trx, { tenantId: SUBSTRATE, ...page }),
+  )
+  return shapes.map((shape) => ({ ...shape, of: 'substrate', historic: [], findings: [] }))
+}
+
+function placeOf({ of, shapeId }: BriefedShape): string {
+  return of === 'substrate' ? `${OF_SUBSTRATE}${shapeId}` : shapeId
 }

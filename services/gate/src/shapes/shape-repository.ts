@@ -102,7 +102,13 @@ export async function nameShape(
 /** Sorted by their ids; of a surface those of every surface, too. */
 export async function listShapes(
   trx: Knex.Transaction,
-  page: { tenantId: string; limit: number; after?: string; state?: string; surface?: string },
+  page: {
+    tenantId: string
+    limit: number
+    after?: string | undefined
+    state?: string
+    surface?: string
+  },
 ): Promise<Shape[]> {
   const found = await trx.raw<{ rows: ShapeRow[] }>(
     `${SELECT_SHAPES}

@@ -49,7 +49,7 @@ function addReadRoutes(app: App, gateway: Gateway): void {
     },
   )
 
-  const { surface } = getBriefing.request.properties
+  const { surface, after: place } = getBriefing.request.properties
   app.get(
     '/v1/gate/briefing',
     {
@@ -58,8 +58,10 @@ function addReadRoutes(app: App, gateway: Gateway): void {
         tags,
         operationId: 'getBriefing',
         summary: 'What a new piece of work on a surface has to consider',
-        description: 'The threat shapes of the surface and those of every surface, with findings.',
-        querystring: closed({ ...querystring.properties, surface, limit: Limit, after }),
+        description:
+          'The threat shapes of the surface and those of every surface: the tenant’s own with where ' +
+          'they were found, and then the substrate’s.',
+        querystring: closed({ ...querystring.properties, surface, limit: Limit, after: place }),
         response: { 200: page(getBriefing.reply, 'after') },
       },
     },

@@ -81,6 +81,17 @@ export async function listObjections(
   }))
 }
 
+export async function countObjectionsOf(
+  trx: Knex.Transaction,
+  key: VersionKey,
+  by: string,
+): Promise<number> {
+  const rows = await trx('objections')
+    .where({ ...columnsOf(key), objected_by: by })
+    .select('number')
+  return rows.length
+}
+
 /** Needs the objective's lock, and that the version has one objection less. */
 export async function insertObjection(
   trx: Knex.Transaction,

@@ -1,6 +1,7 @@
 import type { ReplyOf, RequestOf } from '@mumega/contracts/define'
 import {
   OBJECTIONS_MAX,
+  OBJECTIONS_OF_ONE_MAX,
   objectiveObjected,
   objectiveProposed,
   type objectToObjective,
@@ -12,7 +13,7 @@ import { act, outgoing, unchanged } from '@mumega/db/act'
 import { tooManyObjections, wrongState } from '../errors.ts'
 import type { Objectives } from '../objectives.ts'
 import { checkText } from '../text.ts'
-import { insertObjection } from './decision-repository.ts'
+import { countObjectionsOf, insertObjection } from './decision-repository.ts'
 import { describeObjective } from './describe-objective.ts'
 import { lockVersion } from './lock-version.ts'
 import { changeState } from './objective-repository.ts'
@@ -71,7 +72,9 @@ export async function handleObjectToObjective(
   return act(db, { context, clock, request }, async (trx) => {
     const { state, objections } = await lockVersion(trx, key)
     if (state !== 'proposed') throw wrongState({ state, needed: 'proposed' })
-    if (objections >= OBJECTIONS_MAX) throw tooManyObjections(OBJECTIONS_MAX)
+    const own = await countObjectionsOf(trx, key, actor.id)
+    if (own >= OBJECTIONS_OF_ONE_MAX) throw tooManyObjections('one', OBJECTIONS_OF_ONE_MAX)
+    if (objections >= OBJECTIONS_MAX) throw tooManyObjections('all', OBJECTIONS_MAX)
     const number = objections + 1
     await insertObjection(trx, key, { number, by: actor.id, at: clock.now(), reason })
     return {

@@ -4,9 +4,9 @@ import {
   dayAt,
   daysBetween,
   dueAt,
-  isTimeZone,
   momentIn,
   nextDue,
+  timeZoneNamed,
   windowOf,
 } from './calendar.ts'
 
@@ -59,7 +59,12 @@ test('a period is whole days there, and a window ends with it', () => {
   expect(new Date(week.fromMs)).toEqual(utc('2026-10-19T11:00:00'))
 })
 
-test('only names of the database are time zones', () => {
-  expect(['Europe/Berlin', 'UTC', 'America/Argentina/Ushuaia'].every(isTimeZone)).toBe(true)
-  expect(['Berlin', '', 'Europe/Nowhere', '+01:00'].some(isTimeZone)).toBe(false)
+test('only names of the database are time zones, in any case', () => {
+  for (const name of ['Europe/Berlin', 'UTC', 'America/Argentina/Ushuaia', 'Asia/Kolkata']) {
+    expect(timeZoneNamed(name)).toBe(name)
+  }
+  expect(timeZoneNamed('europe/berlin')).toBe('Europe/Berlin')
+  for (const name of ['Berlin', '', 'Europe/Nowhere', '+01:00']) {
+    expect(timeZoneNamed(name)).toBeUndefined()
+  }
 })

@@ -13,8 +13,12 @@ export interface Schedule {
 
 export const DEFAULT_SCHEDULE: Schedule = { timeZone: 'UTC', runAt: '02:00' }
 
-export function isTimeZone(name: string): boolean {
-  return IANAZone.isValidZone(name)
+/** The zone of that name, in any case; undefined where the IANA database has none. */
+export function timeZoneNamed(name: string): string | undefined {
+  if (!IANAZone.isValidZone(name)) return undefined
+  const { timeZone } = new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions()
+  // Of a zone with two names it is the older one.
+  return timeZone.toLowerCase() === name.toLowerCase() ? timeZone : name
 }
 
 export function isDay(day: string): boolean {

@@ -10,9 +10,9 @@ import {
   dayAt,
   DEFAULT_SCHEDULE,
   dueAt,
-  isTimeZone,
   nextDue,
   type Schedule,
+  timeZoneNamed,
 } from './calendar.ts'
 import { addSchedule, findSchedule, lockSchedule, putSchedule } from './schedule-repository.ts'
 
@@ -43,9 +43,10 @@ export async function handleGetProgressSchedule(
 export async function handleSetProgressSchedule(
   { db, clock }: Objectives,
   context: CallContext,
-  { requestId, timeZone, runAt }: RequestOf<typeof setProgressSchedule>,
+  { requestId, timeZone: named, runAt }: RequestOf<typeof setProgressSchedule>,
 ): Promise<ReplyOf<typeof setProgressSchedule>> {
-  if (!isTimeZone(timeZone)) {
+  const timeZone = timeZoneNamed(named)
+  if (timeZone === undefined) {
     throw invalidSchedule('timeZone', 'is no time zone of the IANA database, as Europe/Berlin')
   }
   const { tenantId } = context
