@@ -23,7 +23,7 @@ export function faultOfText(value: string, limitBytes: number): TextFault | unde
 const CONTROL = /[^\P{Cc}\t\n]/u
 
 /** Spaces, ends of lines and what has no width; also nothing at all. */
-const BLANK = /^[\s\p{Default_Ignorable_Code_Point}]*$/u
+const BLANK = /^[\s\u2800\p{Default_Ignorable_Code_Point}]*$/u
 
 /**
  * As `faultOfText`, of a text that is only read: with control characters it would do something
