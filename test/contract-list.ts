@@ -15,7 +15,7 @@ export interface Listed<Contract> {
 export type AnyContract = RequestContract | EventContract
 
 // These hold how contracts are made and what they are made of, but no contract.
-const NOT_CONTRACTS = new Set(['define', 'scalars', 'topology'])
+const NOT_CONTRACTS = new Set(['define', 'faults', 'scalars', 'topology', 'variants'])
 
 /** Every contract that packages/contracts exports; those made by a function once per service. */
 export async function listContracts(): Promise<Listed<AnyContract>[]> {

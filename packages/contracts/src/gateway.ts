@@ -10,6 +10,9 @@ export const Circle = Type.Unsafe<`${'squad' | 'project' | 'entity'}:${string}`>
 })
 export type Circle = Static<typeof Circle>
 
+/** How the header of that name is written. */
+export const IDEMPOTENCY_KEY = '^[\\x21-\\x7e]{1,255}$'
+
 /** Of one token, its circles included. */
 export const SCOPES_MAX = 64
 

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { AppError } from '@mumega/errors'
 import { Compile } from 'typebox/compile'
+import { EngramContent } from '@mumega/contracts/engrams'
 import { Formula } from '@mumega/contracts/objective-content'
 import { failureOf, invalidValue, problemOf } from './problem.ts'
 
@@ -64,3 +65,12 @@ test.each([
     expect(failure).toMatchObject({ code: 'gateway.invalid-request', detail, facts: { field } })
   },
 )
+
+test.each([
+  [{ amount: '29' }, 'measures.amount must be number.'],
+  [{ Amount: 29 }, 'measures.Amount must be a lower-case letter, then at most 62 letters'],
+])('of a map, %j, what is wrong with its value is said', (measures, detail) => {
+  const said = Compile(EngramContent).Errors({ kind: 'a', tier: 'public', measures })
+
+  expect(failureOf(invalidValue(said, 'body')).detail).toContain(detail)
+})

@@ -1,18 +1,7 @@
-import { auditFilters, searchEntries } from '@mumega/contracts/audit-search'
-import { recallEngrams } from '@mumega/contracts/engrams'
-import { Circle } from '@mumega/contracts/gateway'
-import { Commit, LockId } from '@mumega/contracts/gate'
-import { getBriefing, ShapeCheck } from '@mumega/contracts/gate-shapes'
-import { Day, ObjectiveContent } from '@mumega/contracts/objective-content'
-import { PrincipalId, PrincipalVkey } from '@mumega/contracts/principals'
-import { setProgressSchedule } from '@mumega/contracts/progress'
-import { NamePattern } from '@mumega/contracts/send-policy'
-import { listWork, WorkId } from '@mumega/contracts/work'
-import { AgentName, Sha256Hex, TenantId, Timestamp, TraceId, Uuid } from '@mumega/contracts/scalars'
+import { faultOf } from '@mumega/contracts/faults'
+import type { SchemaComplaint } from '@mumega/contracts/variants'
 import { isAppError, type AppError } from '@mumega/errors'
 import { PROBLEM_STATUS, statusOf, type ProblemCode } from './problem-codes.ts'
-import { IDEMPOTENCY_KEY } from './schemas.ts'
-import { ofItsVariant, type SchemaComplaint } from './variants.ts'
 
 /**
  * An error as callers see it: RFC 9457 problem details, with our stable `code` and the trace to
@@ -56,46 +45,6 @@ const FRAMEWORK: Readonly<Record<string, readonly [code: ProblemCode, detail: st
     'This took too long; whether it was done is unknown. Try again with the same Idempotency-Key.',
   ],
 }
-
-// What our patterns mean, for people.
-const PATTERNS: ReadonlyMap<string, string> = new Map([
-  [patternOf(Uuid), 'must be a UUID in lower case'],
-  [patternOf(TenantId), 'must be 1–64 lower-case letters, digits and inner hyphens'],
-  [
-    patternOf(AgentName),
-    'must be a lower-case letter, then at most 62 letters, digits and hyphens',
-  ],
-  [
-    patternOf(NamePattern),
-    'must be `*`, an agent’s name, or the beginning of names and one `*` behind it: worker-*',
-  ],
-  [patternOf(PrincipalId), 'must be agent.<name> or human.<name>'],
-  [patternOf(PrincipalVkey), 'must be a verifier key: <principal>+<8 hex digits>+<base64>'],
-  [patternOf(Day), 'must be a day, as 2026-09-30'],
-  [patternOf(setProgressSchedule.request.properties.runAt), 'must be a time of day, as 02:00'],
-  [
-    patternOf(ObjectiveContent.properties.owner),
-    'must be the name of an agent or a principal: kasra, agent.kasra',
-  ],
-  [patternOf(Circle), 'must be squad:<name>, project:<name> or entity:<name>'],
-  [patternOf(recallEngrams.request.properties.after), 'must be `next` of the page before'],
-  [patternOf(listWork.request.properties.after), 'must be `next` of the page before'],
-  [patternOf(getBriefing.request.properties.after), 'must be `next` of the page before'],
-  [patternOf(WorkId), 'must be 1–128 letters, digits and . _ : - with a letter or a digit first'],
-  [patternOf(Commit), 'must be a commit: 40 or 64 lower-case hex digits'],
-  [patternOf(LockId), 'must be the id of a LOCK: LOCK-<track>-<number>'],
-  [
-    patternOf(ShapeCheck.properties.name),
-    'must be visible ASCII characters, and blanks among them',
-  ],
-  [patternOf(Sha256Hex), 'must be a SHA-256: 64 lower-case hex digits'],
-  [patternOf(TraceId), 'must be a trace id: 32 lower-case hex digits'],
-  [patternOf(Timestamp), 'must be a time in UTC with milliseconds, as 2026-11-21T08:00:00.000Z'],
-  [patternOf(searchEntries.request.properties.cursor), 'must be `next` of the page before'],
-  [patternOf(auditFilters.action), 'must be a dotted action, or a prefix that ends in `.*`'],
-  [patternOf(auditFilters.target), 'must be <kind>:<id>, for instance deal:17'],
-  [IDEMPOTENCY_KEY, 'must be 1–255 visible ASCII characters'],
-])
 
 /**
  * How `error` is shown: an expected one by its code, anything else as a bug whose text stays
@@ -168,68 +117,9 @@ function expected(error: AppError): Failure {
   return { code: error.code, status, detail: error.message, facts: error.details }
 }
 
-/**
- * Names the first field that is wrong: what is unknown or missing before what has a wrong value.
- */
-function invalid(all: readonly SchemaComplaint[], part: string): Failure {
-  const complaints = ofItsVariant(all)
-  const chosen =
-    complaints.find(({ keyword }) => keyword === 'additionalProperties') ??
-    complaints.find(({ keyword }) => keyword === 'required') ??
-    choiceOf(complaints) ??
-    complaints.find(({ keyword }) => keyword !== 'const' && keyword !== 'boolean') ??
-    complaints[0]
-  const path = (chosen?.instancePath ?? '').split('/').slice(1)
-  const field = [...path, ...namedIn(chosen?.params)].join('.') || part
-  return failure('gateway.invalid-request', `${field} ${reasonOf(chosen, complaints)}.`, { field })
-}
-
-/** A choice among values of which some are written by a pattern: none of them is the reason. */
-function choiceOf(complaints: readonly SchemaComplaint[]): SchemaComplaint | undefined {
-  const pattern = complaints.find(({ keyword }) => keyword === 'pattern')
-  if (pattern === undefined) return undefined
-  const here = complaints.filter(({ instancePath }) => instancePath === pattern.instancePath)
-  return allowedBy(here).length === 0 ? undefined : here.find(({ keyword }) => keyword === 'anyOf')
-}
-
-function allowedBy(complaints: readonly SchemaComplaint[]): unknown[] {
-  return complaints.flatMap(({ params }) => {
-    if (params && 'allowedValues' in params) return params.allowedValues
-    return params && 'allowedValue' in params ? [params.allowedValue] : []
-  })
-}
-
-function reasonOf(chosen: SchemaComplaint | undefined, all: readonly SchemaComplaint[]): string {
-  if (chosen?.keyword === 'additionalProperties') return 'is not a known field'
-  if (chosen?.keyword === 'required') return 'is missing'
-  if (chosen?.keyword === 'anyOf' || chosen?.keyword === 'const') {
-    const here = all.filter(({ instancePath }) => instancePath === chosen.instancePath)
-    const written = here.filter(({ keyword }) => keyword === 'pattern')
-    const others = written.map(({ params }) => `, or ${patternReason(params)}`)
-    return `must be one of ${allowedBy(here).join(', ')}${others.join('')}`
-  }
-  if (chosen?.keyword === 'pattern') return patternReason(chosen.params)
-  return chosen?.message ?? 'is wrong'
-}
-
-function patternOf(schema: object): string {
-  return 'pattern' in schema ? String(schema.pattern) : ''
-}
-
-function patternReason(params: object | undefined): string {
-  const pattern = params && 'pattern' in params ? String(params.pattern) : ''
-  return PATTERNS.get(pattern) ?? 'is not written as /openapi.json describes it'
-}
-
-/** The properties that a complaint about an object names: the first is enough to mend it. */
-function namedIn(params: object | undefined): string[] {
-  const names =
-    params && 'additionalProperties' in params
-      ? params.additionalProperties
-      : params && 'requiredProperties' in params
-        ? params.requiredProperties
-        : []
-  return Array.isArray(names) && typeof names[0] === 'string' ? [names[0].slice(0, 100)] : []
+function invalid(complaints: readonly SchemaComplaint[], part: string): Failure {
+  const { field, reason } = faultOf(complaints, part)
+  return failure('gateway.invalid-request', `${field} ${reason}.`, { field })
 }
 
 /** `token-missing` gives `Token missing`. */

@@ -1,4 +1,5 @@
 import { Type, type TObject, type TProperties, type TSchema } from 'typebox'
+import { IDEMPOTENCY_KEY } from '@mumega/contracts/gateway'
 
 /** An object of exactly these fields: only the gateway refuses unknown ones, from the public. */
 export function closed<Properties extends TProperties>(
@@ -24,8 +25,6 @@ export function page<Schema extends TSchema>(
 export function textAnswer(description: string, contentType = 'text/plain') {
   return { description, content: { [contentType]: { schema: Type.String() } } }
 }
-
-export const IDEMPOTENCY_KEY = '^[\\x21-\\x7e]{1,255}$'
 
 /** The header of every request that changes something each time it comes. */
 export const IdempotencyHeaders = Type.Object({

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { IDEMPOTENCY_KEY } from '../schemas.ts'
+import { IDEMPOTENCY_KEY } from '@mumega/contracts/gateway'
 
 // What several tools have alike.
 
