@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Type, type Static, type TSchema } from 'typebox'
 import { Value } from 'typebox/value'
+import type { Scope } from '@mumega/contracts/gateway'
 import { CommandError, EXIT_FAILED, usageError } from './command-error.ts'
 import type { Config } from './config.ts'
 import { askJson } from './get-json.ts'
@@ -13,13 +14,20 @@ export interface Asked<Reply extends TSchema> {
   readonly path: string
   /** What the user named; the gateway of the local run where nothing was. */
   readonly url: string | undefined
-  /** What is to be changed; absent to read. */
+  /** How something is changed: by POST where there is only a body. Both absent to read. */
+  readonly method?: 'POST' | 'PUT'
   readonly body?: object
   readonly reply: Reply
   /** What an answer that is none lacks: `no agent`. */
   readonly what: string
   /** Whose token it takes: `an operator’s token with the scope agents:write`. */
   readonly needs: string
+}
+
+/** Whose token it takes where any that holds these will do. */
+export function anyTokenWith(...scopes: readonly Scope[]): string {
+  const held = scopes.length === 1 ? 'the scope' : 'the scopes'
+  return `a token with ${held} ${scopes.join(' and ')}, of whomever,`
 }
 
 /**
@@ -30,14 +38,17 @@ export interface Asked<Reply extends TSchema> {
  * not answered
  */
 export async function askGateway<Reply extends TSchema>(
-  { path, url, body, reply, what, needs }: Asked<Reply>,
+  { path, url, method, body, reply, what, needs }: Asked<Reply>,
   config: Config,
 ): Promise<Static<Reply>> {
   const base = await gatewayOf(url, config)
+  const isChange = method !== undefined || body !== undefined
   const answer = await askJson(`${base}${path}`, {
     name: 'The gateway',
     token: tokenOf(config, needs),
-    ...(body !== undefined && { headers: { 'idempotency-key': randomUUID() }, body }),
+    ...(isChange && { headers: { 'idempotency-key': randomUUID() } }),
+    ...(method !== undefined && { method }),
+    ...(body !== undefined && { body }),
   })
   if (Value.Check(reply, answer.body)) return answer.body
   const told = Value.Check(Refusal, answer.body)

@@ -22,17 +22,22 @@ type Parsed<O extends Options> = ReturnType<
 >
 
 /**
- * The options and the one positional argument of a command line.
+ * The options and the positional arguments of a command line; with `allowNegative`, `--no-…` says
+ * no to one that is yes or no.
  *
  * @throws CommandError of exit code 64
  */
-export function parseCommand<O extends Options>(args: readonly string[], options: O): Parsed<O> {
+export function parseCommand<O extends Options>(
+  args: readonly string[],
+  options: O,
+  { allowNegative = false } = {},
+): Parsed<O> {
   try {
     const parsed = parseArgs({
       ...{ args: [...args], options, allowPositionals: true as const, strict: true as const },
-      tokens: true,
+      ...{ tokens: true, allowNegative },
     })
-    checkOnce(parsed.tokens)
+    checkOnce(parsed.tokens, options)
     return parsed
   } catch (cause) {
     const isMistake = cause instanceof TypeError && 'code' in cause
@@ -42,9 +47,14 @@ export function parseCommand<O extends Options>(args: readonly string[], options
   }
 }
 
-/** The last of two keys would win, and nobody would know which one had judged. */
-function checkOnce(tokens: readonly { kind: string; name?: string }[]): void {
-  const names = tokens.flatMap(({ kind, name }) => (kind === 'option' && name ? [name] : []))
+/**
+ * The last of two keys would win, and nobody would know which one had judged. Of some options each
+ * counts.
+ */
+function checkOnce(tokens: readonly { kind: string; name?: string }[], options: Options): void {
+  const names = tokens
+    .flatMap(({ kind, name }) => (kind === 'option' && name ? [name] : []))
+    .filter((name) => options[name]?.multiple !== true)
   const twice = names.find((name, nth) => names.indexOf(name) < nth)
   if (twice !== undefined) throw usageError(`--${twice} is given more than once.`)
 }

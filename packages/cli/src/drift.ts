@@ -1,7 +1,7 @@
 import { Value } from 'typebox/value'
 import { TenantId } from '@mumega/contracts/scalars'
 import { DriftReport, listWork, type Work } from '@mumega/contracts/work'
-import { askGateway } from './ask-gateway.ts'
+import { anyTokenWith, askGateway } from './ask-gateway.ts'
 import { usageError } from './command-error.ts'
 import { parseCommand, type Command, type Outcome } from './command.ts'
 import { printable, printableJson } from './printable.ts'
@@ -34,7 +34,7 @@ export const drift: Command = {
     if (tenant !== undefined && !Value.Check(TenantId, tenant)) {
       throw usageError('A --tenant is named by its id.')
     }
-    const asked = { url, needs: 'a token with the scope objectives:read, of whomever,' }
+    const asked = { url, needs: anyTokenWith('objectives:read') }
     const report = await askGateway(
       {
         path: `/v1/drift${queryOf({ days, tenantId: tenant })}`,

@@ -1,5 +1,6 @@
 import type { Ledger } from '@mumega/contracts/gate-ledger'
 import { printable } from './printable.ts'
+import { aligned, marked } from './table.ts'
 
 const BAR_WIDTH = 40
 const RED = '\u001b[31m'
@@ -35,7 +36,9 @@ export function ledgerText(ledger: Ledger, { isTty }: { isTty: boolean }): strin
   ])
   const sums = [totals.blocksOpen, totals.iterations, totals.carries, totals.postGreen].map(String)
   const total = ['total', String(totals.blocks), ...['', '', '', ''], ...sums, '']
-  const [head = '', ...body] = aligned([columns, ...rows, total])
+  // The first and the last column are words.
+  const isNumber = (nth: number) => nth > 0 && nth < columns.length - 1
+  const [head = '', ...body] = aligned([columns, ...rows, total], isNumber)
   const colourOf = (nth: number) => COLOURS[tracks[nth]?.verdict ?? '']
   const lines: Line[] = [
     { text: `${ledger.sprintId}: ${ledger.title}` },
@@ -68,10 +71,6 @@ function carriedLines({ totals, carriedHere }: Ledger): string[] {
   ]
 }
 
-function marked(note: string): string[] {
-  return note.split('\n').map((line) => `> ${line}`)
-}
-
 interface Line {
   readonly text: string
   readonly colour?: string | undefined
@@ -80,26 +79,6 @@ interface Line {
 function shown({ text, colour }: Line, isTty: boolean): string {
   const plain = printable(text).trimEnd()
   return isTty && colour !== undefined ? `${colour}${plain}${PLAIN}` : plain
-}
-
-/** The first and the last column to the left, as they are words. */
-function aligned(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, nth) =>
-    Math.max(...rows.map((row) => widthOf(row[nth] ?? ''))),
-  )
-  return rows.map((row) =>
-    row
-      .map((cell, nth) => {
-        const room = ' '.repeat((widths[nth] ?? 0) - widthOf(cell))
-        return nth === 0 || nth === row.length - 1 ? `${cell}${room}` : `${room}${cell}`
-      })
-      .join('  '),
-  )
-}
-
-/** Characters as they are printed. */
-function widthOf(cell: string): number {
-  return [...printable(cell)].length
 }
 
 function barsOf({ tracks }: Ledger): string[] {

@@ -1,96 +1,98 @@
 import { createHash } from 'node:crypto'
 import { Type, type Static } from 'typebox'
-import { Value } from 'typebox/value'
-import { Commit, Verdict, type Verdict as VerdictKind } from '@mumega/contracts/gate'
-import { getIteration, GivenVerdict } from '@mumega/contracts/gate-review'
+import {
+  getIteration,
+  GivenVerdict,
+  giveVerdict as giveVerdictRequest,
+} from '@mumega/contracts/gate-review'
 import { RATIFIER } from '@mumega/contracts/objectives'
+import { Sha256Hex } from '@mumega/contracts/scalars'
 import { canonicalJson } from '@mumega/tlog/canonical'
 import { gateVerdictText } from '@mumega/tlog/gate-verdict'
-import { signNote } from '@mumega/tlog/note'
-import { askGateway } from './ask-gateway.ts'
+import { signNote, type Signer } from '@mumega/tlog/note'
+import { anyTokenWith, askGateway } from './ask-gateway.ts'
 import { CommandError, EXIT_FAILED, usageError } from './command-error.ts'
 import type { Outcome } from './command.ts'
 import type { Config } from './config.ts'
-import { WRITES, type GateOptions } from './gate-options.ts'
+import { TRACK, trackName, trackPath } from './gate-parts.ts'
 import { queryOf } from './query.ts'
 import { printable } from './printable.ts'
-import { keyFileOf, readSigner } from './read-signer.ts'
+import { ofTenant, readForm, type Filled } from './read-form.ts'
+import { readSigner } from './read-signer.ts'
+import { done, linesText } from './table.ts'
 
+const NEEDS = anyTokenWith('gate:read', 'gate:write')
 const Shown = getIteration.reply
 type Shown = Static<typeof Shown>
 
-interface Order {
-  readonly sprintId: string
-  readonly trackId: string
-  readonly iteration: number
-  readonly commit: string
-  readonly verdict: VerdictKind
-}
+const { verdict, ...named } = Type.Omit(giveVerdictRequest.request, [
+  'requestId',
+  'note',
+]).properties
+const FORM = {
+  fields: {
+    ...named,
+    ...{ verdict, ...ofTenant, key: Type.Optional(Type.String()) },
+    ...{ sha256: Type.Optional(Sha256Hex), print: Type.Optional(Type.Boolean()) },
+  },
+  words: TRACK,
+  options: {
+    ...{ iteration: 'iteration', commit: 'commit', verdict: 'verdict', tenantId: 'tenant' },
+    ...{ key: 'key', sha256: 'sha256', print: 'print' },
+  },
+} as const
+type Order = Filled<(typeof FORM)['fields']>['fields']
 
 /** Shows what a verdict judges and would say, or signs it and brings it to the gateway. */
-export async function giveVerdict(
-  names: { sprintId: string; trackId: string },
-  options: GateOptions,
-  config: Config,
-): Promise<Outcome> {
-  const order = orderOf(names, options)
-  const signer =
-    options.key === undefined ? undefined : await readSigner(keyFileOf(options), config)
-  if (signer !== undefined && signer.name !== RATIFIER) {
-    throw usageError(`The key is ${signer.name}’s; only ${RATIFIER} judges.`)
-  }
-  const path = `/v1/gate/sprints/${order.sprintId}/tracks/${order.trackId}/iterations/${order.iteration}`
-  const { tenant, url } = options
-  const query = queryOf({ tenantId: tenant })
+export async function giveVerdict(args: readonly string[], config: Config): Promise<Outcome> {
+  const { fields: order, url, json } = readForm(args, FORM)
+  const signer = await signerOf(order, config)
+  const path = `${trackPath(order)}/iterations/${order.iteration}`
+  const query = queryOf({ tenantId: order.tenantId })
   const asked = { path: `${path}${query}`, ...{ url, reply: Shown, what: 'no iteration' } }
-  const shown = await askGateway({ ...asked, needs: WRITES }, config)
-  checkShown(shown, order, tenant)
-  if (signer !== undefined) checkSeen(shown, options.sha256)
+  const shown = await askGateway({ ...asked, needs: NEEDS }, config)
+  checkShown(shown, order)
+  if (signer !== undefined) checkSeen(shown, order.sha256)
   const statement = statementOf(shown, order)
   if (signer === undefined) {
-    return { exitCode: 0, output: `${summaryOf(shown)}\n${statement}` }
+    const text = `${summaryOf(shown)}\n${statement}`
+    return done({ ...shown, statement }, { json, text })
   }
   const note = signNote(statement, signer)
-  if (options.print === true) return { exitCode: 0, output: note }
+  if (order.print === true) return { exitCode: 0, output: note }
   const given = await askGateway(
     {
       path: `${path}/verdicts${query}`,
-      ...{ url, what: 'no verdict', needs: WRITES },
+      ...{ url, what: 'no verdict', needs: NEEDS },
       body: { commit: order.commit, verdict: order.verdict, note },
-      reply: Type.Pick(GivenVerdict, ['verdict', 'sha256']),
+      reply: GivenVerdict,
     },
     config,
   )
-  const of = `iteration ${order.iteration} of ${order.sprintId}/${order.trackId}`
-  return { exitCode: 0, output: `${of} is ${given.verdict}: ${given.sha256}\n` }
+  const of = `iteration ${order.iteration} of ${trackName(order)}`
+  return done(given, { json, text: linesText([`${of} is ${given.verdict}: ${given.sha256}`]) })
 }
 
-function orderOf(
-  names: { sprintId: string; trackId: string },
-  { iteration, commit, verdict }: GateOptions,
-): Order {
-  if (iteration === undefined || !/^[1-9][0-9]?$/.test(iteration)) {
-    throw usageError('Name the --iteration that you have looked at, a number from 1 on.')
-  }
-  if (!Value.Check(Commit, commit)) {
-    throw usageError('Name the --commit that you have looked at, as its whole hash.')
-  }
-  if (!Value.Check(Verdict, verdict)) {
-    throw usageError('A --verdict is GREEN, BLOCKED, REFINE or PENDING.')
-  }
-  return { ...names, iteration: Number(iteration), commit, verdict }
+/** Undefined where it is only looked at. */
+async function signerOf({ key, tenantId }: Order, config: Config): Promise<Signer | undefined> {
+  if (key === undefined) return undefined
+  // What is signed names it, and no server says of which tenant that is.
+  if (tenantId === undefined) throw usageError('Name the --tenant whose work is judged.')
+  const signer = await readSigner(key, config)
+  if (signer.name === RATIFIER) return signer
+  throw usageError(`The key is ${signer.name}’s; only ${RATIFIER} judges.`)
 }
 
 /**
  * Whoever signs what a server says of itself signs anything: it is the iteration that was named,
  * of the commit that was looked at, and its hash is of what it shows.
  */
-function checkShown({ tenantId, judged, sha256 }: Shown, order: Order, tenant?: string): void {
+function checkShown({ tenantId, judged, sha256 }: Shown, order: Order): void {
   const isOther =
     judged.sprintId !== order.sprintId ||
     judged.trackId !== order.trackId ||
     judged.iteration !== order.iteration ||
-    (tenant !== undefined && tenantId !== tenant)
+    (order.tenantId !== undefined && tenantId !== order.tenantId)
   if (isOther) throw unsigned('answers with another iteration than was asked for')
   if (judged.commit !== order.commit) {
     throw unsigned(`says that the iteration is the commit ${printable(judged.commit)}`)
@@ -130,5 +132,5 @@ function summaryOf({ judged }: Shown): string {
     ...['Reports:', ...(reports.length === 0 ? ['  none'] : reports)],
     ...['Findings:', ...(findings.length === 0 ? ['  none'] : findings)],
   ]
-  return `${lines.map(printable).join('\n')}\n`
+  return linesText(lines)
 }

@@ -20,7 +20,9 @@ export interface Question {
   readonly name: string
   readonly token?: string
   readonly headers?: Readonly<Record<string, string>>
-  /** Sent as JSON by POST. */
+  /** GET when absent; POST with a body. */
+  readonly method?: 'POST' | 'PUT'
+  /** Sent as JSON. */
   readonly body?: object
 }
 
@@ -36,7 +38,7 @@ export function getJson(url: string, name: string): Promise<Answer> {
 /** As `getJson`, with a token or a body. A redirect is not followed: it could take the token. */
 export async function askJson(
   url: string,
-  { name, token, headers, body }: Question,
+  { name, token, headers, method, body }: Question,
 ): Promise<Answer> {
   try {
     const response = await fetch(url, {
@@ -47,7 +49,8 @@ export async function askJson(
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
         ...(body !== undefined && { 'content-type': 'application/json' }),
       },
-      ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
+      method: method ?? (body === undefined ? 'GET' : 'POST'),
+      ...(body !== undefined && { body: JSON.stringify(body) }),
     })
     return { status: response.status, body: await readJson(response, BODY_BYTES_MAX) }
   } catch (cause) {

@@ -1,190 +1,193 @@
-import { createHash } from 'node:crypto'
 import { Type } from 'typebox'
-import { Value } from 'typebox/value'
-import type { ObjectiveContent } from '@mumega/contracts/objective-content'
+import { ObjectiveContent } from '@mumega/contracts/objective-content'
 import {
+  editObjective,
+  getObjective,
+  listObjectiveChanges,
+  listObjectives,
   Objective,
+  objectToObjective,
   RATIFIER,
-  type DecisionKind,
   type Objective as ObjectiveFields,
 } from '@mumega/contracts/objectives'
-import { REASON_BYTES_MAX } from '@mumega/contracts/principals'
-import { Uuid } from '@mumega/contracts/scalars'
-import { faultOfPlainText } from '@mumega/contracts/text'
-import { canonicalJson } from '@mumega/tlog/canonical'
-import { decisionText } from '@mumega/tlog/decision'
-import { signNote } from '@mumega/tlog/note'
-import { askGateway } from './ask-gateway.ts'
-import { CommandError, EXIT_FAILED, usageError } from './command-error.ts'
-import { onlyArgument, parseCommand, type Command, type Outcome } from './command.ts'
+import { anyTokenWith, askGateway } from './ask-gateway.ts'
+import { usageError } from './command-error.ts'
+import type { Command, Outcome } from './command.ts'
 import type { Config } from './config.ts'
+import { decideBy } from './objective-decision.ts'
+import { printableJson } from './printable.ts'
 import { queryOf } from './query.ts'
-import { printable, printableJson } from './printable.ts'
-import { keyFileOf, readSigner } from './read-signer.ts'
-
-const OPTIONS = {
-  key: { type: 'string' },
-  version: { type: 'string' },
-  reason: { type: 'string' },
-  tenant: { type: 'string' },
-  url: { type: 'string' },
-  print: { type: 'boolean' },
-} as const
-
-interface Options {
-  readonly version?: string | undefined
-  readonly reason?: string | undefined
-  readonly tenant?: string | undefined
-  readonly url?: string | undefined
-  readonly print?: boolean | undefined
-}
-
-const DECISIONS: readonly DecisionKind[] = ['ratify', 'decline', 'retire']
-const BECAME = { ratify: 'ratified', decline: 'declined', retire: 'retired' } as const
-const ANY_TOKEN = 'a token with the scope objectives:write, of whomever,'
+import { File, readBody } from './read-body.ts'
+import { ofTenant, readForm } from './read-form.ts'
+import { done, linesText, tableText } from './table.ts'
+import { runVerb } from './verbs.ts'
 
 export const objective: Command = {
   name: 'objective',
-  help: `mumega objective show <objective> [--version <n>] [--tenant <id>] [--url <gateway>]
-mumega objective ratify <objective> --version <n> --key <file> [--tenant <id>] [--url <gateway>] [--print]
-mumega objective decline|retire <objective> --version <n> --reason <text> --key <file> […]
-    Shows a version of an objective: the one that counts, or counted last, or the newest. With the key
-    of ${RATIFIER} ratifies, declines or retires the version that is named: computes the hash of what it says
-    itself, signs that here, and brings the note to the gateway of the local run, else to that of
-    --url, with the token in MUMEGA_TOKEN; or prints the note with --print. How many objections there
-    are is what the gateway says.
+  help: `mumega objective list [--state <state>] [--owner <name>] [--tag <tag>] [--parent <objective>]
+    [--limit <n>] [--after <next>]
+mumega objective show <objective> [--version <n>]
+mumega objective changes <objective> [--limit <n>] [--before <next>]
+mumega objective draft <file.json|-> [--objective <id> --replaces <version>]
+mumega objective propose <objective> --version <n>
+mumega objective object <objective> --version <n> --reason <text>
+mumega objective ratify <objective> --version <n> --key <file> --tenant <id> [--print]
+mumega objective decline|retire <objective> --version <n> --reason <text> --key <file> --tenant <id> […]
+    Shows objectives: of each the version that counts, or counted last, or the newest. Drafts one from
+    a file, or another version of one that is there, in place of the version that was read; proposes
+    a draft, or objects to what is proposed. With the key of ${RATIFIER} ratifies, declines or
+    retires the version that is named: computes the hash of what it says itself, signs that here for
+    the tenant that is named, and brings the note to the gateway; or prints the note with --print.
+    How many objections there are is what the gateway says.
+    All of them take --url <gateway>, else they ask that of the local run, and --tenant <id>, with
+    the token in MUMEGA_TOKEN. --json prints the answer as it is.
     Exit code: 0 done, 1 refused or no answer.`,
 
-  async run(args, config): Promise<Outcome> {
-    const { values, positionals } = parseCommand(args, OPTIONS)
-    const [what = '', ...rest] = positionals
-    const decision = DECISIONS.find((one) => one === what)
-    if (what !== 'show' && decision === undefined) {
-      throw usageError('It is `mumega objective show`, `ratify`, `decline` or `retire`.')
-    }
-    const objectiveId = onlyArgument(rest, 'an objective')
-    checkNames(objectiveId, values)
-    if (decision === undefined) {
-      const shown = await read(objectiveId, values, config)
-      return { exitCode: 0, output: printableJson(shown) }
-    }
-    const signer = await readSigner(keyFileOf(values), config)
-    if (signer.name !== RATIFIER) {
-      throw usageError(`The key is ${signer.name}’s; only ${RATIFIER} decides of objectives.`)
-    }
-    const found = await toBeDecided({ objectiveId, decision }, values, config)
-    const note = signNote(statementOf(found, decision, values.reason), signer)
-    if (values.print === true) return { exitCode: 0, output: note }
-    return bring({ found, decision, note }, values, config)
-  },
+  run: runVerb('objective', {
+    show,
+    list,
+    changes,
+    draft,
+    propose,
+    object: objectTo,
+    ratify: decideBy('ratify'),
+    decline: decideBy('decline'),
+    retire: decideBy('retire'),
+  }),
 }
 
-function checkNames(objectiveId: string, { version, reason }: Options): void {
-  if (!Value.Check(Uuid, objectiveId)) throw usageError('An objective is named by its id.')
-  if (version !== undefined && !/^[1-9][0-9]{0,3}$/.test(version)) {
-    throw usageError('A --version is a number from 1 on.')
-  }
-  // As the service has it: what it would refuse is not signed.
-  const fault = reason === undefined ? undefined : faultOfPlainText(reason, REASON_BYTES_MAX)
-  if (reason === '' || fault !== undefined)
-    throw usageError(`A --reason has 1 to ${REASON_BYTES_MAX} bytes, all of them text.`)
-}
-
+const READS = anyTokenWith('objectives:read')
+const WRITES = anyTokenWith('objectives:write')
 const pathOf = (objectiveId: string) => `/v1/objectives/${objectiveId}`
+const NAMED = { objectiveId: 'an objective by its id' } as const
+const { version } = objectToObjective.request.properties
 
-function read(
-  objectiveId: string,
-  { version, tenant, url }: Options,
-  config: Config,
-): Promise<ObjectiveFields> {
-  return askGateway(
-    {
-      path: `${pathOf(objectiveId)}${queryOf({ version, tenantId: tenant })}`,
-      ...{ url, reply: Objective, what: 'no objective' },
-      needs: 'a token with the scope objectives:read, of whomever,',
+async function list(args: readonly string[], config: Config): Promise<Outcome> {
+  const { fields, url, json } = readForm(args, {
+    fields: { ...ofTenant, ...Type.Partial(listObjectives.request).properties },
+    options: {
+      ...{ state: 'state', owner: 'owner', tag: 'tag', parentId: 'parent' },
+      ...{ limit: 'limit', after: 'after', tenantId: 'tenant' },
     },
-    config,
-  )
-}
-
-const NEEDED = { ratify: 'proposed', decline: 'proposed', retire: 'ratified' } as const
-
-/**
- * The version that is to be decided of. Whoever signs what a server says of itself signs anything:
- * it is the one that was named, in a state in which it can be, and its hash is of what it shows.
- */
-async function toBeDecided(
-  order: { objectiveId: string; decision: DecisionKind },
-  options: Options,
-  config: Config,
-): Promise<ObjectiveFields> {
-  const { objectiveId, decision } = order
-  const { version, tenant } = options
-  if (version === undefined) {
-    throw usageError('Name the --version that you have read: another may be the newest by now.')
-  }
-  const found = await read(objectiveId, options, config)
-  const isOther =
-    found.objectiveId !== objectiveId ||
-    found.version !== Number(version) ||
-    (tenant !== undefined && found.tenantId !== tenant)
-  if (isOther) throw unsigned('answers with another version than was asked for')
-  if (hashOf(found.content) !== found.sha256) {
-    throw unsigned('shows another content than its hash is of')
-  }
-  const [before, after] = [NEEDED[decision], BECAME[decision]]
-  // What is decided so already may be brought again.
-  if (found.state !== before && found.state !== after) {
-    throw unsigned(`says that the version is ${found.state}, and not ${before}`)
-  }
-  return found
-}
-
-function unsigned(what: string): CommandError {
-  return new CommandError(EXIT_FAILED, `The gateway ${what}: nothing was signed.`)
-}
-
-/** Undefined for what has no canonical JSON. */
-function hashOf(content: ObjectiveContent): string | undefined {
-  try {
-    return createHash('sha256').update(canonicalJson(content)).digest('hex')
-  } catch (error) {
-    if (error instanceof TypeError) return undefined
-    throw error
-  }
-}
-
-function statementOf(
-  { tenantId, objectiveId, version, sha256, objections }: ObjectiveFields,
-  decision: DecisionKind,
-  reason: string | undefined,
-): string {
-  if ((decision === 'ratify') !== (reason === undefined)) {
-    throw usageError(
-      decision === 'ratify' ? '--reason is not asked for to ratify.' : 'Give a --reason.',
-    )
-  }
-  return decisionText({
-    ...{ decision, principal: RATIFIER, tenant: tenantId, objective: objectiveId, version, sha256 },
-    ...(reason === undefined ? { objections: objections.length } : { reason }),
   })
+  const path = `/v1/objectives${queryOf(fields)}`
+  const asked = { path, url, reply: listObjectives.reply, what: 'no objectives', needs: READS }
+  const page = await askGateway(asked, config)
+  const text = tableText(
+    { rows: page.objectives, next: page.next },
+    {
+      OBJECTIVE: (row) => row.objectiveId,
+      VERSION: (row) => String(row.version),
+      STATE: (row) => row.state,
+      OWNER: (row) => row.owner,
+      PERIOD: ({ period }) => `${period.from} ${period.to}`,
+      TITLE: (row) => row.title,
+    },
+  )
+  return done(page, { json, text })
 }
 
-async function bring(
-  order: { found: ObjectiveFields; decision: DecisionKind; note: string },
-  { tenant, url, reason }: Options,
-  config: Config,
-): Promise<Outcome> {
-  const { found, decision, note } = order
-  const decided = await askGateway(
+async function show(args: readonly string[], config: Config): Promise<Outcome> {
+  const { fields, url } = readForm(args, {
+    fields: { ...getObjective.request.properties, ...ofTenant },
+    words: NAMED,
+    options: { version: 'version', tenantId: 'tenant' },
+  })
+  const { objectiveId, ...query } = fields
+  const path = `${pathOf(objectiveId)}${queryOf(query)}`
+  const asked = { path, url, reply: Objective, what: 'no objective', needs: READS }
+  return { exitCode: 0, output: printableJson(await askGateway(asked, config)) }
+}
+
+async function changes(args: readonly string[], config: Config): Promise<Outcome> {
+  const { objectiveId, limit, before } = listObjectiveChanges.request.properties
+  const { fields, url, json } = readForm(args, {
+    fields: { objectiveId, limit: Type.Optional(limit), before, ...ofTenant },
+    words: NAMED,
+    options: { limit: 'limit', before: 'before', tenantId: 'tenant' },
+  })
+  const { objectiveId: id, ...query } = fields
+  const path = `${pathOf(id)}/changes${queryOf(query)}`
+  const asked = { path, url, reply: listObjectiveChanges.reply, what: 'no changes', needs: READS }
+  const page = await askGateway(asked, config)
+  const text = tableText(
+    { rows: page.changes, next: page.next, option: 'before' },
     {
-      path: `${pathOf(found.objectiveId)}/versions/${found.version}/decisions${queryOf({ tenantId: tenant })}`,
-      ...{ url, what: 'no objective', needs: ANY_TOKEN },
-      body: { decision, note, ...(reason !== undefined && { reason }) },
-      reply: Type.Pick(Objective, ['version', 'sha256']),
+      AT: (row) => row.at,
+      VERSION: (row) => String(row.version),
+      FROM: ({ from = 'new' }) => from,
+      TO: (row) => row.to,
+      BY: (row) => row.by,
+    },
+  )
+  return done(page, { json, text })
+}
+
+/** A new objective, or another version of the one that is named. */
+async function draft(args: readonly string[], config: Config): Promise<Outcome> {
+  const { objectiveId, replacesVersion } = editObjective.request.properties
+  const { fields, url, json } = readForm(args, {
+    fields: {
+      ...{ file: File, objectiveId: Type.Optional(objectiveId) },
+      ...{ replacesVersion: Type.Optional(replacesVersion), ...ofTenant },
+    },
+    words: { file: 'the file of the objective' },
+    options: { objectiveId: 'objective', replacesVersion: 'replaces', tenantId: 'tenant' },
+  })
+  if ((fields.objectiveId === undefined) !== (fields.replacesVersion === undefined)) {
+    throw usageError('--objective and --replaces, the version that you have read, go together.')
+  }
+  const content = await readBody(fields.file, ObjectiveContent.properties, config)
+  const query = queryOf({ tenantId: fields.tenantId })
+  const isNew = fields.objectiveId === undefined
+  const drafted = await askGateway(
+    {
+      ...(isNew
+        ? { path: `/v1/objectives${query}`, body: content }
+        : {
+            ...{ path: `${pathOf(fields.objectiveId ?? '')}${query}`, method: 'PUT' as const },
+            body: { replacesVersion: fields.replacesVersion, ...content },
+          }),
+      ...{ url, reply: Objective, what: 'no objective', needs: WRITES },
     },
     config,
   )
-  const of = `version ${decided.version} of “${printable(found.content.title)}”`
-  return { exitCode: 0, output: `${of} is ${BECAME[decision]}: ${decided.sha256}\n` }
+  return stepped(drafted, json)
+}
+
+async function propose(args: readonly string[], config: Config): Promise<Outcome> {
+  const { fields, url, json } = readForm(args, {
+    fields: {
+      ...Type.Pick(objectToObjective.request, ['objectiveId']).properties,
+      version,
+      ...ofTenant,
+    },
+    words: NAMED,
+    options: { version: 'version', tenantId: 'tenant' },
+  })
+  const query = queryOf({ tenantId: fields.tenantId })
+  const path = `${pathOf(fields.objectiveId)}/versions/${fields.version}/propose${query}`
+  const asked = { path, url, method: 'POST', reply: Objective, what: 'no objective' } as const
+  return stepped(await askGateway({ ...asked, needs: WRITES }, config), json)
+}
+
+async function objectTo(args: readonly string[], config: Config): Promise<Outcome> {
+  const { fields, url, json } = readForm(args, {
+    fields: { ...Type.Omit(objectToObjective.request, ['requestId']).properties, ...ofTenant },
+    words: NAMED,
+    options: { version: 'version', reason: 'reason', tenantId: 'tenant' },
+  })
+  const query = queryOf({ tenantId: fields.tenantId })
+  const path = `${pathOf(fields.objectiveId)}/versions/${fields.version}/objections${query}`
+  const body = { reason: fields.reason }
+  const asked = { path, url, body, reply: Objective, what: 'no objective', needs: WRITES }
+  const objected = await askGateway(asked, config)
+  return stepped(objected, json, `, with ${objected.objections.length} objections`)
+}
+
+/** What became of a version. Its objective's id is first, for who goes on with it. */
+function stepped(now: ObjectiveFields, json: boolean, more = ''): Outcome {
+  const { objectiveId, state, content } = now
+  const text = `${objectiveId}: version ${now.version} of “${content.title}” is ${state}${more}`
+  return done(now, { json, text: linesText([text]) })
 }

@@ -8,15 +8,21 @@ import type { Config } from './config.ts'
 export interface Input {
   /** Whether it has an end for certain; a device or a pipe need not. */
   readonly isFile: boolean
+  /** Whether it is a file that others than its owner may read or write. */
+  readonly isOpenToOthers: boolean
   /** Closed when the reader has had enough. Throws CommandError of exit code 66. */
   readonly chunks: AsyncIterable<Buffer>
 }
+
+const OTHERS_ACCESS = 0o077
+const STDIN = 0
 
 const REMEDY = 'Write what it should give into a file, and name that'
 
 /**
  * Opens what the user named: a file, a device, a terminal or a pipe, as that of `<(…)` or of
- * /dev/stdin. Only a terminal is waited for without end: somebody types there.
+ * /dev/stdin, or the standard input by `-`, which may also be a socket: programs in Node give one.
+ * Only a terminal is waited for without end: somebody types there.
  *
  * @throws CommandError of exit code 66 when it cannot be read
  */
@@ -24,14 +30,17 @@ export function openInput(path: string, config: Config): Input {
   try {
     // A pipe that nobody writes into cannot be opened otherwise, and this program not be ended: the
     // open would hold a thread that Node waits for.
-    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    const file = path === '-' ? STDIN : openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
     const stat = fstatSync(file)
     if (stat.isDirectory()) {
       closeSync(file)
       throw new Error('it is a folder')
     }
-    const stream = stat.isFIFO() ? openPipe(file, config) : openOther(path, file)
-    return { isFile: stat.isFile(), chunks: chunksOf(path, stream) }
+    const isPipe = stat.isFIFO() || stat.isSocket()
+    const stream = isPipe ? openPipe(file, config) : openOther(path, file)
+    const isFile = stat.isFile()
+    const isOpenToOthers = isFile && (stat.mode & OTHERS_ACCESS) !== 0
+    return { isFile, isOpenToOthers, chunks: chunksOf(path, stream) }
   } catch (cause) {
     throw unreadable(path, isSocket(path, cause) ? new Error(`it is a socket. ${REMEDY}`) : cause)
   }

@@ -7,12 +7,14 @@ import { generateVkey, signNote, type Signer } from '@mumega/tlog/note'
 import { rotationText } from '@mumega/tlog/rotation'
 import { generateSignerKey, parseSignerKey } from '@mumega/tlog/signer-key'
 import { isStatement } from '@mumega/tlog/statement'
-import { askGateway } from './ask-gateway.ts'
+import { anyTokenWith, askGateway } from './ask-gateway.ts'
 import { CommandError, EXIT_NO_OUTPUT, usageError } from './command-error.ts'
 import { onlyArgument, parseCommand, type Command, type Outcome } from './command.ts'
 import type { Config } from './config.ts'
+import { changeStatus, listAll, showOne } from './principal-status.ts'
 import { keyFileOf, readSigner } from './read-signer.ts'
 import { readInput } from './read-input.ts'
+import { runVerb } from './verbs.ts'
 
 const OPTIONS = {
   key: { type: 'string' },
@@ -21,7 +23,6 @@ const OPTIONS = {
   print: { type: 'boolean' },
 } as const
 
-const VERBS: readonly string[] = ['new', 'vkey', 'sign', 'rotate']
 const SEED_BYTES = 32
 const Rotated = Type.Object({
   key: Type.Object({ number: Type.Integer(), vkey: Type.String() }),
@@ -33,25 +34,46 @@ export const principal: Command = {
 mumega principal vkey --key <file>
 mumega principal sign [<statement>] --key <file>
 mumega principal rotate --key <file> --next <file> [--url <gateway>] [--print]
-    Acts as a principal, whose key is in a file and leaves it for nobody. \`new\` makes one, \`vkey\`
-    prints the public key. \`sign\` prints a statement, read from a file or the standard input, as a
-    signed note. \`rotate\` has the key give its place to the next one: at the gateway of the local
-    run, else at that of --url, with the token in MUMEGA_TOKEN; or prints the note with --print.
+mumega principal list
+mumega principal show <principal>
+mumega principal suspend|reinstate <principal> --reason <text>
+    Acts as a principal, whose key is in a file of its owner alone and leaves it for nobody. \`new\`
+    makes one, \`vkey\` prints the public key. \`sign\` prints a statement, read from a file or the
+    standard input, as a signed note. \`rotate\` has the key give its place to the next one: at the
+    gateway of the local run, else at that of --url, with the token in MUMEGA_TOKEN; or prints the
+    note with --print. The others ask there who the principals are, and change whether what they
+    sign counts; the answer as it is with --json.
     Exit code: 0 done, 1 refused or no answer.`,
 
-  async run(args, config): Promise<Outcome> {
-    const { values, positionals } = parseCommand(args, OPTIONS)
-    const [what = '', ...rest] = positionals
-    if (!VERBS.includes(what)) {
-      throw usageError('It is `mumega principal new`, `vkey`, `sign` or `rotate`.')
-    }
-    if (what === 'new') return makeKey(onlyArgument(rest, 'a principal'), keyFileOf(values))
-    const signer = await readSigner(keyFileOf(values), config)
-    if (what === 'sign') return sign(rest, signer, config)
-    if (rest.length > 0) throw usageError(`\`mumega principal ${what}\` takes options only.`)
-    if (what === 'rotate') return rotate(signer, values, config)
-    return { exitCode: 0, output: `${vkeyOf(signer)}\n` }
-  },
+  run: runVerb('principal', {
+    new: async (args) => {
+      const { values, positionals } = parseCommand(args, OPTIONS)
+      return makeKey(onlyArgument(positionals, 'a principal'), keyFileOf(values))
+    },
+    vkey: async (args, config) => {
+      const { signer, positionals } = await signerOf(args, config)
+      if (positionals.length > 0) throw usageError('`mumega principal vkey` takes options only.')
+      return { exitCode: 0, output: `${vkeyOf(signer)}\n` }
+    },
+    sign: async (args, config) => {
+      const { signer, positionals } = await signerOf(args, config)
+      return sign(positionals, signer, config)
+    },
+    rotate: async (args, config) => {
+      const { signer, positionals, values } = await signerOf(args, config)
+      if (positionals.length > 0) throw usageError('`mumega principal rotate` takes options only.')
+      return rotate(signer, values, config)
+    },
+    list: listAll,
+    show: showOne,
+    suspend: changeStatus('suspend'),
+    reinstate: changeStatus('reinstate'),
+  }),
+}
+
+async function signerOf(args: readonly string[], config: Config) {
+  const parsed = parseCommand(args, OPTIONS)
+  return { ...parsed, signer: await readSigner(keyFileOf(parsed.values), config) }
 }
 
 function makeKey(principalId: string, path: string): Outcome {
@@ -82,7 +104,7 @@ const vkeyOf = ({ name, publicKey }: Signer) => generateVkey(name, publicKey)
 
 /** Nothing but a statement is signed: whatever else it is could be meant for something else. */
 async function sign(rest: readonly string[], signer: Signer, config: Config): Promise<Outcome> {
-  const path = rest.length === 0 ? '/dev/stdin' : onlyArgument(rest, 'a statement')
+  const path = rest.length === 0 ? '-' : onlyArgument(rest, 'a statement')
   const bytes = await readInput(path, config)
   const text = bytes.toString('utf8')
   // What is no UTF-8 would be signed as something else.
@@ -116,7 +138,7 @@ async function rotate(from: Signer, options: RotationOptions, config: Config): P
       body: { vkey: vkeyOf(to), note },
       reply: Rotated,
       what: 'no principal',
-      needs: 'a token with the scope objectives:write, of whomever,',
+      needs: anyTokenWith('objectives:write'),
     },
     config,
   )

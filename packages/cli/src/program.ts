@@ -12,6 +12,7 @@ import type { Command, Outcome } from './command.ts'
 import { loadConfig, type Config } from './config.ts'
 import { drift } from './drift.ts'
 import { drill } from './drill.ts'
+import { engram } from './engram.ts'
 import { gate } from './gate.ts'
 import { objective } from './objective.ts'
 import { principal } from './principal.ts'
@@ -19,10 +20,11 @@ import { progress } from './progress.ts'
 import { status } from './status.ts'
 import { trace } from './trace.ts'
 import { verify } from './verify.ts'
+import { work } from './work.ts'
 
 const COMMANDS: readonly Command[] = [
   ...[verify, audit, trace, status, drill],
-  ...[agent, principal, objective, progress, drift, gate],
+  ...[agent, principal, objective, engram, progress, work, drift, gate],
 ]
 
 const HELP_OPTIONS: readonly string[] = ['--help', '-h']

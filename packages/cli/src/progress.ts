@@ -1,103 +1,158 @@
-import { Value } from 'typebox/value'
-import { Day } from '@mumega/contracts/objective-content'
+import { Type } from 'typebox'
 import {
   COMPUTER,
+  getProgress,
+  listEvidence,
+  listProgressRuns,
   ObjectiveProgress,
   ProgressRun,
   ProgressSchedule,
+  setProgressSchedule,
 } from '@mumega/contracts/progress'
-import { TenantId, Uuid } from '@mumega/contracts/scalars'
+import { TenantId } from '@mumega/contracts/scalars'
 import { signNote } from '@mumega/tlog/note'
 import { progressRunText } from '@mumega/tlog/progress-run'
-import { askGateway } from './ask-gateway.ts'
+import { anyTokenWith, askGateway } from './ask-gateway.ts'
 import { CommandError, EXIT_FAILED, usageError } from './command-error.ts'
-import { onlyArgument, parseCommand, type Command, type Outcome } from './command.ts'
+import type { Command, Outcome } from './command.ts'
 import type { Config } from './config.ts'
 import { printableJson } from './printable.ts'
 import { queryOf } from './query.ts'
-import { keyFileOf, readSigner } from './read-signer.ts'
-
-const OPTIONS = {
-  day: { type: 'string' },
-  key: { type: 'string' },
-  tenant: { type: 'string' },
-  url: { type: 'string' },
-  print: { type: 'boolean' },
-} as const
-
-interface Options {
-  readonly day?: string | undefined
-  readonly key?: string | undefined
-  readonly tenant?: string | undefined
-  readonly url?: string | undefined
-  readonly print?: boolean | undefined
-}
+import { ofTenant, readForm } from './read-form.ts'
+import { readSigner } from './read-signer.ts'
+import { done, tableText } from './table.ts'
+import { runVerb } from './verbs.ts'
 
 const DAY_MS = 86_400_000
+const READS = anyTokenWith('objectives:read')
+const WRITES = anyTokenWith('objectives:write')
+const RUNS = '/v1/progress-runs'
+const SCHEDULE = '/v1/progress-schedule'
+const NAMED = { objectiveId: 'an objective by its id' } as const
 
 export const progress: Command = {
   name: 'progress',
-  help: `mumega progress show <objective> [--day <day>] [--tenant <id>] [--url <gateway>]
-mumega progress run --tenant <id> --key <file> [--url <gateway>] [--print]
-    Shows what a day's run made of an objective, by default the last one. With the key of
-    ${COMPUTER} has today computed now: signs that here, and brings the note to the gateway of the
-    local run, else to that of --url, with the token in MUMEGA_TOKEN; or prints it with --print.
+  help: `mumega progress show <objective> [--day <day>]
+mumega progress evidence <objective> <day> <key result> [--limit <n>] [--after <next>]
+mumega progress runs [--limit <n>] [--before <day>]
+mumega progress schedule [--time-zone <name> --at <hh:mm>]
+mumega progress run --tenant <id> --key <file> [--print]
+    Shows what a day's run made of an objective, by default the last one; the engrams that a value
+    was computed from; the days that were computed; and when that is, which an operator may change.
+    With the key of ${COMPUTER} has today computed now: signs that here, and brings the note to the
+    gateway; or prints it with --print.
+    All of them take --url <gateway>, else they ask that of the local run, and --tenant <id>, with
+    the token in MUMEGA_TOKEN. --json prints a list as it is.
     Exit code: 0 done, 1 refused or no answer.`,
 
-  async run(args, config): Promise<Outcome> {
-    const { values, positionals } = parseCommand(args, OPTIONS)
-    const [what = '', ...rest] = positionals
-    if (values.tenant !== undefined && !Value.Check(TenantId, values.tenant)) {
-      throw usageError('A --tenant is named by its id.')
-    }
-    if (what === 'show') return show(onlyArgument(rest, 'an objective'), values, config)
-    if (what === 'run' && rest.length === 0) return runNow(values, config)
-    throw usageError('It is `mumega progress show <objective>` or `mumega progress run`.')
-  },
+  run: runVerb('progress', { show, run: runNow, evidence, runs, schedule }),
 }
 
-async function show(objectiveId: string, options: Options, config: Config): Promise<Outcome> {
-  const { day, tenant, url } = options
-  if (!Value.Check(Uuid, objectiveId)) throw usageError('An objective is named by its id.')
-  if (day !== undefined && !Value.Check(Day, day)) throw usageError('A --day is as 2026-09-30.')
-  const shown = await askGateway(
+async function show(args: readonly string[], config: Config): Promise<Outcome> {
+  const { fields, url } = readForm(args, {
+    fields: { ...getProgress.request.properties, ...ofTenant },
+    words: NAMED,
+    options: { day: 'day', tenantId: 'tenant' },
+  })
+  const { objectiveId, ...query } = fields
+  const path = `/v1/objectives/${objectiveId}/progress${queryOf(query)}`
+  const asked = { path, url, reply: ObjectiveProgress, what: 'no progress', needs: READS }
+  return { exitCode: 0, output: printableJson(await askGateway(asked, config)) }
+}
+
+/** The engrams that a value was computed from, without what they say. */
+async function evidence(args: readonly string[], config: Config): Promise<Outcome> {
+  const { limit, ...others } = listEvidence.request.properties
+  const { fields, url, json } = readForm(args, {
+    fields: { ...others, limit: Type.Optional(limit), ...ofTenant },
+    words: { ...NAMED, day: 'a day', keyResultId: 'a key result' },
+    options: { limit: 'limit', after: 'after', tenantId: 'tenant' },
+  })
+  const { objectiveId, day, keyResultId, ...query } = fields
+  const of = `/v1/objectives/${objectiveId}/progress/${day}/${keyResultId}`
+  const path = `${of}/engrams${queryOf(query)}`
+  const asked = { path, url, reply: listEvidence.reply, what: 'no evidence', needs: READS }
+  const page = await askGateway(asked, config)
+  const text = tableText(
+    { rows: page.engrams, next: page.next },
     {
-      path: `/v1/objectives/${objectiveId}/progress${queryOf({ day, tenantId: tenant })}`,
-      ...{ url, reply: ObjectiveProgress, what: 'no progress' },
-      needs: 'a token with the scope objectives:read, of whomever,',
+      ENGRAM: (row) => row.engramId,
+      OBSERVED: (row) => row.observedAt,
+      KIND: (row) => row.kind,
+      TAGS: ({ tags }) => tags.join(' '),
+    },
+  )
+  return done(page, { json, text })
+}
+
+/** The days that were computed. */
+async function runs(args: readonly string[], config: Config): Promise<Outcome> {
+  const { fields, url, json } = readForm(args, {
+    fields: { ...ofTenant, ...Type.Partial(listProgressRuns.request).properties },
+    options: { limit: 'limit', before: 'before', tenantId: 'tenant' },
+  })
+  const path = `${RUNS}${queryOf(fields)}`
+  const asked = { path, url, reply: listProgressRuns.reply, what: 'no runs', needs: READS }
+  const page = await askGateway(asked, config)
+  const text = tableText(
+    { rows: page.runs, next: page.next, option: 'before' },
+    {
+      DAY: (row) => row.day,
+      STATE: (row) => row.state,
+      'KEY RESULTS': (row) => String(row.keyResults),
+      'ASKED BY': (row) => row.askedBy,
+    },
+  )
+  return done(page, { json, text })
+}
+
+/** Shows when the days are computed, or says when from now on. */
+async function schedule(args: readonly string[], config: Config): Promise<Outcome> {
+  const { timeZone, runAt } = Type.Partial(setProgressSchedule.request).properties
+  const { fields, url } = readForm(args, {
+    fields: { timeZone, runAt, ...ofTenant },
+    options: { timeZone: 'time-zone', runAt: 'at', tenantId: 'tenant' },
+  })
+  const { tenantId, ...body } = fields
+  if ((body.timeZone === undefined) !== (body.runAt === undefined)) {
+    throw usageError('--time-zone and --at go together.')
+  }
+  const asked = { path: `${SCHEDULE}${queryOf({ tenantId })}`, url, reply: ProgressSchedule }
+  const isChange = body.timeZone !== undefined
+  const now = await askGateway(
+    {
+      ...{ ...asked, ...(isChange && { method: 'PUT', body }), what: 'no schedule' },
+      needs: isChange ? 'an operator’s token with the scope tenants:write' : READS,
     },
     config,
   )
-  return { exitCode: 0, output: printableJson(shown) }
+  return { exitCode: 0, output: printableJson(now) }
 }
 
-async function runNow(options: Options, config: Config): Promise<Outcome> {
-  const { tenant, url } = options
-  // What is signed names it, and no server says of which tenant that is.
-  if (tenant === undefined) throw usageError('Name the --tenant whose day is to be computed.')
-  const signer = await readSigner(keyFileOf(options), config)
+async function runNow(args: readonly string[], config: Config): Promise<Outcome> {
+  const { fields, url } = readForm(args, {
+    // What is signed names it, and no server says of which tenant that is.
+    fields: { tenantId: TenantId, key: Type.String(), print: Type.Optional(Type.Boolean()) },
+    options: { tenantId: 'tenant', key: 'key', print: 'print' },
+  })
+  const { tenantId: tenant, key, print } = fields
+  const signer = await readSigner(key, config)
   if (signer.name !== COMPUTER) {
     throw usageError(`The key is ${signer.name}’s; only ${COMPUTER} has a day computed.`)
   }
-  const needs = 'a token with the scope objectives:write, of whomever,'
   const query = queryOf({ tenantId: tenant })
-  const { today: day } = await askGateway(
-    {
-      path: `/v1/progress-schedule${query}`,
-      ...{ url, reply: ProgressSchedule, what: 'no schedule', needs },
-    },
-    config,
-  )
+  const asked = { path: `${SCHEDULE}${query}`, url, reply: ProgressSchedule, what: 'no schedule' }
+  const { today: day } = await askGateway({ ...asked, needs: WRITES }, config)
   // Nowhere on earth is it another day than yesterday, today or tomorrow in UTC.
   if (Math.abs(Date.parse(`${day}T12:00:00Z`) - Date.now()) > 2 * DAY_MS) {
     throw new CommandError(EXIT_FAILED, `The gateway says that it is ${day}: nothing was signed.`)
   }
   const note = signNote(progressRunText({ principal: COMPUTER, tenant, day }), signer)
-  if (options.print === true) return { exitCode: 0, output: note }
+  if (print === true) return { exitCode: 0, output: note }
   const run = await askGateway(
     {
-      path: `/v1/progress-runs${query}`,
-      ...{ url, body: { day, note }, reply: ProgressRun, what: 'no run', needs },
+      path: `${RUNS}${query}`,
+      ...{ url, body: { day, note }, reply: ProgressRun, what: 'no run', needs: WRITES },
     },
     config,
   )

@@ -1,5 +1,5 @@
 /** Of what is given; empty where nothing is. */
-export function queryOf(query: Record<string, string | undefined>): string {
+export function queryOf(query: Readonly<Record<string, string | number | boolean | undefined>>) {
   const given = Object.entries(query).flatMap(([name, value]) =>
     value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
   )

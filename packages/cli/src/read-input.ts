@@ -25,13 +25,27 @@ export async function readJudged(path: string, config: Config): Promise<Buffer> 
   return bytes
 }
 
+/**
+ * The bytes of a file that holds a secret: it is its owner’s alone, as ssh has it.
+ *
+ * @throws CommandError of exit code 66 where it is open to others, else as `readInput`
+ */
+export async function readSecret(path: string, config: Config): Promise<Buffer> {
+  const { bytes, isOpenToOthers } = await readBounded(path, config)
+  if (isOpenToOthers) {
+    throw unreadable(path, new Error(`it is open to others. Run \`chmod 600 ${path}\``))
+  }
+  if (bytes.length > FILE_BYTES_MAX) throw tooLarge(path)
+  return bytes
+}
+
 function tooLarge(path: string) {
   return unreadable(path, new Error(`it has more than ${FILE_BYTES_MAX} bytes`))
 }
 
 // A device or a pipe has no size to trust, hence the bound on what is read and not on the size.
 async function readBounded(path: string, config: Config) {
-  const { isFile, chunks } = openInput(path, config)
+  const { chunks, ...kind } = openInput(path, config)
   const read: Buffer[] = []
   let length = 0
   for await (const chunk of chunks) {
@@ -39,5 +53,5 @@ async function readBounded(path: string, config: Config) {
     length += chunk.length
     if (length > FILE_BYTES_MAX) break
   }
-  return { isFile, bytes: Buffer.concat(read).subarray(0, FILE_BYTES_MAX + 1) }
+  return { ...kind, bytes: Buffer.concat(read).subarray(0, FILE_BYTES_MAX + 1) }
 }

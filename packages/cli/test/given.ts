@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { CommandError } from '../src/command-error.ts'
+import { runProgram } from '../src/program.ts'
 import { formatCheckpoint } from '@mumega/tlog/checkpoint'
 import {
   commitPayload,
@@ -58,6 +60,24 @@ export function givenPlace(): Place {
       rmSync(folder, { recursive: true })
     },
   }
+}
+
+export const TOKEN = { MUMEGA_TOKEN: `mmg_agent_${'a'.repeat(43)}` }
+
+/** How a command ends of which nothing may be sent: nobody answers at its URL. */
+export async function refusalOf(
+  { folder }: Place,
+  words: readonly string[],
+  token: Readonly<Record<string, string>> = TOKEN,
+): Promise<CommandError> {
+  const environment = { MUMEGA_DATA_DIR: folder, ...token }
+  try {
+    await runProgram([...words, '--url', 'http://127.0.0.1:1'], environment)
+  } catch (error) {
+    if (error instanceof CommandError) return error
+    throw error
+  }
+  throw new Error('it was not refused')
 }
 
 function run(

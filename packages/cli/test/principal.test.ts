@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { chmodSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { parseSignerKey } from '@mumega/tlog/signer-key'
@@ -99,6 +99,7 @@ test('what is wrong is said, and no key is shown', async () => {
   const athena = ['--key', inPlace('athena.key')]
   const secret = readFileSync(inPlace('athena.key'), 'utf8').trim()
   place.write('broken.key', secret.replace(/.{4}$/, 'AAA='))
+  chmodSync(inPlace('broken.key'), 0o600)
 
   for (const [words, code, told] of [
     [['new', 'athena', '--key', 'x'], 64, 'agent.<name> or human.<name>'],
@@ -120,3 +121,26 @@ test('what is wrong is said, and no key is shown', async () => {
     expect(refused.stderr).not.toContain(secret)
   }
 })
+
+test.each([0o640, 0o604, 0o620, 0o666])(
+  'with a key of mode %i, which is open to others, nothing is signed',
+  async (mode) => {
+    await givenKey('athena.key')
+    await givenKey('next.key')
+    place.write('statement', statementText('ratify-objective', { objective: 'grow' }))
+    const key = inPlace('athena.key')
+    for (const words of [
+      ['sign', inPlace('statement'), '--key', key],
+      ['rotate', '--key', inPlace('next.key'), '--next', key, '--print'],
+    ]) {
+      chmodSync(key, mode)
+      const refused = await place.mumega('principal', ...words)
+      expect(refused).toMatchObject({ exitCode: 66, stdout: '' })
+      expect(refused.stderr).toBe(
+        `Cannot read ${key}: it is open to others. Run \`chmod 600 ${key}\`.\n`,
+      )
+      chmodSync(key, 0o400)
+      expect(await place.mumega('principal', ...words)).toMatchObject({ exitCode: 0, stderr: '' })
+    }
+  },
+)

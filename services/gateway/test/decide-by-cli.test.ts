@@ -39,6 +39,7 @@ const decide = (words: readonly string[], url = api.suite.gatewayUrl, token = ka
     [
       'objective',
       ...(words.includes('--version') ? words : [...words, '--version', '1']),
+      ...['--tenant', tenantId],
       '--key',
       keyOf('agent.athena'),
       '--url',
@@ -58,7 +59,7 @@ test('athena ratifies, declines and retires from her own machine, by whomever’
   await send(`${path}/versions/2/propose`)
   const declined = await decide(['decline', objectiveId, '--version', '2', '--reason', 'No.'])
   expect(declined.stdout).toMatch(/^version 2 of “Better” is declined: /)
-  const asOperator = ['retire', objectiveId, '--reason', 'Done.', '--tenant', tenantId]
+  const asOperator = ['retire', objectiveId, '--reason', 'Done.']
   const retired = await decide(asOperator, api.suite.gatewayUrl, api.operator)
   expect(retired).toMatchObject({ code: 0, stderr: '' })
   expect(retired.stdout).toMatch(/^version 1 of “Strangers pay for what we do” is retired: /)
@@ -71,7 +72,7 @@ test('athena ratifies, declines and retires from her own machine, by whomever’
 
 test('what is refused is told, and what makes no sense is not sent', async () => {
   const { objectiveId } = await proposed()
-  const url = ['--url', api.suite.gatewayUrl]
+  const url = ['--url', api.suite.gatewayUrl, '--tenant', tenantId]
   const loom = [
     'objective',
     'ratify',
@@ -87,6 +88,8 @@ test('what is refused is told, and what makes no sense is not sent', async () =>
     [loom, 'only agent.athena decides'],
     [[...athena, '--version', '1', '--reason', 'x'], '--reason'],
     [athena, '--version'],
+    // No server says for which tenant is signed.
+    [[...athena.slice(0, -2), '--version', '1'], '--tenant is missing'],
     [[...athena, '--version', 'abc'], '--version'],
     [['objective', 'decline', ...athena.slice(2), '--version', '1'], '--reason'],
     [['objective', 'decline', ...athena.slice(2), '--version', '1', '--reason', ''], '--reason'],
@@ -126,7 +129,7 @@ test('a gateway that answers with something else than was asked for gets no sign
   })
   await new Promise<void>((resolve) => liar.listen(0, '127.0.0.1', resolve))
   const { port } = liar.address() as AddressInfo
-  const words = ['ratify', objective.objectiveId, '--tenant', tenantId]
+  const words = ['ratify', objective.objectiveId]
 
   for (lie of lies) {
     const ran = await decide(words, `http://127.0.0.1:${port}`)

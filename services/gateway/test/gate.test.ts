@@ -53,7 +53,7 @@ async function report(path: string, iteration: number, commit: string) {
 }
 
 const verdict = (sprintId: string, words: readonly string[], url = api.suite.gatewayUrl) =>
-  mumega(['gate', 'verdict', sprintId, 'c', ...words, '--url', url], kasra)
+  mumega(['gate', 'verdict', sprintId, 'c', ...words, '--tenant', tenantId, '--url', url], kasra)
 
 /** Looks, and signs what was seen. */
 async function signed(sprintId: string, words: readonly string[], url = api.suite.gatewayUrl) {
@@ -210,6 +210,8 @@ test('a briefing comes over HTTP and in the terminal', async () => {
     [['gate', 'bless', 's023'], 'mumega gate ledger'],
     [['gate', 'verdict', 's023', 'c', '--iteration', '1'], '--commit'],
     [['gate', 'verdict', 's023', 'c', '--commit', commitOf('a')], '--iteration'],
+    // No server says for which tenant is signed.
+    [['gate', 'verdict', 's023', 'c', ...athena(1, commitOf('a'))], '--tenant'],
   ] as const) {
     const ran = await mumega([...words, ...url], api.operator)
     expect([ran.code, ran.stdout]).toEqual([64, ''])
@@ -239,7 +241,7 @@ test('a gateway that shows something else than was asked for gets no signature',
   })
   await new Promise<void>((resolve) => liar.listen(0, '127.0.0.1', resolve))
   const { port } = liar.address() as AddressInfo
-  const words = [...athena(1, commit), '--tenant', tenantId, '--sha256', String(json['sha256'])]
+  const words = [...athena(1, commit), '--sha256', String(json['sha256'])]
   for (lie of lies) {
     const ran = await verdict('s027', words, `http://127.0.0.1:${port}`)
     expect(ran).toMatchObject({ code: 1, stdout: '' })

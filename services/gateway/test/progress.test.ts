@@ -25,7 +25,7 @@ async function ratified(): Promise<string> {
   const objectiveId = String(made.json['objectiveId'])
   const path = `/v1/objectives/${objectiveId}/versions/1/propose`
   await api.call({ method: 'POST', path, token: kasra })
-  const words = ['objective', 'ratify', objectiveId, '--version', '1']
+  const words = ['objective', 'ratify', objectiveId, '--version', '1', '--tenant', tenantId]
   const done = await cli([...words, '--key', keyOf('agent.athena')])
   expect(done).toMatchObject({ code: 0, stderr: '' })
   return objectiveId
@@ -69,6 +69,26 @@ test('what agents remember becomes progress, with its evidence, when mizan has t
   })
   expect(rest.json['engrams']).toHaveLength(1)
   expect(rest.json['next']).toBeUndefined()
+
+  const cited = await cli(['progress', 'evidence', objectiveId, day, 'paying', '--limit', '3'])
+  expect(cited).toMatchObject({ code: 0, stderr: '' })
+  expect(cited.stdout.match(/ payment$/gm)).toHaveLength(3)
+  expect(cited.stdout.endsWith(`\nMore: --after ${next}\n`)).toBe(true)
+  const runs = await cli(['progress', 'runs'])
+  expect(runs.stdout).toMatch(new RegExp(`^${day} {2}done +1 {2}agent\\.mizan$`, 'm'))
+  expect((await cli(['progress', 'runs', '--before', day])).stdout).toBe('none\n')
+})
+
+test('an operator says with the CLI when the days are computed, and anybody sees it', async () => {
+  const words = ['progress', 'schedule', '--tenant', tenantId]
+  const change = [...words, '--time-zone', 'Europe/Berlin', '--at', '03:30']
+  const refused = await cli(change)
+  expect(refused).toMatchObject({ code: 1, stdout: '' })
+  expect(refused.stderr).toContain('(gateway.scope-missing)')
+  const changed = await cli(change, api.operator)
+  expect(changed).toMatchObject({ code: 0, stderr: '' })
+  const shown = await cli(words)
+  expect(JSON.parse(shown.stdout)).toMatchObject({ timeZone: 'Europe/Berlin', runAt: '03:30' })
 })
 
 test('LOCK-OBJ-3: an operator with every scope has nothing computed, and reads what is to be signed', async () => {
