@@ -105,6 +105,7 @@ async function showBriefing(args: readonly string[], config: Config): Promise<Ou
 function shapeLines(briefed: BriefedShape): string[] {
   const { definition = 'not said yet', prevention = 'not known yet' } = briefed
   const checks = briefed.checks.map(({ kind, name }) => `${kind} ${name}`)
+  const origin = briefed.of === 'substrate' ? ' elsewhere' : ''
   const found = [
     ...briefed.findings.map(
       ({ sprintId, trackId, number, severity, title }) =>
@@ -114,7 +115,7 @@ function shapeLines(briefed: BriefedShape): string[] {
   ]
   return [
     '',
-    `${briefed.shapeId} (${briefed.state}, ${briefed.occurrences} found)`,
+    `${briefed.shapeId} (${briefed.state}, ${briefed.occurrences} found${origin})`,
     `  what:       ${definition}`,
     `  prevention: ${prevention}`,
     `  checks:     ${checks.length === 0 ? 'none' : checks.join(', ')}`,

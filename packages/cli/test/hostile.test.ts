@@ -133,7 +133,7 @@ test.each([
   [['gate', 'shape', 'list'], { shapes: [shape], ...next }],
   [
     ['gate', 'briefing', 'money'],
-    { surface: 'money', shapes: [{ ...shape, findings: [] }], ...next },
+    { surface: 'money', shapes: [{ ...shape, of: 'own', findings: [] }], ...next },
   ],
   [['principal', 'list'], { principals: [principal] }],
 ] as [string[], object][])('%j shows what others wrote as text', async (words, said) => {
