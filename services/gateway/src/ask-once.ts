@@ -5,7 +5,7 @@ import type { CallContext } from '@mumega/contracts/scalars'
 import { LONE_SURROGATE } from '@mumega/contracts/text'
 import type { Gateway } from './app.ts'
 import { claimRequest } from './claim-request.ts'
-import { isKeyed, requestIdOf } from './request-id.ts'
+import { isKeyed, requestIdOf, type RequestIdentity } from './request-id.ts'
 
 interface Order<Contract extends RequestContract> {
   readonly context: CallContext
@@ -25,12 +25,21 @@ interface Order<Contract extends RequestContract> {
 export async function askOnce<Contract extends RequestContract>(
   gateway: Gateway,
   request: FastifyRequest,
+  order: Order<Contract>,
+): Promise<ReplyOf<Contract>> {
+  const identity = { requestId: requestIdOf(request), isKeyed: isKeyed(request) }
+  return askOnceAs(gateway, identity, order)
+}
+
+/** As `askOnce`, for a key that came another way: it is the same request whichever way. */
+export async function askOnceAs<Contract extends RequestContract>(
+  gateway: Gateway,
+  { requestId, isKeyed: isClaimed }: RequestIdentity,
   { context, contract, content, proven }: Order<Contract>,
 ): Promise<ReplyOf<Contract>> {
-  const requestId = requestIdOf(request)
   const command = contract.subject.slice(contract.subject.lastIndexOf('.') + 1)
   // What cannot be stored unchanged is refused by the service, which names the field.
-  if (isKeyed(request) && isUnicode(content))
+  if (isClaimed && isUnicode(content))
     await claimRequest(gateway, context, { requestId, command, content })
   const whole = { requestId, ...content, ...proven } as RequestOf<Contract>
   return gateway.bus.request(contract, whole, { context })

@@ -18,6 +18,17 @@ export function requestIdBy(session: Session, key: string | undefined): string {
   return key === undefined ? uuidv7() : uuidOf(`${principalOf(session)}\n${key}`)
 }
 
+/** Under which id a request is made once, and whether the caller chose it by a key. */
+export interface RequestIdentity {
+  readonly requestId: string
+  readonly isKeyed: boolean
+}
+
+/** As `requestIdBy`, for what is also refused where the key was used for something else. */
+export function identityBy(session: Session, key: string | undefined): RequestIdentity {
+  return { requestId: requestIdBy(session, key), isKeyed: key !== undefined }
+}
+
 /** Whether the caller chose the id, so that another request of theirs may have it too. */
 export function isKeyed(request: FastifyRequest): boolean {
   return typeof request.headers['idempotency-key'] === 'string'

@@ -3,7 +3,8 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 
 /** What an agent with every scope of agents is shown, sorted. */
 export const AGENTS_TOOLS: readonly string[] = [
-  ...['ack', 'ask', 'broadcast', 'heartbeat', 'inbox', 'objectives', 'peers', 'recall', 'remember'],
+  ...['ack', 'ask', 'briefing', 'broadcast', 'drift', 'finding', 'heartbeat', 'inbox', 'iteration'],
+  ...['object', 'objectives', 'peers', 'progress', 'propose', 'recall', 'remember', 'report'],
   ...['send', 'whoami', 'work'],
 ]
 
@@ -35,4 +36,10 @@ export async function callTool(
   const shown = JSON.parse(first?.text ?? '') as Record<string, unknown>
   if (result.isError === true) return { isError: true, json: shown }
   return { isError: false, json: result.structuredContent as Record<string, unknown> }
+}
+
+/** What a refusal says, without its trace: of ids that are another's and of none it is the same. */
+export function refusalOf({ isError, json }: ToolResult, id: string): string {
+  const { traceId: _, instance: __, ...told } = json
+  return JSON.stringify({ isError, ...told }).replaceAll(id, '<id>')
 }

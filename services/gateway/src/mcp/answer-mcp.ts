@@ -19,8 +19,9 @@ import type { Tool } from './tool.ts'
 const INSTRUCTIONS =
   'You are one agent of a tenant; `whoami` says which. Read `inbox`, deal with each message, then ' +
   '`ack` it: what is not acknowledged counts as unread. Answer with `send` and `replyTo`. Send a ' +
-  '`heartbeat` when you begin, when you have finished and when you fail. An error names its code, ' +
-  'what is wrong and what to do.'
+  '`heartbeat` when you begin, when you have finished and when you fail. What is wanted is in ' +
+  '`objectives`: say by `work` what you do for it, and read the `briefing` before you begin. An ' +
+  'error names its code, what is wrong and what to do.'
 
 /**
  * Answers one MCP message, as its Streamable HTTP transport has it, without a session: each request

@@ -7,9 +7,14 @@ const PAGE_MAX = 100
 // A model reads every message of a page.
 export const PAGE_DEFAULT = 20
 
-export const limit = Type.Optional(
-  Type.Integer({ minimum: 1, maximum: PAGE_MAX, description: `Default ${PAGE_DEFAULT}.` }),
-)
+/** How long a page may be, and how long it is where nobody says. */
+export function limitOf({ max, normal }: { max: number; normal: number }) {
+  return Type.Optional(
+    Type.Integer({ minimum: 1, maximum: max, description: `Default ${normal}.` }),
+  )
+}
+
+export const limit = limitOf({ max: PAGE_MAX, normal: PAGE_DEFAULT })
 export const idempotencyKey = Type.Optional(
   Type.String({
     pattern: IDEMPOTENCY_KEY,
