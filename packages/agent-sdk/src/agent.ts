@@ -10,12 +10,15 @@ import {
 import { BodyName } from '@mumega/contracts/deliveries'
 import { AgentName, TenantId, Uuid } from '@mumega/contracts/scalars'
 import { AppError } from '@mumega/errors'
+import { invalidOption } from './errors.ts'
 import { askGateway, badAnswer, type Gateway } from './gateway.ts'
 import { openJournal, openMemory } from './journal.ts'
+import { memoryOf, type Memory } from './memory.ts'
 import { openRate } from './rate.ts'
 import { realTime } from './time.ts'
 import { checkConcurrency, workOn, type Handler, type WorkOptions } from './work.ts'
 
+export type { Memory, ObjectivesQuery, OnceOptions, RecallQuery, WorkContent } from './memory.ts'
 export { Rejection, type Handler, type Work, type WorkOptions } from './work.ts'
 
 export interface AgentOptions {
@@ -46,7 +49,7 @@ export interface MessageOptions {
 }
 
 /** An agent on the bus. Every call asks again by itself while the gateway is away for a while. */
-export interface Agent {
+export interface Agent extends Memory {
   readonly name: string
   readonly tenantId: string
   /** Stored and in the inbox of `to` when it resolves; the message's id. */
@@ -125,6 +128,7 @@ export async function connectAgent(options: AgentOptions): Promise<Agent> {
     name,
     tenantId,
     ...talk(gateway),
+    ...memoryOf(gateway),
     async work(handler, workOptions = {}) {
       checkConcurrency(workOptions)
       const owner = { tenantId, agent: name, body }
@@ -191,10 +195,4 @@ function talk(gateway: Gateway): Pick<Agent, 'send' | 'broadcast' | 'ask' | 'pee
 function baseUrlOf(url: string): string {
   if (/^https?:\/\/[^/?#]+\/?$/.test(url)) return url.replace(/\/$/, '')
   throw invalidOption('url', 'is the URL of a gateway, as https://mumega.example')
-}
-
-function invalidOption(field: string, what: string): AppError {
-  return new AppError('agent-sdk.invalid-option', 'invalid', `${field} ${what}.`, {
-    details: { field },
-  })
 }

@@ -17,7 +17,7 @@ export interface Gateway {
 }
 
 export interface Question<Reply extends TSchema> {
-  method?: 'GET' | 'POST'
+  method?: 'GET' | 'POST' | 'PUT'
   path: string
   body?: object
   /** Makes it safe to ask again when the answer was lost. */
@@ -38,7 +38,12 @@ const BACK_OFF_MS = { first: 250, most: 30_000 }
 // A page of the inbox has half a mebibyte; the gateway sends nothing that is longer than this.
 const ANSWER_BYTES_MAX = 4 * 1_048_576
 
-const Problem = Type.Object({ code: Type.String(), detail: Type.String() })
+const Problem = Type.Object({
+  code: Type.String(),
+  detail: Type.String(),
+  /** What of the request is to be mended. */
+  field: Type.Optional(Type.String()),
+})
 
 const KINDS: Readonly<Record<number, ErrorKind>> = {
   200: 'unprocessable',
@@ -126,7 +131,10 @@ async function askOnce(
 
 function problemOf({ isKnown }: Gateway, status: number, value: unknown): AppError {
   const kind = KINDS[status] ?? 'unavailable'
-  if (Value.Check(Problem, value)) return new AppError(value.code, kind, value.detail)
+  if (Value.Check(Problem, value)) {
+    const { code, detail, field } = value
+    return new AppError(code, kind, detail, field === undefined ? {} : { details: { field } })
+  }
   // A proxy's own page, as a rule. Before a gateway it says that it is away; but of a question that
   // is too long it says so each time.
   return new AppError(

@@ -1,6 +1,6 @@
 import { every } from '@mumega/config/every'
 import { LEASE_SECONDS, type ReceivedMessage } from '@mumega/contracts/deliveries'
-import { AppError } from '@mumega/errors'
+import { invalidOption } from './errors.ts'
 import { backOffMs } from './gateway.ts'
 import { acknowledge, beat, hold, receive, reject, sendReply, type Inbox } from './inbox.ts'
 import type { Journal } from './journal.ts'
@@ -207,10 +207,5 @@ function reportRun({ gateway, ...inbox }: Worker, runId: string) {
 /** For a setting that no work can be done with. */
 export function checkConcurrency({ concurrency = 1 }: WorkOptions): void {
   if (Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 100) return
-  throw new AppError(
-    'agent-sdk.invalid-option',
-    'invalid',
-    'concurrency is a whole number from 1 to 100.',
-    { details: { field: 'concurrency' } },
-  )
+  throw invalidOption('concurrency', 'is a whole number from 1 to 100')
 }

@@ -1,11 +1,9 @@
-import { once } from 'node:events'
-import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { eventually } from '@mumega/testkit'
-import { startLoopbackServer, type LoopbackServer } from '@mumega/testkit/loopback-server'
 import {
   startCompany,
   startProgram,
+  startProxy,
   stateOf,
   textsOf,
   type Company,
@@ -31,24 +29,6 @@ const send = async (to: string, text: string) => {
   return String(sent['messageId'])
 }
 
-/** The gateway behind something that may act before it hands on, or before it answers. */
-function startProxy(hooks: {
-  before?: (line: string) => Promise<void> | void
-  after?: (line: string) => Promise<void> | void
-}): Promise<LoopbackServer> {
-  return startLoopbackServer(async (request, response) => {
-    const { method = '', url = '', headers } = request
-    const line = `${method} ${url}`
-    await hooks.before?.(line)
-    const handed = httpRequest(`${company.url}${url}`, { method, headers })
-    request.pipe(handed)
-    const [answered] = (await once(handed, 'response')) as [IncomingMessage]
-    await hooks.after?.(line)
-    response.writeHead(answered.statusCode ?? 502, answered.headers)
-    answered.pipe(response)
-  })
-}
-
 /** Gives back what a body that is gone still holds, instead of waiting for its lease to end. */
 const giveBack = (token: string, messageId: string) =>
   company.ask(token, `/v1/inbox/${messageId}/hold`, { body: 'main', seconds: 0 })
@@ -67,7 +47,7 @@ test(
   async () => {
     const bob = (await company.join('bob')).secret
     let kill: () => void = () => undefined
-    const proxy = await startProxy({
+    const proxy = await startProxy(company, {
       async before(line) {
         if (!line.endsWith('/ack')) return
         kill()
@@ -95,7 +75,7 @@ test(
   async () => {
     const cyd = (await company.join('cyd')).secret
     let kill: () => void = () => undefined
-    const proxy = await startProxy({
+    const proxy = await startProxy(company, {
       async after(line) {
         if (line !== 'POST /v1/messages') return
         kill()
@@ -123,7 +103,7 @@ test(
   async () => {
     const eve = (await company.join('eve')).secret
     let isLost = true
-    const proxy = await startProxy({
+    const proxy = await startProxy(company, {
       async after(line) {
         if (line !== 'POST /v1/inbox/receive' || !isLost) return
         isLost = false
@@ -145,7 +125,7 @@ test(
   async () => {
     const fay = (await company.join('fay')).secret
     let [unheard, unheardBefore] = [0, Infinity]
-    const proxy = await startProxy({
+    const proxy = await startProxy(company, {
       async before(line) {
         if (line === 'POST /v1/heartbeats') {
           unheard += 1

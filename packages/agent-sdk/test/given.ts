@@ -1,10 +1,21 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startTestSuite, type TestSuite } from '@mumega/testkit'
 import { runFolder } from '@mumega/testkit/config'
+import { startLoopbackServer, type LoopbackServer } from '@mumega/testkit/loopback-server'
+
+interface JoinOptions {
+  readonly scopes?: readonly string[]
+  /** `acme`, unless it is another one, which is made. */
+  readonly tenantId?: string
+}
+
+// Each costs seconds: a test of another one asks for it.
+const WHAT_AGENTS_NEED = ['audit-ledger', 'bridge', 'gateway']
 
 export interface Company {
   readonly suite: TestSuite
@@ -12,8 +23,8 @@ export interface Company {
   readonly folder: string
   /** Asks the gateway as this token. @throws with the answer, when it refuses */
   ask(token: string, path: string, body?: object): Promise<Record<string, unknown>>
-  /** A new agent's token, and its id. */
-  join(name: string): Promise<{ secret: string; tokenId: string }>
+  /** A new agent's token, and its id. All that agents may have, unless scopes are named. */
+  join(name: string, more?: JoinOptions): Promise<{ secret: string; tokenId: string }>
   revoke(tokenId: string): Promise<void>
   /** Killed at the end. */
   readonly started: ChildProcess[]
@@ -21,8 +32,10 @@ export interface Company {
 }
 
 /** The real services with one tenant, `acme`. */
-export async function startCompany(): Promise<Company> {
-  const suite = await startTestSuite({ services: ['audit-ledger', 'bridge', 'gateway'] })
+export async function startCompany(
+  services: readonly string[] = WHAT_AGENTS_NEED,
+): Promise<Company> {
+  const suite = await startTestSuite({ services })
   const url = suite.gatewayUrl
   const operator = await suite.operatorToken()
   const started: ChildProcess[] = []
@@ -42,8 +55,9 @@ export async function startCompany(): Promise<Company> {
     url,
     folder,
     ask,
-    async join(name) {
-      const joined = await ask(operator, '/v1/tenants/acme/agents', { name })
+    async join(name, { tenantId = 'acme', ...more } = {}) {
+      if (tenantId !== 'acme') await ask(operator, '/v1/tenants', { tenantId, name: tenantId })
+      const joined = await ask(operator, `/v1/tenants/${tenantId}/agents`, { name, ...more })
       return joined['token'] as { secret: string; tokenId: string }
     },
     async revoke(tokenId) {
@@ -75,6 +89,27 @@ export async function stateOf(
 ): Promise<Record<string, unknown> | undefined> {
   const seen = await ask(token, `/v1/messages/${messageId}`)
   return (seen['deliveries'] as Record<string, unknown>[])[0]
+}
+
+/** The gateway behind something that may act before it hands on, or before it answers. */
+export function startProxy(
+  { url: gatewayUrl }: Pick<Company, 'url'>,
+  hooks: {
+    before?: (line: string) => Promise<void> | void
+    after?: (line: string) => Promise<void> | void
+  },
+): Promise<LoopbackServer> {
+  return startLoopbackServer(async (request, response) => {
+    const { method = '', url = '', headers } = request
+    const line = `${method} ${url}`
+    await hooks.before?.(line)
+    const handed = httpRequest(`${gatewayUrl}${url}`, { method, headers })
+    request.pipe(handed)
+    const [answered] = (await once(handed, 'response')) as [IncomingMessage]
+    await hooks.after?.(line)
+    response.writeHead(answered.statusCode ?? 502, answered.headers)
+    answered.pipe(response)
+  })
 }
 
 export interface Program {
