@@ -3,9 +3,10 @@ import { once } from 'node:events'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { connectAgent, type Agent } from '@mumega/agent-sdk'
 import { eventually } from '@mumega/testkit'
+import type { LoopbackServer } from '@mumega/testkit/loopback-server'
 import { memoryOf } from '../src/memory.ts'
 import { openRate } from '../src/rate.ts'
 import { startCompany, startProxy, stateOf, textsOf, type Company } from './given.ts'
@@ -23,9 +24,20 @@ beforeAll(async () => {
   secret = (await company.join('ada')).secret
   ada = await connectAgent({ url: company.url, token: secret })
 }, TEST_MS_MAX)
+const proxies: LoopbackServer[] = []
+afterEach(async () => {
+  for (const proxy of proxies.splice(0)) await proxy.stop()
+})
 afterAll(async () => {
   await company.stop()
 })
+
+/** The gateway behind a proxy that ends with the test. */
+async function proxied(hooks: Parameters<typeof startProxy>[1]): Promise<string> {
+  const proxy = await startProxy(company, hooks)
+  proxies.push(proxy)
+  return proxy.url
+}
 
 const connect = async (...who: Parameters<Company['join']>) =>
   connectAgent({ url: company.url, token: (await company.join(...who)).secret })
@@ -102,11 +114,10 @@ test('what is said is on record once when the answer to it is lost, or the quest
     lost[when] += 1
     throw new Error(`it is lost on its way, ${when}`)
   }
-  const proxy = await startProxy(company, { before: lose('before'), after: lose('after') })
-  const agent = await connectAgent({ url: proxy.url, token: secret })
+  const url = await proxied({ before: lose('before'), after: lose('after') })
+  const agent = await connectAgent({ url, token: secret })
   const engram = await agent.remember({ kind: 'lost', tier: 'private', text: 'Once.' })
   await agent.putWork({ kind: 'task', workId: 'lost', title: 'Once' })
-  await proxy.stop()
 
   expect(lost).toEqual({ before: 2, after: 2 })
   expect((await ada.recall({ kind: 'lost' })).engrams).toEqual([engram])
@@ -134,21 +145,21 @@ test(
     writeFileSync(file, program)
     const bob = (await company.join('bob')).secret
     let kill: () => void = () => undefined
-    const proxy = await startProxy(company, {
+    const url = await proxied({
       async after(line) {
         if (line !== 'POST /v1/engrams') return
         kill()
         await new Promise(() => undefined)
       },
     })
-    const run = (url: string) => {
-      const env = { MUMEGA_URL: url, MUMEGA_TOKEN: bob }
+    const run = (there: string) => {
+      const env = { MUMEGA_URL: there, MUMEGA_TOKEN: bob }
       const child = spawn(process.execPath, [file], { env, stdio: 'inherit' })
       company.started.push(child)
       return { child, ended: once(child, 'exit') }
     }
     try {
-      const first = run(proxy.url)
+      const first = run(url)
       kill = () => first.child.kill('SIGKILL')
       const messageId = await ada.send('bob', 'Who pays?')
       await first.ended
@@ -163,7 +174,6 @@ test(
       ])
       expect(await textsOf(company, secret)).toEqual(['Of 1 questions yours is the newest.'])
     } finally {
-      await proxy.stop()
       rmSync(file)
     }
   },
@@ -214,8 +224,8 @@ test('what is refused says why, and names the field that is to be mended', async
 
 test('what no path or header can hold is refused before anything is asked', async () => {
   const asked: string[] = []
-  const proxy = await startProxy(company, { before: (line) => void asked.push(line) })
-  const agent = await connectAgent({ url: proxy.url, token: secret })
+  const url = await proxied({ before: (line) => void asked.push(line) })
+  const agent = await connectAgent({ url, token: secret })
   const task = { kind: 'task', workId: 'T-9', title: 'a' } as const
   const said = { kind: 'a', tier: 'public', text: 'b' } as const
   for (const [refused, field] of [
@@ -229,7 +239,6 @@ test('what no path or header can hold is refused before anything is asked', asyn
       ...{ code: 'agent-sdk.invalid-option', details: { field } },
     })
   }
-  await proxy.stop()
   expect(asked).toEqual(['GET /v1/whoami'])
 })
 

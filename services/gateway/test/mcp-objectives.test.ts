@@ -112,6 +112,13 @@ test('what was declined is shown with the reason, and its next version takes its
     isError: true,
     json: { code: 'objectives.version-conflict', newestVersion: 2 },
   })
+  const newest = await callTool(loom, 'objectives', { objectiveId, version: 2 })
+  expect(newest.json['objectives']).toMatchObject([
+    { title: 'Measurable', version: 2, state: 'proposed', newestVersion: 2 },
+  ])
+  expect((await callTool(loom, 'objectives', { objectiveId, version: 3 })).json).toMatchObject({
+    code: 'objectives.objective-not-found',
+  })
   for (const [lacking, named] of [
     ['replacesVersion', { objectiveId }],
     ['objectiveId', { replacesVersion: 1 }],
@@ -172,6 +179,7 @@ test('a key is good for one call, of whichever tool', async () => {
 test('another tenant’s objective is as absent as one that never was, to every tool', async () => {
   const objectiveId = await proposed()
   const calls: (readonly [string, (id: string) => Record<string, unknown>])[] = [
+    ['objectives', (id) => ({ objectiveId: id })],
     ['progress', (id) => ({ objectiveId: id })],
     ['object', (id) => ({ objectiveId: id, version: 1, reason: 'a' })],
     ['propose', (id) => ({ ...CONTENT, objectiveId: id, replacesVersion: 1 })],
@@ -223,6 +231,8 @@ test.each([
   ['drift', { days: 367 }, 'days', /days/],
   ['drift', { limit: 101 }, 'limit', /limit/],
   ['drift', { tenantId: 'acme' }, 'tenantId', /not a known field/],
+  ['objectives', { version: 1 }, 'version', /goes with objectiveId/],
+  ['objectives', { objectiveId: NOBODYS, tag: 'a' }, 'tag', /does not go with objectiveId/],
   ['objectives', { state: 'secret' }, 'state', /one of .*proposed/],
 ] as const)('%s with %j is refused by the field', async (...row) => {
   const [tool, args, field, remedy] = row

@@ -7,10 +7,11 @@ import { answerMcp } from '../mcp/answer-mcp.ts'
 import { GATE_TOOLS } from '../mcp/gate-tools.ts'
 import { MEMORY_TOOLS } from '../mcp/memory-tools.ts'
 import { OBJECTIVE_TOOLS } from '../mcp/objective-tools.ts'
+import { WORK_TOOLS } from '../mcp/work-tools.ts'
 import { answer } from '../schemas.ts'
 
 /** The one place where tools are registered; those of a track are added here. */
-const TOOLS = [...AGENT_TOOLS, ...MEMORY_TOOLS, ...OBJECTIVE_TOOLS, ...GATE_TOOLS]
+const TOOLS = [...AGENT_TOOLS, ...MEMORY_TOOLS, ...OBJECTIVE_TOOLS, ...WORK_TOOLS, ...GATE_TOOLS]
 
 export function addMcpRoute(app: App, gateway: Gateway): void {
   const check = checkHosts(gateway.config)
