@@ -98,12 +98,15 @@ test('agents propose, object and see how far it is by tools alone, and athena de
 const anId = (): unknown => expect.stringMatching(/^[0-9a-f-]{36}$/)
 
 test('what was declined is shown with the reason, and its next version takes its place', async () => {
-  const objectiveId = await proposed({ tags: ['again'] })
+  const keyed = { tags: ['again'], idempotencyKey: 'declined' }
+  const objectiveId = await proposed(keyed)
   const reason = 'Not measurable.'
   const decline = ['objective', 'decline', objectiveId, '--version', '1', '--reason', reason]
   expect(await cli(...decline, '--key', keyOf('agent.athena'))).toMatchObject({ code: 0 })
   const declined = await callTool(kasra, 'objectives', { state: 'declined', tag: 'again' })
   expect(declined.json['objectives']).toMatchObject([{ objectiveId, version: 1, reason }])
+  // What was answered under a key is answered again, whatever has become of it.
+  expect(await proposed(keyed)).toBe(objectiveId)
 
   const next = { ...CONTENT, title: 'Measurable', objectiveId, replacesVersion: 1 }
   const second = await callTool(kasra, 'propose', next)
