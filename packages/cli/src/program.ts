@@ -30,7 +30,8 @@ const COMMANDS: readonly Command[] = [
 const HELP_OPTIONS: readonly string[] = ['--help', '-h']
 
 const HELP = `mumega looks at a Mumega that runs here, lets agents join, acts as a
-principal, and verifies receipts of any.
+principal, does what the HTTP API lets a token do with objectives, memory,
+work and the gate, and verifies receipts of any.
 
 ${COMMANDS.map((command) => command.help).join('\n\n')}
 

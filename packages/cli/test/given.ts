@@ -19,7 +19,7 @@ import { COSIGNATURE, cosign, generateVkey, signerFromSeed, signNote } from '@mu
 import { formatProof, parseProof } from '@mumega/tlog/proof-file'
 import { textOf } from '@mumega/tlog/witness'
 
-const PROGRAM = fileURLToPath(new URL('../../bin/mumega.mjs', import.meta.url))
+export const PROGRAM = fileURLToPath(new URL('../../bin/mumega.mjs', import.meta.url))
 
 export interface Ended {
   readonly exitCode: number | null

@@ -1,10 +1,11 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { eventually } from '@mumega/testkit'
-import { givenEntries, givenPlace, givenReceipt, vkey, type Place } from './given.ts'
+import { givenEntries, givenPlace, givenReceipt, PROGRAM, vkey, type Place } from './given.ts'
 
 const receipt = givenReceipt(givenEntries({}, {}, {}), 1)
 const QUICKLY = { MUMEGA_PIPE_SILENCE_MS: '500' }
@@ -108,3 +109,14 @@ test.each(['verify', 'audit'])(
     expect(folder).toEqual({ ...ended, stderr: 'Cannot read .: it is a folder.\n' })
   },
 )
+
+test('a standard input that is a socket, as programs in Node give it, is waited for no longer', async () => {
+  const words = [PROGRAM, 'engram', 'record', '-']
+  const child = spawn(process.execPath, words, { env: { ...QUICKLY }, timeout: 50_000 })
+  child.stdin.write('{"kind":')
+  let told = ''
+  child.stderr.on('data', (chunk: Buffer) => (told += chunk.toString()))
+  await once(child, 'close')
+  expect(child.exitCode).toBe(66)
+  expect(told).toMatch(/^Cannot read -: nothing was written into it for 0\.5 s\./)
+})

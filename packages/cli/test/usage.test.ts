@@ -27,6 +27,8 @@ test.each([
   [['objective', 'propose', ID, '--version', '1.5'], '--version must be integer'],
   [['objective', 'object', ID, '--version', '1'], '--reason is missing'],
   [['objective', 'object', ID, '--version', '1', '--reason', ''], '--reason must'],
+  // No server says for which tenant is signed.
+  [['objective', 'ratify', ID, '--version', '1', '--key', 'x'], '--tenant is missing'],
   [['objective', 'draft'], 'Name the file of the objective'],
   [['objective', 'draft', '-', '--objective', ID], '--replaces'],
   [['objective', 'draft', '-', '--replaces', '1'], '--objective'],
@@ -96,6 +98,13 @@ test.each([
   [['gate', 'finding', 'list', ...TRACK, '--after', 'x'], '--after must be integer'],
   [['gate', 'fix', ...TRACK, 'one', '-'], 'Name a finding by its number: it must be integer'],
   [['gate', 'carry', ...TRACK, '1'], '--to is missing'],
+  [
+    [
+      ...['gate', 'verdict', ...TRACK, '--iteration', '1', '--commit', COMMIT],
+      ...['--verdict', 'GREEN', '--key', 'x'],
+    ],
+    'Name the --tenant',
+  ],
   [['gate', 'shape', 'list', '--state', 'x'], '--state must be one of candidate, named'],
   [['gate', 'shape', 'describe', 'A', '-'], 'Name a shape'],
   [['gate', 'shape', 'describe', 'a'], 'Name the file of what it is'],
