@@ -35,6 +35,11 @@ const STYLE = {
         'No name with a line break fits its pattern. Take mapOf of @mumega/contracts/scalars.',
     },
     {
+      selector:
+        "CallExpression[callee.property.name='Errors'][callee.object.name!=/^(Value|validator)$/]",
+      message: 'A long list takes the square of its length. Take complaintsOf of variants.ts.',
+    },
+    {
       selector: "CallExpression[callee.object.name='jest'][callee.property.name=/[mM]ock/]",
       message: 'Test with the real part. Fakes belong at the far edge, in the testkit.',
     },

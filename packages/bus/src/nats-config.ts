@@ -1,7 +1,7 @@
 import { AppError } from '@mumega/errors'
 import { findRights, RIGHTS, type ServiceRights, STREAMS } from '@mumega/contracts/topology'
 import { JS_API, LIVE_PREFIX, pullSubjectOf, SERVICE_JS_API } from './topology-names.ts'
-import { INBOX_PREFIX, replyPrefix, SERVER_PAYLOAD_BYTES_MAX } from './wire.ts'
+import { ADMIN, INBOX_PREFIX, replyPrefix, SERVER_PAYLOAD_BYTES_MAX } from './wire.ts'
 
 export interface NatsConfigOptions {
   /** -1: any free port, told in the file of `portsFileDir`. */
@@ -30,11 +30,13 @@ export interface ClusterOptions {
 }
 
 const STREAMS_ACCOUNT = 'STREAMS'
-/** The name under which the user of that account calls services. */
-const ADMIN = 'admin'
 const PING_INTERVAL = '2s'
 const PINGS_UNANSWERED_MAX = 2
-const CONNECTIONS_MAX = 256
+/** Of one service, so that none takes the others' places. */
+const CONNECTIONS_OF_ONE_MAX = 32
+/** Besides: those that did not say yet who they are. */
+const CONNECTIONS_UNKNOWN_MAX = 64
+const SUBSCRIPTIONS_OF_CONNECTION_MAX = 1_024
 const FILE_STORE_BYTES_MAX = 20 * 1_073_741_824
 const MEMORY_STORE_BYTES_MAX = 64 * 1_048_576
 
@@ -67,7 +69,7 @@ export function natsConfig(options: NatsConfigOptions): string {
     ...(cluster && { server_name: cluster.serverName }),
     listen: `${options.host}:${options.port}`,
     max_payload: SERVER_PAYLOAD_BYTES_MAX,
-    max_connections: CONNECTIONS_MAX,
+    max_connections: CONNECTIONS_OF_ONE_MAX * (names.length + 1) + CONNECTIONS_UNKNOWN_MAX,
     // A process that stands still would go on getting its share of its service's requests.
     ping_interval: PING_INTERVAL,
     ping_max: PINGS_UNANSWERED_MAX,
@@ -117,6 +119,10 @@ function accountOf(service: string, nkey: string, services: readonly string[]) {
   )
   return {
     users: [{ nkey, permissions: permissionsOf(service) }],
+    limits: {
+      max_connections: CONNECTIONS_OF_ONE_MAX,
+      max_subscriptions: SUBSCRIPTIONS_OF_CONNECTION_MAX,
+    },
     exports: [
       ...callees.map(askedBy),
       ...callers.map((caller) => ({

@@ -39,26 +39,39 @@ interface Route {
 
 const IN_FLIGHT_MAX = 256
 const WAITING_MAX = 1_024
+/** Of all questions that run or wait. */
+const HELD_BYTES_MAX = 128 * 1_048_576
 const DRAIN_MS_MAX = 10_000
 
 /** Answers this service's requests. `bus.ts` documents it. */
 export function openServer(link: Link): Server {
   const subscriptions: Subscription[] = []
   const inFlight = openInFlight()
+  let heldBytes = 0
 
   function listen(route: Route): void {
     const { subject } = route.contract
     const waiting: Msg[] = []
     let running = 0
 
+    function take(msg: Msg): void {
+      heldBytes += msg.data.length
+      if (running < IN_FLIGHT_MAX) start(msg)
+      else waiting.push(msg)
+    }
+
     function start(msg: Msg): void {
       running += 1
       inFlight.begin()
+      const onDone = (): void => {
+        onAnswered(msg.data.length)
+      }
       answer(link, { route, msg, onDone })
     }
 
-    function onDone(): void {
+    function onAnswered(bytes: number): void {
       running -= 1
+      heldBytes -= bytes
       inFlight.end()
       const next = waiting.shift()
       if (next !== undefined) start(next)
@@ -71,8 +84,7 @@ export function openServer(link: Link): Server {
         // A caller may name any subject, and it is this service that would publish on it.
         else if (!isReplySubject(msg.reply ?? '', link.service))
           link.log.warn({ subject }, 'request-without-reply')
-        else if (running < IN_FLIGHT_MAX) start(msg)
-        else if (waiting.length < WAITING_MAX) waiting.push(msg)
+        else if (waiting.length < WAITING_MAX && heldBytes < HELD_BYTES_MAX) take(msg)
         else respondError(link, msg, { questionId: questionIdOf(msg), error: overloaded(subject) })
       },
     })
@@ -105,7 +117,7 @@ function answer(link: Link, job: { route: Route; msg: Msg; onDone: () => void })
   const parent = headersOf(msg)?.get(TRACE_HEADER)
   const span = startSpan(subject, { kind: 'server', attributes, ...(parent && { parent }) })
   let call: OpenCall | undefined
-  let questionId: unknown
+  let questionId: number | undefined
 
   function onReply(reply: unknown): void {
     try {
@@ -136,7 +148,7 @@ function answer(link: Link, job: { route: Route; msg: Msg; onDone: () => void })
 
   try {
     const question = questionOf(msg)
-    questionId = question.id
+    questionId = idOf(question)
     const opened = openCall({ context: contextOf(question), deadlineMs: deadlineOf(question) })
     call = opened
     if (!link.isServing()) throw noResponders(subject)
@@ -195,13 +207,18 @@ function questionOf(msg: Msg): Question {
   return { id, context, deadlineMs, request }
 }
 
-function questionIdOf(msg: Msg): unknown {
+function questionIdOf(msg: Msg): number | undefined {
   try {
-    return questionOf(msg).id
+    return idOf(questionOf(msg))
   } catch {
     // Then the error that it is answered with needs to say only what is wrong first.
     return undefined
   }
+}
+
+/** Of anything else nothing is repeated: it may be larger than an answer, and nested too deep. */
+function idOf({ id }: Question): number | undefined {
+  return typeof id === 'number' ? id : undefined
 }
 
 function contextOf({ context }: Question): CallContext {
@@ -220,15 +237,15 @@ function deadlineOf({ deadlineMs }: Question): number {
 function respondError(
   link: Link,
   msg: Msg,
-  { questionId, error }: { questionId: unknown; error: AppError },
+  { questionId, error }: { questionId: number | undefined; error: AppError },
 ): void {
   const encoded = (one: AppError): Buffer =>
     encode({ questionId, error: errorBody(one) } satisfies Answer)
-  const hdrs = headers()
-  hdrs.set(ERROR_CODE_HEADER, String(error.status))
-  hdrs.set(ERROR_TEXT_HEADER, headerText(error.message))
-  const body = encoded(error)
   try {
+    const hdrs = headers()
+    hdrs.set(ERROR_CODE_HEADER, String(error.status))
+    hdrs.set(ERROR_TEXT_HEADER, headerText(error.message))
+    const body = encoded(error)
     msg.respond(body.length <= RPC_BYTES_MAX ? body : encoded(hiddenBug()), { headers: hdrs })
   } catch (failure) {
     link.log.error({ error: failure, subject: msg.subject }, 'error-not-sent')

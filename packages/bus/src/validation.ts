@@ -1,5 +1,6 @@
 import { Compile } from 'typebox/compile'
 import type { Static, TSchema } from 'typebox'
+import { complaintsOf, type SchemaComplaint } from '@mumega/contracts/variants'
 import { AppError } from '@mumega/errors'
 
 export interface Validator<Schema extends TSchema> {
@@ -17,7 +18,7 @@ export function validatorOf<Schema extends TSchema>(schema: Schema): Validator<S
   const type = Compile(schema)
   const validator: Validator<Schema> = {
     check: (value): value is Static<Schema> => type.Check(value),
-    complaint: (value) => describe(type.Errors(value)),
+    complaint: (value) => describe(complaintsOf(type, value)),
   }
   compiled.set(schema, validator)
   return validator
@@ -41,14 +42,11 @@ export function invalidRequest(field: string, problem: string): AppError {
   return new AppError('bus.invalid-request', 'invalid', message, { details: { field } })
 }
 
-function describe(
-  complaints: readonly { instancePath: string; message: string; params: object }[],
-): { field: string; problem: string } {
-  const first = complaints[0]
-  if (first === undefined) return { field: '', problem: 'is not valid' }
-  const path = first.instancePath.slice(1)
-  const missing = missingOf(first.params)
-  if (missing === undefined) return { field: path, problem: first.message }
+function describe([first]: readonly SchemaComplaint[]): { field: string; problem: string } {
+  const { instancePath = '', message = 'is not valid', params = {} } = first ?? {}
+  const path = instancePath.slice(1)
+  const missing = missingOf(params)
+  if (missing === undefined) return { field: path, problem: message }
   return { field: path === '' ? missing : `${path}/${missing}`, problem: 'must be present' }
 }
 

@@ -1,4 +1,5 @@
 import type { Msg, MsgHdrs } from '@nats-io/transport-node'
+import { findRights } from '@mumega/contracts/topology'
 import { AppError, isErrorKind } from '@mumega/errors'
 
 // NATS ADR-32, "Error Handling", fixes these two names.
@@ -10,7 +11,7 @@ export const MESSAGE_ID_HEADER = 'Nats-Msg-Id'
 
 /** What is asked, as it travels. Not as headers: the client takes 5 µs to write and read two. */
 export interface Question {
-  /** The asker's own number for it, which the answer repeats. */
+  /** The asker's own number for it, which the answer repeats; nothing else is repeated. */
   readonly id: unknown
   /** Of a CallContext. */
   readonly context: unknown
@@ -28,7 +29,7 @@ export interface Question {
 /** What comes back: a reply, or an error. */
 export interface Answer {
   /** Of the question; without it where that could not be read. */
-  readonly questionId?: unknown
+  readonly questionId?: number | undefined
   readonly reply?: unknown
   readonly error?: unknown
 }
@@ -55,6 +56,9 @@ export function calleeOf(subject: string): string {
 /** What JetStream delivers and answers goes to an inbox under this prefix and the asker's name. */
 export const INBOX_PREFIX = '_INBOX_'
 
+/** The name under which the user of the streams' account calls services. */
+export const ADMIN = 'admin'
+
 const REPLY_PREFIX = '_REPLY_'
 
 /**
@@ -66,11 +70,13 @@ export function replyPrefix({ caller, callee }: { caller: string; callee: string
   return `${REPLY_PREFIX}.${caller}.${callee}`
 }
 
-/** Whether `callee` may be asked to publish there. */
+/** Whether `callee` may be asked to publish there, by one who may call it. */
 export function isReplySubject(subject: string, callee: string): boolean {
   if (!subject.startsWith(`${REPLY_PREFIX}.`)) return false
   const callerEnd = subject.indexOf('.', REPLY_PREFIX.length + 1)
-  return callerEnd !== -1 && subject.startsWith(`${callee}.`, callerEnd + 1)
+  if (callerEnd === -1 || !subject.startsWith(`${callee}.`, callerEnd + 1)) return false
+  const caller = subject.slice(REPLY_PREFIX.length + 1, callerEnd)
+  return caller === ADMIN || findRights(caller)?.calls.includes(callee) === true
 }
 
 /**
@@ -112,13 +118,11 @@ export function errorBody({ code, kind, message, details }: AppError) {
 export function readError(error: unknown): AppError {
   const body = typeof error === 'object' && error !== null ? { ...error } : {}
   const { code, kind, message, details } = body as Record<string, unknown>
+  const isKnown = typeof kind === 'string' && isErrorKind(kind)
   if (typeof code !== 'string' || typeof message !== 'string') {
     return new AppError('bus.invalid-reply', 'bug', 'The service sent an error without a code.')
   }
-  const known = String(kind)
-  return new AppError(code, isErrorKind(known) ? known : 'bug', message, {
-    details: detailsOf(details),
-  })
+  return new AppError(code, isKnown ? kind : 'bug', message, { details: detailsOf(details) })
 }
 
 /** A header's value has no line breaks, whatever the text had. */

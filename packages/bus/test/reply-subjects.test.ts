@@ -173,6 +173,8 @@ test('the subject that a caller names for the reply makes a service publish noth
     'JS.API.CONSUMER.MSG.NEXT.EVENTS.bridge-dead-letters',
     '_REPLY_.gateway.objectives.a.b',
     '_REPLY_x.gateway.bridge.a.b',
+    '_REPLY_.gate.bridge.a.b',
+    '_REPLY_.nobody.bridge.a.b',
   ]) {
     gateway.connection.publish(question.subject, question.body, { reply })
   }

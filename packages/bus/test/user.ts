@@ -6,10 +6,12 @@ import { nkeyAuthenticator } from '../src/nkeys.ts'
  * A bare connection as a service's user: the server must hold the rules, whatever the client's code
  * does.
  */
-export async function connectUser(nats: TestNats, service: string) {
+export async function connectUser(nats: TestNats, service: string, timeoutMs = 20_000) {
   const authenticator = nkeyAuthenticator(nats.seedOf(service))
   const inboxPrefix = `_INBOX_${service}`
-  const connection = await connect({ servers: nats.url, authenticator, inboxPrefix })
+  const connection = await connect({
+    ...{ servers: nats.url, authenticator, inboxPrefix, timeout: timeoutMs },
+  })
   const refused: string[] = []
   async function watch(): Promise<void> {
     for await (const status of connection.status()) {

@@ -98,8 +98,8 @@ const BriefedAfter = Type.String({
 export const BriefedShape = Type.Object({
   ...Shape.properties,
   /**
-   * The substrate's are for everybody to consider: what each is, and how it is prevented. Where
-   * they were found is the substrate's own business: they have no `findings` and no `historic`.
+   * The substrate's are for everybody to consider, once it is known what each is. Where they were
+   * found is the substrate's own business: they have no `findings`, no `historic` and no `note`.
    */
   of: Type.Union([Type.Literal('own'), Type.Literal('substrate')]),
   /** The newest of them. */

@@ -22,8 +22,8 @@ export function faultOfText(value: string, limitBytes: number): TextFault | unde
 /** Everything that moves a terminal's cursor or colours it; not tabs and the ends of lines. */
 const CONTROL = /[^\P{Cc}\t\n]/u
 
-/** Spaces, ends of lines and what has no width; also nothing at all. */
-const BLANK = /^[\s\u2800\p{Default_Ignorable_Code_Point}]*$/u
+/** A letter, a digit or a sign that is seen: some of each are blanks, as U+3164 and U+2800. */
+const SEEN = /(?![\p{Default_Ignorable_Code_Point}\u2800\u{1D159}\uFFFC])[\p{L}\p{N}\p{P}\p{S}]/u
 
 /**
  * As `faultOfText`, of a text that is only read: with control characters it would do something
@@ -33,7 +33,7 @@ const BLANK = /^[\s\u2800\p{Default_Ignorable_Code_Point}]*$/u
 export function faultOfPlainText(value: string, limitBytes: number): TextFault | undefined {
   const fault = faultOfText(value, limitBytes)
   if (fault !== undefined) return fault
-  if (BLANK.test(value)) return { fault: 'unstorable', what: 'nothing but blanks' }
+  if (!SEEN.test(value)) return { fault: 'unstorable', what: 'nothing but blanks' }
   const [control] = CONTROL.exec(value) ?? []
   if (control === undefined) return undefined
   const code = control.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')

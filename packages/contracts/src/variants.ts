@@ -13,6 +13,32 @@ export interface SchemaComplaint {
 // which is usual, those of the kind that it is meant to be may be missing.
 Settings.Set({ maxErrors: 100 })
 
+/** More than any list of a contract may have. */
+const ITEMS_MAX = 1_001
+/** More than any contract goes down to. */
+const DEPTH_MAX = 16
+
+/**
+ * What a compiled schema complains of, for whoever is to mend it. To name the items that a list has
+ * twice TypeBox takes the square of its length, so it is shown the beginning of one that is too
+ * long whatever is in it.
+ */
+export function complaintsOf(
+  validator: { Errors(value: unknown): readonly SchemaComplaint[] },
+  value: unknown,
+): readonly SchemaComplaint[] {
+  return validator.Errors(shortened(value, DEPTH_MAX))
+}
+
+function shortened(value: unknown, depth: number): unknown {
+  if (typeof value !== 'object' || value === null || depth === 0) return value
+  if (Array.isArray(value)) {
+    return value.slice(0, ITEMS_MAX).map((item) => shortened(item, depth - 1))
+  }
+  const entries = Object.entries(value).map(([name, one]) => [name, shortened(one, depth - 1)])
+  return Object.fromEntries(entries) as unknown
+}
+
 // Of a field that says which kind an object is: `kind` of `…/anyOf/2/properties/kind`.
 const TELLING = /^(.*\/anyOf)\/[0-9]+(?=\/properties\/[^/]+$)/
 

@@ -182,12 +182,17 @@ test('every tenant is briefed with what the substrate knows, and not with where 
     prevention: expect.stringMatching(/one transaction/),
     checks: [{ kind: 'eslint', name: 'no-audit-before-write' }],
   })
+  expect(shapes.filter(({ note }) => note !== undefined)).toEqual([])
   const substrate = await gate.call(operator(), getBriefing, asked)
   expect(substrate.shapes.map(({ of, shapeId }) => `${of}/${shapeId}`)).toEqual([
     'own/audit-before-write',
     'own/chain-seq-stale-read',
   ])
   expect(substrate.shapes[0]?.historic).toHaveLength(3)
+
+  // What nobody has said yet what it is, is nothing to consider.
+  await gate.call(operator(), describeShape, { shapeId: 'undefined-yet', surfaces: ['chain'] })
+  expect((await places(25)).flat()).toEqual(whole)
 })
 
 const step = fc.oneof(

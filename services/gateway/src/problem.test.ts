@@ -1,6 +1,9 @@
 import { expect, test } from '@jest/globals'
 import { AppError } from '@mumega/errors'
+import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { faultOf } from '@mumega/contracts/faults'
+import { complaintsOf } from '@mumega/contracts/variants'
 import { EngramContent } from '@mumega/contracts/engrams'
 import { Formula } from '@mumega/contracts/objective-content'
 import { failureOf, invalidValue, problemOf } from './problem.ts'
@@ -42,6 +45,28 @@ test('a request id that was used before is told as the key that the caller knows
   expect(failureOf(error)).toMatchObject({ code: 'gateway.idempotency-key-reused', status: 422 })
 })
 
+test('of a list that is longer than any may be the beginning is judged', () => {
+  const validator = Compile(Type.Array(Type.String(), { maxItems: 20, uniqueItems: true }))
+  const judged: number[] = []
+  const watched = {
+    Errors(value: unknown) {
+      if (Array.isArray(value)) judged.push(value.length)
+      return validator.Errors(value)
+    },
+  }
+
+  const complaints = complaintsOf(watched, Array<string>(1_000_000).fill('x'))
+
+  expect(judged).toEqual([1_001])
+  expect(complaints.map(({ keyword }) => keyword)).toContain('maxItems')
+})
+
+test('a value that is nested deep is judged as it is', () => {
+  const deep = JSON.parse('['.repeat(30_000) + ']'.repeat(30_000)) as unknown
+  const complaints = complaintsOf(Compile(Type.Object({ a: Type.String() })), { a: deep })
+  expect(faultOf(complaints, 'body')).toEqual({ field: 'a', reason: 'must be string' })
+})
+
 const KINDS = 'count, sum, latest, average, ratio, milestone'
 
 test.each([
@@ -60,7 +85,7 @@ test.each([
 ])(
   'of what may be one of several kinds, %j, the field of its own kind is named',
   (value, field, detail) => {
-    const failure = failureOf(invalidValue(Compile(Formula).Errors(value), 'body'))
+    const failure = failureOf(invalidValue(complaintsOf(Compile(Formula), value), 'body'))
 
     expect(failure).toMatchObject({ code: 'gateway.invalid-request', detail, facts: { field } })
   },
@@ -70,7 +95,7 @@ test.each([
   [{ amount: '29' }, 'measures.amount must be number.'],
   [{ Amount: 29 }, 'measures.Amount must be a lower-case letter, then at most 62 letters'],
 ])('of a map, %j, what is wrong with its value is said', (measures, detail) => {
-  const said = Compile(EngramContent).Errors({ kind: 'a', tier: 'public', measures })
+  const said = complaintsOf(Compile(EngramContent), { kind: 'a', tier: 'public', measures })
 
   expect(failureOf(invalidValue(said, 'body')).detail).toContain(detail)
 })

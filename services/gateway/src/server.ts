@@ -1,5 +1,5 @@
 import helmet from '@fastify/helmet'
-import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { Server } from 'node:http'
 import Fastify, {
   LogController,
@@ -17,6 +17,7 @@ import {
   UNROUTABLE,
 } from './answer-error.ts'
 import { shareConnections, type ConnectionLimits } from './connection-shares.ts'
+import { compileValidator } from './compile-validator.ts'
 import { readJsonBodies } from './json-body.ts'
 import { documentApi } from './open-api.ts'
 import { authorizedTwice, hostMissing } from './errors.ts'
@@ -35,7 +36,7 @@ export async function buildServer(gateway: Gateway): Promise<App> {
   const options = { ...optionsOf(gateway), frameworkErrors: routeUnroutable }
   const app: App = Fastify(options).withTypeProvider<TypeBoxTypeProvider>()
   shareConnections(app.server, connectionLimits(gateway), gateway.metrics)
-  app.setValidatorCompiler(TypeBoxValidatorCompiler)
+  app.setValidatorCompiler(compileValidator)
   app.setErrorHandler(answerError(gateway))
 
   const routes = listRoutes(app)

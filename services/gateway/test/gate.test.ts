@@ -197,6 +197,18 @@ test('the seed’s ledger comes as a table with a chart, and as JSON', async () 
   expect(JSON.parse(asJson.stdout)).toEqual(json)
 })
 
+test('a list as long as a body may be is refused by its field', async () => {
+  const body = `{"surfaces":[${'"a",'.repeat(16_000)}"a"]}`
+  const { status, json } = await api.call({
+    ...{ method: 'PUT', path: '/v1/gate/shapes/x', token: api.operator, body },
+  })
+  expect([status, json['code'], json['field']]).toEqual([
+    400,
+    'gateway.invalid-request',
+    'surfaces',
+  ])
+})
+
 test('a briefing comes over HTTP and in the terminal', async () => {
   const { json } = await send('/briefing?surface=money', undefined, api.operator)
   expect(json).toMatchObject({ shapes: [{ shapeId: 'audit-before-write', state: 'named' }] })

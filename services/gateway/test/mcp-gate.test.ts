@@ -81,12 +81,15 @@ test('an agent reviews by tools alone: it reads the iteration, records what it f
 
   const brief = await callTool(river, 'briefing', { surface: 'money' })
   expect(brief.json).toEqual(await get('/briefing?surface=money'))
+  const substrates = { of: 'substrate', shapeId: 'audit-before-write', findings: [] }
   expect(brief.json).toMatchObject({
-    shapes: [{ shapeId: 'race', state: 'candidate', findings: [{ number: 2 }, { number: 1 }] }],
+    shapes: [
+      { of: 'own', shapeId: 'race', findings: [{ number: 2 }, { number: 1 }] },
+      { ...substrates, state: 'named' },
+    ],
   })
-  expect(await callTool(river, 'briefing', { surface: 'money', limit: 1, after: 'race' })).toEqual({
-    ...{ isError: false, json: { surface: 'money', shapes: [] } },
-  })
+  const last = { surface: 'money', limit: 1, after: 'race' }
+  expect((await callTool(river, 'briefing', last)).json).toMatchObject({ shapes: [substrates] })
 })
 
 test('who did the work does not report of it, and an arm reports once', async () => {
@@ -143,8 +146,8 @@ test('another tenant’s track is as absent as one that never was, to every tool
     expect(foreign).toMatch(/"isError":true.*"code":"gate\.(track|iteration)-not-found"/)
     expect(foreign).toBe(absent)
   }
-  expect((await callTool(stranger, 'briefing', { surface: 'money' })).json).toEqual({
-    ...{ surface: 'money', shapes: [] },
+  expect((await callTool(stranger, 'briefing', { surface: 'money' })).json).toMatchObject({
+    shapes: [{ of: 'substrate', findings: [] }],
   })
   expect(await callTool(river, 'iteration', { ...key, iteration: 2 })).toMatchObject({
     isError: true,

@@ -1,6 +1,7 @@
 import { hash, randomFillSync } from 'node:crypto'
 import { Compile } from 'typebox/compile'
 import { AuditIntent } from '@mumega/contracts/audit'
+import { complaintsOf } from '@mumega/contracts/variants'
 import { canonicalJson } from '@mumega/tlog/canonical'
 import { ENTRY_BYTES_MAX, PAYLOAD_BYTES_MAX, SALT_BYTES } from '@mumega/tlog/entry'
 
@@ -195,10 +196,8 @@ export function writeEntry(
 
 // Names the field and the rule, never the value: it may be personal.
 function firstComplaint(candidate: unknown): string {
-  const [error] = intentCheck.Errors(candidate)
+  const [error] = complaintsOf(intentCheck, candidate)
   if (error === undefined) return 'it does not fit its contract'
-  return `${error.instancePath === '' ? 'the intent' : error.instancePath} ${error.message}`.slice(
-    0,
-    300,
-  )
+  const { instancePath = '', message = 'is wrong' } = error
+  return `${instancePath === '' ? 'the intent' : instancePath} ${message}`.slice(0, 300)
 }

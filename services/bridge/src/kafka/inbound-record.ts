@@ -4,6 +4,7 @@ import { Type, type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { sendMessage } from '@mumega/contracts/bridge'
 import { AgentName, TenantId } from '@mumega/contracts/scalars'
+import { complaintsOf } from '@mumega/contracts/variants'
 import { parseExactJson } from '@mumega/tlog/exact-json'
 import {
   recordAmbiguous,
@@ -75,7 +76,7 @@ function orderOf(value: Buffer | null): Order {
   if (value.length > VALUE_BYTES_MAX) throw recordTooLarge(VALUE_BYTES_MAX, value.length)
   const order = jsonOf(value)
   if (orders.Check(order)) return order
-  const [first] = orders.Errors(order)
+  const [first] = complaintsOf(orders, order)
   throw recordInvalid(`its value: ${first?.instancePath ?? ''} ${first?.message ?? ''}`)
 }
 

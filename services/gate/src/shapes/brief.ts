@@ -61,9 +61,12 @@ async function briefOwn({ db }: Gate, context: CallContext, page: Page): Promise
 
 async function briefCommon({ db }: Gate, page: Page): Promise<BriefedShape[]> {
   const shapes = await readAs(db, GATE_CONTEXT, (trx) =>
-    listShapes(trx, { tenantId: SUBSTRATE, ...page }),
+    listShapes(trx, { tenantId: SUBSTRATE, isDefined: true, ...page }),
   )
-  return shapes.map((shape) => ({ ...shape, of: 'substrate', historic: [], findings: [] }))
+  return shapes.map(({ note: _, ...shape }) => ({
+    ...{ ...shape, of: 'substrate' },
+    ...{ historic: [], findings: [] },
+  }))
 }
 
 function placeOf({ of, shapeId }: BriefedShape): string {

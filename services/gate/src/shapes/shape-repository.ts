@@ -108,17 +108,20 @@ export async function listShapes(
     after?: string | undefined
     state?: string
     surface?: string
+    isDefined?: boolean
   },
 ): Promise<Shape[]> {
   const found = await trx.raw<{ rows: ShapeRow[] }>(
     `${SELECT_SHAPES}
       where s.tenant_id = :tenantId and (:after::text is null or s.shape_id > :after)
         and (:state::text is null or s.state = :state)
+        and (not :isDefined or s.definition is not null)
         and (:surface::text is null or s.surfaces = '{}' or s.surfaces @> array[:surface::text])
       order by s.shape_id limit :limit`,
     {
       ...{ tenantId: page.tenantId, limit: page.limit, after: page.after ?? null },
       ...{ state: page.state ?? null, surface: page.surface ?? null },
+      isDefined: page.isDefined ?? false,
     },
   )
   return found.rows.map(shapeOf)

@@ -3,6 +3,7 @@ import type { ToolAnnotations } from '@modelcontextprotocol/sdk/types.js'
 import { Compile } from 'typebox/compile'
 import type { Static, TObject } from 'typebox'
 import type { CallContext } from '@mumega/contracts/scalars'
+import { complaintsOf } from '@mumega/contracts/variants'
 import type { Gateway } from '../app.ts'
 import { invalidValue } from '../problem.ts'
 import type { Access, Session } from '../session.ts'
@@ -53,7 +54,7 @@ export function defineTool<Input extends TObject, Output extends TObject>(
   return {
     ...facts,
     async run(call, given) {
-      if (!schema.Check(given)) throw invalidValue(schema.Errors(given), 'arguments')
+      if (!schema.Check(given)) throw invalidValue(complaintsOf(schema, given), 'arguments')
       return run(call, given)
     },
   }
