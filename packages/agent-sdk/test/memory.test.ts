@@ -45,7 +45,7 @@ const connect = async (...who: Parameters<Company['join']>) =>
 /** Runs the real `mumega` as ada, by a principal's key. */
 async function decide(words: readonly string[], principalId: string): Promise<void> {
   const key = join(company.suite.principalsFolder, `${principalId}.key`)
-  const args = [CLI, ...words, '--key', key, '--url', company.url]
+  const args = [CLI, ...words, '--tenant', 'acme', '--key', key, '--url', company.url]
   const env = { PATH: process.env['PATH'], MUMEGA_TOKEN: secret }
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'inherit'] })
   expect(await once(child, 'close')).toEqual([0, null])
@@ -94,7 +94,7 @@ test(
     const headers = { authorization: `Bearer ${secret}` }
     expect((await fetch(proposing, { method: 'POST', headers })).status).toBe(200)
     await decide(['objective', 'ratify', objectiveId, ...version], 'agent.athena')
-    await decide(['progress', 'run', '--tenant', 'acme'], 'agent.mizan')
+    await decide(['progress', 'run'], 'agent.mizan')
     const computed = await eventually(() => ada.progress(objectiveId).catch(() => undefined), {
       what: 'the day is computed',
     })
