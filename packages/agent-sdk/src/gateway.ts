@@ -96,6 +96,8 @@ async function askOnce(
   const { url, token, time, rate } = gateway
   const timeout = AbortSignal.timeout(timeoutMs)
   const askedMs = time.nowMs()
+  // What cannot be written as JSON is the caller's to mend, and not asked again.
+  const text = body === undefined ? undefined : JSON.stringify(body)
   try {
     const response = await fetch(`${url}${path}`, {
       method,
@@ -107,7 +109,7 @@ async function askOnce(
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(text === undefined ? {} : { body: text }),
     })
     rate.note(response.headers, askedMs)
     const value = await readJson(response, ANSWER_BYTES_MAX)

@@ -89,11 +89,12 @@ test(
     await expect(ada.progress(objectiveId)).rejects.toMatchObject({
       ...{ code: 'objectives.progress-not-found', kind: 'not-found' },
     })
-    const version = ['--version', '1']
     const proposing = `${company.url}/v1/objectives/${objectiveId}/versions/1/propose`
     const headers = { authorization: `Bearer ${secret}` }
-    expect((await fetch(proposing, { method: 'POST', headers })).status).toBe(200)
-    await decide(['objective', 'ratify', objectiveId, ...version], 'agent.athena')
+    const proposed = await fetch(proposing, { method: 'POST', headers })
+    const { sha256 } = (await proposed.json()) as { sha256: string }
+    const seen = ['--version', '1', '--sha256', sha256]
+    await decide(['objective', 'ratify', objectiveId, ...seen], 'agent.athena')
     await decide(['progress', 'run'], 'agent.mizan')
     const computed = await eventually(() => ada.progress(objectiveId).catch(() => undefined), {
       what: 'the day is computed',

@@ -4,7 +4,7 @@ import { Value } from 'typebox/value'
 import type { Scope } from '@mumega/contracts/gateway'
 import { CommandError, EXIT_FAILED, usageError } from './command-error.ts'
 import type { Config } from './config.ts'
-import { askJson } from './get-json.ts'
+import { askJson, NoAnswer, type Answer, type Question } from './get-json.ts'
 import { printable } from './printable.ts'
 import { readRunFile } from './run-file.ts'
 
@@ -30,9 +30,18 @@ export function anyTokenWith(...scopes: readonly Scope[]): string {
   return `a token with ${held} ${scopes.join(' and ')}, of whomever,`
 }
 
+/** Longer than the gateway takes at most. */
+const TIMEOUT_MS = 25_000
+/** More than any answer has that comes over the bus. */
+const BYTES_MAX = 2 * 1_048_576
+/** More than any answer goes down to: JSON for people grows by each level. */
+const DEPTH_MAX = 64
+const CHANGE_TRIES = 2
+
 /**
  * Asks the gateway for something, or to change something, by the token in MUMEGA_TOKEN. Each call
- * is a request of its own: whoever calls again means another one.
+ * is a request of its own: whoever calls again means another one. What is not answered is asked
+ * again by the same key, so that it is done once.
  *
  * @throws CommandError of exit code 64 for a URL or token that is none, of 1 when it is refused or
  * not answered
@@ -43,18 +52,39 @@ export async function askGateway<Reply extends TSchema>(
 ): Promise<Static<Reply>> {
   const base = await gatewayOf(url, config)
   const isChange = method !== undefined || body !== undefined
-  const answer = await askJson(`${base}${path}`, {
+  const answer = await askAgain(`${base}${path}`, isChange ? CHANGE_TRIES : 1, {
     name: 'The gateway',
     token: tokenOf(config, needs),
+    ...{ timeoutMs: TIMEOUT_MS, bytesMax: BYTES_MAX },
     ...(isChange && { headers: { 'idempotency-key': randomUUID() } }),
     ...(method !== undefined && { method }),
     ...(body !== undefined && { body }),
   })
-  if (Value.Check(reply, answer.body)) return answer.body
+  if (isDeeper(answer.body, DEPTH_MAX)) {
+    throw new CommandError(EXIT_FAILED, 'The gateway’s answer is nested too deep to be shown.')
+  }
+  const isDone = answer.status >= 200 && answer.status < 300
+  if (isDone && Value.Check(reply, answer.body)) return answer.body
   const told = Value.Check(Refusal, answer.body)
     ? `${answer.body.detail} (${answer.body.code})`
     : `The gateway answered ${answer.status}, and ${what}.`
   throw new CommandError(EXIT_FAILED, printable(told))
+}
+
+async function askAgain(url: string, tries: number, question: Question): Promise<Answer> {
+  try {
+    return await askJson(url, question)
+  } catch (error) {
+    if (!(error instanceof NoAnswer)) throw error
+    if (tries > 1) return askAgain(url, tries - 1, question)
+    const done = question.headers === undefined ? '' : ' It may have been done: look before that.'
+    throw new CommandError(EXIT_FAILED, `${error.message}${done}`, { cause: error })
+  }
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((one) => isDeeper(one, levels - 1))
 }
 
 async function gatewayOf(url: string | undefined, config: Config): Promise<string> {

@@ -24,7 +24,13 @@ export interface Question {
   readonly method?: 'POST' | 'PUT'
   /** Sent as JSON. */
   readonly body?: object
+  /** Bounds of the answer: 5 s and 8 MiB where none is named. */
+  readonly timeoutMs?: number
+  readonly bytesMax?: number
 }
+
+/** Nothing came back of what was sent: it may have been done. */
+export class NoAnswer extends CommandError {}
 
 /**
  * Asks a server of the local run, which `name` names to the user.
@@ -38,11 +44,11 @@ export function getJson(url: string, name: string): Promise<Answer> {
 /** As `getJson`, with a token or a body. A redirect is not followed: it could take the token. */
 export async function askJson(
   url: string,
-  { name, token, headers, method, body }: Question,
+  { name, token, headers, method, body, timeoutMs = TIMEOUT_MS, ...bounds }: Question,
 ): Promise<Answer> {
   try {
     const response = await fetch(url, {
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeoutMs),
       redirect: 'error',
       headers: {
         ...headers,
@@ -52,20 +58,34 @@ export async function askJson(
       method: method ?? (body === undefined ? 'GET' : 'POST'),
       ...(body !== undefined && { body: JSON.stringify(body) }),
     })
-    return { status: response.status, body: await readJson(response, BODY_BYTES_MAX) }
+    return {
+      status: response.status,
+      body: await readJson(response, bounds.bytesMax ?? BODY_BYTES_MAX),
+    }
   } catch (cause) {
     if (cause instanceof AnswerTooLong) throw new CommandError(EXIT_FAILED, cause.message)
     const where = `${name} at ${new URL(url).origin}`
-    throw new CommandError(EXIT_FAILED, `${where} does not answer: ${whyOf(cause)}. ${REMEDY}`, {
-      cause,
-    })
+    const told = `${where} does not answer: ${whyOf(cause, timeoutMs)}. ${REMEDY}`
+    const Unanswered = isReached(cause) ? NoAnswer : CommandError
+    throw new Unanswered(EXIT_FAILED, told, { cause })
   }
 }
 
-// What fetch throws says only "fetch failed"; the reason is its cause.
-function whyOf(error: unknown): string {
-  const root = error instanceof Error && error.cause instanceof Error ? error.cause : error
+const UNREACHED: readonly string[] = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']
+
+function isReached(error: unknown): boolean {
+  const root = rootOf(error)
+  return !(root instanceof Error && 'code' in root && UNREACHED.includes(String(root.code)))
+}
+
+function whyOf(error: unknown, timeoutMs: number): string {
+  const root = rootOf(error)
   if (!(root instanceof Error)) return String(root)
-  if (root.name === 'TimeoutError') return `nothing within ${TIMEOUT_MS / 1_000} s`
+  if (root.name === 'TimeoutError') return `nothing within ${timeoutMs / 1_000} s`
   return root.message === '' && 'code' in root ? String(root.code) : root.message
+}
+
+/** What fetch throws says only "fetch failed"; the reason is its cause. */
+function rootOf(error: unknown): unknown {
+  return error instanceof Error && error.cause instanceof Error ? error.cause : error
 }

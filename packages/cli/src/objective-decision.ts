@@ -4,12 +4,13 @@ import type { ObjectiveContent } from '@mumega/contracts/objective-content'
 import {
   decideObjective,
   Objective,
+  OBJECTIONS_MAX,
   RATIFIER,
   type DecisionKind,
   type Objective as ObjectiveFields,
 } from '@mumega/contracts/objectives'
 import { REASON_BYTES_MAX } from '@mumega/contracts/principals'
-import { TenantId } from '@mumega/contracts/scalars'
+import { Sha256Hex, TenantId } from '@mumega/contracts/scalars'
 import { faultOfPlainText } from '@mumega/contracts/text'
 import { canonicalJson } from '@mumega/tlog/canonical'
 import { decisionText } from '@mumega/tlog/decision'
@@ -32,6 +33,10 @@ interface Order {
   readonly objectiveId: string
   readonly version: number
   readonly tenantId: string
+  /** Of what was looked at. */
+  readonly sha256: string
+  /** How many were read. */
+  readonly objections?: number
   readonly reason?: string
 }
 
@@ -51,7 +56,7 @@ export function decideBy(decision: DecisionKind): Command['run'] {
     if (print === true) return { exitCode: 0, output: note }
     const decided = await bring({ ...order, note }, url, config)
     const of = `version ${decided.version} of “${decided.content.title}”`
-    const text = linesText([`${of} is ${BECAME[decision]}: ${decided.sha256}`])
+    const text = linesText([`${of} is ${decided.state}: ${decided.sha256}`])
     return done(decided, { json, text })
   }
 }
@@ -62,16 +67,22 @@ const FORM = {
     ...Type.Pick(decideObjective.request, ['objectiveId', 'version']).properties,
     // What is signed names it, and no server says of which tenant that is.
     tenantId: TenantId,
+    sha256: Sha256Hex,
+    objections: Type.Optional(Type.Integer({ minimum: 0, maximum: OBJECTIONS_MAX })),
     reason: Type.Optional(Type.String()),
     print: Type.Optional(Type.Boolean()),
   },
   words: { objectiveId: 'an objective by its id' },
   options: {
     ...{ key: 'key', version: 'version', tenantId: 'tenant', reason: 'reason', print: 'print' },
+    ...{ sha256: 'sha256', objections: 'objections' },
   },
 } as const
 
-function checkReason({ decision, reason }: Order): void {
+function checkReason({ decision, reason, objections }: Order): void {
+  if (decision !== 'ratify' && objections !== undefined) {
+    throw usageError('--objections are asked for to ratify only.')
+  }
   if ((decision === 'ratify') !== (reason === undefined)) {
     throw usageError(
       decision === 'ratify' ? '--reason is not asked for to ratify.' : 'Give a --reason.',
@@ -88,7 +99,7 @@ function checkReason({ decision, reason }: Order): void {
  * it is the one that was named, in a state in which it can be, and its hash is of what it shows.
  */
 async function toBeDecided(
-  { objectiveId, version, tenantId, decision }: Order,
+  { objectiveId, version, tenantId, sha256, decision, objections = 0 }: Order,
   url: string | undefined,
   config: Config,
 ): Promise<ObjectiveFields> {
@@ -105,10 +116,18 @@ async function toBeDecided(
   if (hashOf(found.content) !== found.sha256) {
     throw unsigned('shows another content than its hash is of')
   }
+  if (found.sha256 !== sha256) {
+    throw unsigned('shows something else than you have looked at')
+  }
   const [before, after] = [NEEDED[decision], BECAME[decision]]
   // What is decided so already may be brought again.
   if (found.state !== before && found.state !== after) {
     throw unsigned(`says that the version is ${found.state}, and not ${before}`)
+  }
+  // Who ratifies signs how many objections he knows of.
+  const count = found.objections.length
+  if (decision === 'ratify' && count !== objections) {
+    throw unsigned(`shows ${count} objections: read them, and name --objections ${count}`)
   }
   return found
 }

@@ -31,14 +31,16 @@ mumega objective changes <objective> [--limit <n>] [--before <next>]
 mumega objective draft <file.json|-> [--objective <id> --replaces <version>]
 mumega objective propose <objective> --version <n>
 mumega objective object <objective> --version <n> --reason <text>
-mumega objective ratify <objective> --version <n> --key <file> --tenant <id> [--print]
-mumega objective decline|retire <objective> --version <n> --reason <text> --key <file> --tenant <id> […]
+mumega objective ratify <objective> --version <n> --sha256 <hash> [--objections <n>] --key <file>
+    --tenant <id> [--print]
+mumega objective decline|retire <objective> --version <n> --sha256 <hash> --reason <text> --key <file>
+    --tenant <id> [--print]
     Shows objectives: of each the version that counts, or counted last, or the newest. Drafts one from
     a file, or another version of one that is there, in place of the version that was read; proposes
     a draft, or objects to what is proposed. With the key of ${RATIFIER} ratifies, declines or
-    retires the version that is named: computes the hash of what it says itself, signs that here for
-    the tenant that is named, and brings the note to the gateway; or prints the note with --print.
-    How many objections there are is what the gateway says.
+    retires the version that is named, where it says what \`show\` or \`propose\` told the sha256 of, and
+    as many objections as are named were put to it: signs that here for the tenant that is named, and
+    brings the note to the gateway; or prints the note with --print.
     All of them take --url <gateway>, else they ask that of the local run, and --tenant <id>, with
     the token in MUMEGA_TOKEN. --json prints the answer as it is.
     Exit code: 0 done, 1 refused or no answer.`,
@@ -168,7 +170,8 @@ async function propose(args: readonly string[], config: Config): Promise<Outcome
   const query = queryOf({ tenantId: fields.tenantId })
   const path = `${pathOf(fields.objectiveId)}/versions/${fields.version}/propose${query}`
   const asked = { path, url, method: 'POST', reply: Objective, what: 'no objective' } as const
-  return stepped(await askGateway({ ...asked, needs: WRITES }, config), json)
+  const proposed = await askGateway({ ...asked, needs: WRITES }, config)
+  return stepped(proposed, json, `: ${proposed.sha256}`)
 }
 
 async function objectTo(args: readonly string[], config: Config): Promise<Outcome> {

@@ -8,7 +8,7 @@ import { rotationText } from '@mumega/tlog/rotation'
 import { generateSignerKey, parseSignerKey } from '@mumega/tlog/signer-key'
 import { isStatement } from '@mumega/tlog/statement'
 import { anyTokenWith, askGateway } from './ask-gateway.ts'
-import { CommandError, EXIT_NO_OUTPUT, usageError } from './command-error.ts'
+import { CommandError, EXIT_FAILED, EXIT_NO_OUTPUT, usageError } from './command-error.ts'
 import { onlyArgument, parseCommand, type Command, type Outcome } from './command.ts'
 import type { Config } from './config.ts'
 import { changeStatus, listAll, showOne } from './principal-status.ts'
@@ -142,5 +142,8 @@ async function rotate(from: Signer, options: RotationOptions, config: Config): P
     },
     config,
   )
+  if (key.vkey !== vkeyOf(to)) {
+    throw new CommandError(EXIT_FAILED, 'The gateway says that another key is in its place now.')
+  }
   return { exitCode: 0, output: `${principalId} has key ${key.number} now: ${key.vkey}\n` }
 }

@@ -23,7 +23,7 @@ import { readSigner } from './read-signer.ts'
 import { done, tableText } from './table.ts'
 import { runVerb } from './verbs.ts'
 
-const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
 const READS = anyTokenWith('objectives:read')
 const WRITES = anyTokenWith('objectives:write')
 const RUNS = '/v1/progress-runs'
@@ -129,6 +129,12 @@ async function schedule(args: readonly string[], config: Config): Promise<Outcom
   return { exitCode: 0, output: printableJson(now) }
 }
 
+/** Whether it is that day somewhere now: clocks are 12 hours behind UTC to 14 before it. */
+function isSomewhere(day: string): boolean {
+  const moments = [-12, 0, 14].map((hours) => new Date(Date.now() + hours * HOUR_MS))
+  return moments.some((at) => at.toISOString().startsWith(`${day}T`))
+}
+
 async function runNow(args: readonly string[], config: Config): Promise<Outcome> {
   const { fields, url } = readForm(args, {
     // What is signed names it, and no server says of which tenant that is.
@@ -143,8 +149,7 @@ async function runNow(args: readonly string[], config: Config): Promise<Outcome>
   const query = queryOf({ tenantId: tenant })
   const asked = { path: `${SCHEDULE}${query}`, url, reply: ProgressSchedule, what: 'no schedule' }
   const { today: day } = await askGateway({ ...asked, needs: WRITES }, config)
-  // Nowhere on earth is it another day than yesterday, today or tomorrow in UTC.
-  if (Math.abs(Date.parse(`${day}T12:00:00Z`) - Date.now()) > 2 * DAY_MS) {
+  if (!isSomewhere(day)) {
     throw new CommandError(EXIT_FAILED, `The gateway says that it is ${day}: nothing was signed.`)
   }
   const note = signNote(progressRunText({ principal: COMPUTER, tenant, day }), signer)

@@ -1,7 +1,9 @@
 import { isUtf8 } from 'node:buffer'
 import { Type, type Static, type TObject, type TProperties } from 'typebox'
+import { Compile } from 'typebox/compile'
 import { Value } from 'typebox/value'
 import { faultOf } from '@mumega/contracts/faults'
+import { complaintsOf } from '@mumega/contracts/variants'
 import { parseExactJson } from '@mumega/tlog/exact-json'
 import { CommandError, EXIT_USAGE } from './command-error.ts'
 import type { Config } from './config.ts'
@@ -32,7 +34,7 @@ export async function readBody<Properties extends TProperties>(
   const value = parsed(bytes, name)
   const schema = Type.Object(fields, { additionalProperties: false })
   if (Value.Check(schema, value)) return value
-  const { field, reason } = faultOf(Value.Errors(schema, value), 'All of it')
+  const { field, reason } = faultOf(complaintsOf(Compile(schema), value), 'All of it')
   throw new CommandError(EXIT_USAGE, `${name}: ${field} ${reason}.`)
 }
 

@@ -1,7 +1,10 @@
 import { Type, type Static, type TObject, type TProperties } from 'typebox'
+import { Compile } from 'typebox/compile'
 import { Value } from 'typebox/value'
 import { faultOf } from '@mumega/contracts/faults'
+import { complaintsOf } from '@mumega/contracts/variants'
 import { TenantId } from '@mumega/contracts/scalars'
+import { parseExactJson } from '@mumega/tlog/exact-json'
 import { usageError } from './command-error.ts'
 import { parseCommand } from './command.ts'
 
@@ -91,11 +94,19 @@ function pairsOf(texts: readonly string[], option: string): Record<string, numbe
   const pairs = texts.map((text): [string, number] => {
     const [, name, number] = PAIR.exec(text) ?? []
     if (name === undefined) throw usageError(`${option} is <name>=<number>.`)
-    return [name, Number(number)]
+    return [name, exactNumber(number ?? '', option)]
   })
   const names = new Set(pairs.map(([name]) => name))
   if (names.size < pairs.length) throw usageError(`${option} gives one name more than once.`)
   return Object.fromEntries(pairs)
+}
+
+function exactNumber(text: string, option: string): number {
+  try {
+    return Number(parseExactJson(text))
+  } catch {
+    throw usageError(`${option} has a number that would not be kept as it is written.`)
+  }
 }
 
 function checked<Properties extends TProperties>(
@@ -105,7 +116,7 @@ function checked<Properties extends TProperties>(
   for (const [field, word] of entriesOf(form.words)) checkWord(form.fields, { field, word }, given)
   const schema = Type.Object(form.fields)
   if (Value.Check(schema, given)) return given
-  const { field, reason } = faultOf(Value.Errors(schema, given), 'command')
+  const { field, reason } = faultOf(complaintsOf(Compile(schema), given), 'command')
   const [first = '', ...rest] = field.split('.')
   throw usageError(`${[nameOf(form, first), ...rest].join('.')} ${reason}.`)
 }
@@ -118,7 +129,7 @@ function checkWord(
 ): void {
   const schema = Type.Object({ [field]: fields[field] ?? Type.Unknown() })
   if (Value.Check(schema, given)) return
-  const { reason } = faultOf(Value.Errors(schema, given), field)
+  const { reason } = faultOf(complaintsOf(Compile(schema), given), field)
   throw usageError(field in given ? `Name ${word}: it ${reason}.` : `Name ${word}.`)
 }
 

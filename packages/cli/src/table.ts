@@ -43,18 +43,21 @@ export function done(answer: object, { json, text }: { json: boolean; text: stri
   return { exitCode: 0, output: json ? printableJson(answer) : text }
 }
 
+/** Columns that are wider are not filled up: one long cell would make all rows as long. */
+const COLUMN_MAX = 100
+
 /** Rows of cells as lines, in columns of which some are to the right. */
 export function aligned(
   rows: readonly (readonly string[])[],
   isRight: (column: number) => boolean,
 ): string[] {
   const widths = (rows[0] ?? []).map((_, nth) =>
-    Math.max(...rows.map((row) => widthOf(row[nth] ?? ''))),
+    Math.min(COLUMN_MAX, Math.max(...rows.map((row) => widthOf(row[nth] ?? '')))),
   )
   return rows.map((row) =>
     row
       .map((cell, nth) => {
-        const room = ' '.repeat((widths[nth] ?? 0) - widthOf(cell))
+        const room = ' '.repeat(Math.max(0, (widths[nth] ?? 0) - widthOf(cell)))
         return isRight(nth) ? `${room}${cell}` : `${cell}${room}`
       })
       .join('  '),

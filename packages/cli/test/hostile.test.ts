@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { runProgram } from '../src/program.ts'
 import { givenPlace, TOKEN, type Place } from './given.ts'
@@ -16,6 +17,8 @@ let url: string
 let place: Place
 /** What the gateway answers with. */
 let answer: object
+/** How many of the next requests it takes and does not answer. */
+let lost = 0
 let asked: { method: string | undefined; path: string | undefined; key: unknown; body: string }[]
 
 beforeAll(async () => {
@@ -23,7 +26,9 @@ beforeAll(async () => {
     void bodyOf(request).then((body) => {
       const key = request.headers['idempotency-key']
       asked.push({ method: request.method, path: request.url, key, body })
-      response.setHeader('content-type', 'application/json').end(JSON.stringify(answer))
+      lost -= 1
+      if (lost >= 0) response.destroy()
+      else response.setHeader('content-type', 'application/json').end(JSON.stringify(answer))
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -35,6 +40,7 @@ afterAll(() => {
 beforeEach(() => {
   place = givenPlace()
   asked = []
+  lost = 0
 })
 afterEach(() => {
   place.remove()
@@ -46,9 +52,9 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   return text
 }
 
-const run = async (words: readonly string[]) => {
+const run = async (words: readonly string[], where = ['--url', url]) => {
   const environment = { MUMEGA_DATA_DIR: place.folder, ...TOKEN }
-  return (await runProgram([...words, '--url', url], environment)).output
+  return (await runProgram([...words, ...where], environment)).output
 }
 
 const by = { by: EVIL, at: AT }
@@ -174,3 +180,65 @@ test('what changes something is sent as it was said, each time with another key'
   expect(keys.slice(0, -1).every((key) => /^[0-9a-f-]{36}$/.test(String(key)))).toBe(true)
   expect([new Set(keys).size, keys.at(-1)]).toEqual([5, undefined])
 })
+
+test('a change that is not answered is asked for again by the same key, and told of after that', async () => {
+  answer = work
+  const put = ['work', 'put', 'task', 'a:b', '--title', 'a']
+  lost = 1
+  await run(put)
+  expect(asked).toHaveLength(2)
+  expect(asked[0]).toEqual(asked[1])
+
+  lost = 2
+  await expect(run(put)).rejects.toThrow('It may have been done')
+  expect(asked).toHaveLength(4)
+  lost = 1
+  await expect(run(['objective', 'list'])).rejects.not.toThrow('It may have been done')
+})
+
+test('a day that it is nowhere on earth is not signed, whatever the gateway says', async () => {
+  const key = join(place.folder, 'mizan.key')
+  await run(['principal', 'new', 'agent.mizan', '--key', key], [])
+  const days = [-3, -2, 2, 3].map((days) => dayFromNow(days))
+  for (const today of ['9999-99-99', ...days]) {
+    answer = { timeZone: 'UTC', runAt: '02:00', today, nextRunAt: AT }
+    const signing = run(['progress', 'run', '--tenant', 'acme', '--key', key, '--print'])
+    await expect(signing).rejects.toThrow('nothing was signed')
+  }
+  answer = { timeZone: 'UTC', runAt: '02:00', today: dayFromNow(0), nextRunAt: AT }
+  const note = await run(['progress', 'run', '--tenant', 'acme', '--key', key, '--print'])
+  expect(note).toContain(dayFromNow(0))
+})
+
+test('a key that the gateway has made up is not said to be in place', async () => {
+  const [key, next] = ['first', 'second'].map((name) => join(place.folder, `${name}.key`))
+  for (const path of [key, next]) {
+    await run(['principal', 'new', 'agent.athena', '--key', String(path)], [])
+  }
+  answer = { key: { number: 2, vkey: `x${EVIL}` } }
+  const words = ['principal', 'rotate', '--key', String(key), '--next', String(next)]
+  await expect(run(words)).rejects.toThrow('another key is in its place')
+})
+
+test('an answer that is nested deep, or as wide as it is long, is no more than itself', async () => {
+  const deep = JSON.parse('['.repeat(70) + ']'.repeat(70)) as unknown
+  answer = { ...objective, deep }
+  await expect(run(['objective', 'show', ID])).rejects.toThrow('nested too deep')
+  const row = { ...summary, title: 'a', keyResults: 1 }
+  answer = { objectives: Array(100).fill(row) }
+  const usual = (await run(['objective', 'list'])).length
+  answer = {
+    objectives: [...Array.from({ length: 99 }, () => row), { ...row, title: 'x'.repeat(50_000) }],
+  }
+  expect((await run(['objective', 'list'])).length).toBeLessThan(usual + 100_000)
+})
+
+test('a measure is kept as it is written, or refused', async () => {
+  const record = ['engram', 'record', '--kind', 'a', '--tier', 'public', '--measure']
+  await expect(run([...record, 'a=100000000000000.01'])).rejects.toThrow('--measure')
+  expect(asked).toEqual([])
+})
+
+function dayFromNow(days: number): string {
+  return new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10)
+}

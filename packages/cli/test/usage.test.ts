@@ -29,6 +29,7 @@ test.each([
   [['objective', 'object', ID, '--version', '1', '--reason', ''], '--reason must'],
   // No server says for which tenant is signed.
   [['objective', 'ratify', ID, '--version', '1', '--key', 'x'], '--tenant is missing'],
+  [['objective', 'ratify', ID, '--version', '1', '--key', 'x', '--tenant', 'a'], '--sha256'],
   [['objective', 'draft'], 'Name the file of the objective'],
   [['objective', 'draft', '-', '--objective', ID], '--replaces'],
   [['objective', 'draft', '-', '--replaces', '1'], '--objective'],

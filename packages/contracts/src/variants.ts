@@ -13,8 +13,9 @@ export interface SchemaComplaint {
 // which is usual, those of the kind that it is meant to be may be missing.
 Settings.Set({ maxErrors: 100 })
 
-/** More than any list of a contract may have. */
+/** More than any list of a contract may have, and any list within one. */
 const ITEMS_MAX = 1_001
+const INNER_ITEMS_MAX = 101
 /** More than any contract goes down to. */
 const DEPTH_MAX = 16
 
@@ -27,15 +28,23 @@ export function complaintsOf(
   validator: { Errors(value: unknown): readonly SchemaComplaint[] },
   value: unknown,
 ): readonly SchemaComplaint[] {
-  return validator.Errors(shortened(value, DEPTH_MAX))
+  return validator.Errors(shortened(value, { depth: DEPTH_MAX, items: ITEMS_MAX }))
 }
 
-function shortened(value: unknown, depth: number): unknown {
-  if (typeof value !== 'object' || value === null || depth === 0) return value
+/** What is deeper than any contract is left out: TypeBox would go down all of it. */
+function shortened(value: unknown, most: { depth: number; items: number }): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  const depth = most.depth - 1
   if (Array.isArray(value)) {
-    return value.slice(0, ITEMS_MAX).map((item) => shortened(item, depth - 1))
+    if (depth < 0) return []
+    const inner = { depth, items: INNER_ITEMS_MAX }
+    return value.slice(0, most.items).map((item) => shortened(item, inner))
   }
-  const entries = Object.entries(value).map(([name, one]) => [name, shortened(one, depth - 1)])
+  if (depth < 0) return {}
+  const entries = Object.entries(value).map(([name, one]) => [
+    name,
+    shortened(one, { ...most, depth }),
+  ])
   return Object.fromEntries(entries) as unknown
 }
 

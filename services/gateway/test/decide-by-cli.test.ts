@@ -34,19 +34,20 @@ async function proposed(): Promise<Shown> {
   return send(`/v1/objectives/${objectiveId}/versions/1/propose`)
 }
 
-const decide = (words: readonly string[], url = api.suite.gatewayUrl, token = kasra) =>
-  mumega(
-    [
-      'objective',
-      ...(words.includes('--version') ? words : [...words, '--version', '1']),
-      ...['--tenant', tenantId],
-      '--key',
-      keyOf('agent.athena'),
-      '--url',
-      url,
-    ],
+/** Decides of what was looked at at the real gateway, wherever it then asks. */
+async function decide(given: readonly string[], url = api.suite.gatewayUrl, token = kasra) {
+  const words = given.includes('--version') ? given : [...given, '--version', '1']
+  const version = words[words.indexOf('--version') + 1]
+  const looked = await api.call({
+    path: `/v1/objectives/${words[1]}?version=${version}`,
+    token: kasra,
+  })
+  const named = ['--tenant', tenantId, '--sha256', String(looked.json['sha256'])]
+  return mumega(
+    ['objective', ...words, ...named, '--key', keyOf('agent.athena'), '--url', url],
     token,
   )
+}
 
 test('athena ratifies, declines and retires from her own machine, by whomever’s token', async () => {
   const { objectiveId, sha256 } = await proposed()
@@ -72,7 +73,7 @@ test('athena ratifies, declines and retires from her own machine, by whomever’
 
 test('what is refused is told, and what makes no sense is not sent', async () => {
   const { objectiveId } = await proposed()
-  const url = ['--url', api.suite.gatewayUrl, '--tenant', tenantId]
+  const url = ['--url', api.suite.gatewayUrl, '--sha256', 'a'.repeat(64), '--tenant', tenantId]
   const loom = [
     'objective',
     'ratify',
@@ -108,13 +109,32 @@ test('what is refused is told, and what makes no sense is not sent', async () =>
   const retired = await decide(['retire', objectiveId, '--reason', 'Done.'])
   expect(retired).toMatchObject({ code: 1, stdout: '' })
   expect(retired.stderr).toContain('is proposed, and not ratified: nothing was signed')
-  expect(await decide(['ratify', objectiveId])).toMatchObject({ code: 0 })
+  const objected = `/v1/objectives/${objectiveId}/versions/1/objections`
+  await send(objected, { reason: 'It pays nobody.' })
+  const unread = await decide(['ratify', objectiveId])
+  expect(unread).toMatchObject({ code: 1, stdout: '' })
+  expect(unread.stderr).toContain('1 objections: read them, and name --objections 1')
+  expect(await decide(['ratify', objectiveId, '--objections', '1'])).toMatchObject({ code: 0 })
 })
 
 test('a gateway that answers with something else than was asked for gets no signature', async () => {
   const objective = await proposed()
+  await send(
+    `/v1/objectives/${objective.objectiveId}`,
+    { ...CONTENT, title: 'Harmful', replacesVersion: 1 },
+    'PUT',
+  )
+  const other = await api.call({
+    path: `/v1/objectives/${objective.objectiveId}?version=2`,
+    token: kasra,
+  })
+  const { content, sha256 } = other.json
+  const objection = { number: 1, by: 'agent:river', at: new Date().toISOString(), reason: 'No.' }
   const lies = [
     { content: { ...CONTENT, title: 'Harmless' } },
+    // Whole in itself, and not what was looked at.
+    { content, sha256 },
+    { objections: [objection] },
     { objectiveId: randomUUID() },
     { version: 2 },
     { tenantId: 'globex' },

@@ -69,7 +69,8 @@ test('agents propose, object and see how far it is by tools alone, and athena de
     { objections: { count: 1, newest: [{ by: 'agent:loom', reason }] } },
   ])
   const ratify = ['objective', 'ratify', objectiveId, '--version', '1']
-  expect((await cli(...ratify, ...byAthena())).code).toBe(0)
+  const known = ['--objections', '1']
+  expect((await cli(...ratify, ...known, ...(await byAthena(objectiveId)))).code).toBe(0)
   const counting = await callTool(loom, 'objectives', { tag: 'whole-way' })
   expect(counting.json['objectives']).toMatchObject([{ objectiveId, ...content }])
 
@@ -97,14 +98,19 @@ test('agents propose, object and see how far it is by tools alone, and athena de
 
 const anId = (): unknown => expect.stringMatching(/^[0-9a-f-]{36}$/)
 
-const byAthena = () => ['--tenant', tenantId, '--key', keyOf('agent.athena')]
+/** As she decides of a version 1 that she has looked at. */
+async function byAthena(objectiveId: string): Promise<string[]> {
+  const { stdout } = await cli('objective', 'show', objectiveId, '--version', '1')
+  const { sha256 } = JSON.parse(stdout) as { sha256: string }
+  return ['--sha256', sha256, '--tenant', tenantId, '--key', keyOf('agent.athena')]
+}
 
 test('what was declined is shown with the reason, and its next version takes its place', async () => {
   const keyed = { tags: ['again'], idempotencyKey: 'declined' }
   const objectiveId = await proposed(keyed)
   const reason = 'Not measurable.'
   const decline = ['objective', 'decline', objectiveId, '--version', '1', '--reason', reason]
-  expect(await cli(...decline, ...byAthena())).toMatchObject({ code: 0 })
+  expect(await cli(...decline, ...(await byAthena(objectiveId)))).toMatchObject({ code: 0 })
   const declined = await callTool(kasra, 'objectives', { state: 'declined', tag: 'again' })
   expect(declined.json['objectives']).toMatchObject([{ objectiveId, version: 1, reason }])
   // What was answered under a key is answered again, whatever has become of it.

@@ -24,8 +24,9 @@ async function ratified(): Promise<string> {
   const made = await api.call({ method: 'POST', path: '/v1/objectives', token: kasra, body })
   const objectiveId = String(made.json['objectiveId'])
   const path = `/v1/objectives/${objectiveId}/versions/1/propose`
-  await api.call({ method: 'POST', path, token: kasra })
-  const words = ['objective', 'ratify', objectiveId, '--version', '1', '--tenant', tenantId]
+  const { json } = await api.call({ method: 'POST', path, token: kasra })
+  const seen = ['--version', '1', '--sha256', String(json['sha256']), '--tenant', tenantId]
+  const words = ['objective', 'ratify', objectiveId, ...seen]
   const done = await cli([...words, '--key', keyOf('agent.athena')])
   expect(done).toMatchObject({ code: 0, stderr: '' })
   return objectiveId
