@@ -151,11 +151,14 @@ test('a gateway that answers with something else than was asked for gets no sign
   const { port } = liar.address() as AddressInfo
   const words = ['ratify', objective.objectiveId]
 
-  for (lie of lies) {
-    const ran = await decide(words, `http://127.0.0.1:${port}`)
-    expect(ran).toMatchObject({ code: 1, stdout: '' })
-    expect(ran.stderr).toContain('nothing was signed')
+  try {
+    for (lie of lies) {
+      const ran = await decide(words, `http://127.0.0.1:${port}`)
+      expect(ran).toMatchObject({ code: 1, stdout: '' })
+      expect(ran.stderr).toContain('nothing was signed')
+    }
+  } finally {
+    liar.close()
   }
-  liar.close()
   expect(asked).toEqual(lies.map(() => 'GET'))
 })

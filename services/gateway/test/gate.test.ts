@@ -254,11 +254,14 @@ test('a gateway that shows something else than was asked for gets no signature',
   await new Promise<void>((resolve) => liar.listen(0, '127.0.0.1', resolve))
   const { port } = liar.address() as AddressInfo
   const words = [...athena(1, commit), '--sha256', String(json['sha256'])]
-  for (lie of lies) {
-    const ran = await verdict('s027', words, `http://127.0.0.1:${port}`)
-    expect(ran).toMatchObject({ code: 1, stdout: '' })
-    expect(ran.stderr).toContain('nothing was signed')
+  try {
+    for (lie of lies) {
+      const ran = await verdict('s027', words, `http://127.0.0.1:${port}`)
+      expect(ran).toMatchObject({ code: 1, stdout: '' })
+      expect(ran.stderr).toContain('nothing was signed')
+    }
+  } finally {
+    liar.close()
   }
-  liar.close()
   expect(asked).toEqual(lies.map(() => 'GET'))
 })
