@@ -35,8 +35,7 @@ const STYLE = {
         'No name with a line break fits its pattern. Take mapOf of @mumega/contracts/scalars.',
     },
     {
-      selector:
-        "CallExpression[callee.property.name='Errors'][callee.object.name!=/^(Value|validator)$/]",
+      selector: "CallExpression[callee.property.name='Errors']",
       message: 'A long list takes the square of its length. Take complaintsOf of variants.ts.',
     },
     {

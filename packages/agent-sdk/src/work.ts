@@ -139,10 +139,7 @@ async function handle(job: Job, message: ReceivedMessage): Promise<void> {
   const { rate } = worker.gateway
   rate.held += 1
   try {
-    if (!worker.journal.has(messageId)) {
-      await runHandler(job, message)
-      await worker.journal.add(messageId)
-    }
+    if (!worker.journal.has(messageId)) await runHandler(job, message)
     await acknowledge(worker, messageId)
   } catch (error) {
     await options.onFailure?.(error, message)
@@ -170,6 +167,8 @@ async function runHandler({ worker, handler }: Job, message: ReceivedMessage): P
   }
   try {
     await handler({ ...message, signal: lease.signal, reply })
+    // Before it is told, which may take long: what is done is not done again after a crash.
+    await worker.journal.add(messageId)
     await reported.end('success')
   } catch (error) {
     await reported.end('fail')

@@ -240,6 +240,8 @@ test('what no path or header can hold is refused before anything is asked', asyn
       ...{ code: 'agent-sdk.invalid-option', details: { field } },
     })
   }
+  const inexact = { ...said, measures: { amount: 1n as unknown as number } }
+  await expect(agent.remember(inexact)).rejects.toThrow(/BigInt/)
   expect(asked).toEqual(['GET /v1/whoami'])
 })
 

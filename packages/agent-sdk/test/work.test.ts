@@ -25,13 +25,14 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server.stop()
 })
 
-/** Something that answers what it likes where a gateway should be. */
-async function givenAnswers(routes: Routes) {
+/** Something that answers what it likes where a gateway should be, and to one line nothing. */
+async function givenAnswers(routes: Routes, silent?: string) {
   const seen: string[] = []
   const server = await startLoopbackServer(async (request, response) => {
     const line = `${request.method} ${request.url}`
     seen.push(line)
     request.resume()
+    if (line === silent) return
     const answer = answerOf(line) ?? routes(line, seen.filter((one) => one === line).length)
     if (answer === undefined) return
     const { status = 200, headers, body } = answer
@@ -67,9 +68,10 @@ function begin(url: string, handler: Handler, options: WorkOptions = {}) {
   const { time, pass, pauses } = givenTime()
   const stop = new AbortController()
   const gateway = { url, token: TOKEN, time, rate: openRate(time), isKnown: true }
-  const worker = { gateway, body: 'main', journal: openMemory() }
+  const journal = openMemory()
+  const worker = { gateway, body: 'main', journal }
   const working = workOn(worker, handler, { signal: stop.signal, ...options })
-  return { working, stop, pass, pauses }
+  return { working, stop, pass, pauses, journal }
 }
 
 test('answers without messages that come at once are asked for ever later', async () => {
@@ -132,6 +134,27 @@ test.each([LONG_AGO, '9999-12-31T23:59:59.999Z'])(
     expect(states).toEqual([false])
   },
 )
+
+test('work that is done is in the journal while nobody takes the report on it', async () => {
+  const heartbeat = 'POST /v1/heartbeats'
+  const first = (_line: string, nth: number) => (nth === 1 ? messages(1, LONG_AGO) : undefined)
+  const { url, count } = await givenAnswers(first, heartbeat)
+  let done = ''
+  let finish: (() => void) | undefined
+  const handler: Handler = async ({ messageId }) => {
+    await new Promise<void>((resolve) => (finish = resolve))
+    done = messageId
+  }
+  const { stop, pass, journal } = begin(url, handler)
+  await eventually(() => Promise.resolve(finish !== undefined), { what: 'the work to begin' })
+  await pass(6_000)
+  await eventually(() => Promise.resolve(count(heartbeat) > 0), { what: 'the report to begin' })
+  finish?.()
+  const isKept = () => Promise.resolve(done !== '' && journal.has(done))
+  await eventually(isKept, { what: 'the message in the journal' })
+  expect(count('/ack')).toBe(0)
+  stop.abort()
+})
 
 test('what a proxy says before a gateway that is away does not end the work', async () => {
   const pages: Answer[] = [

@@ -4,7 +4,7 @@ import { Value } from 'typebox/value'
 import type { Scope } from '@mumega/contracts/gateway'
 import { CommandError, EXIT_FAILED, usageError } from './command-error.ts'
 import type { Config } from './config.ts'
-import { askJson, NoAnswer, type Answer, type Question } from './get-json.ts'
+import { askJson, NoAnswer, type Answer } from './get-json.ts'
 import { printable } from './printable.ts'
 import { readRunFile } from './run-file.ts'
 
@@ -52,14 +52,16 @@ export async function askGateway<Reply extends TSchema>(
 ): Promise<Static<Reply>> {
   const base = await gatewayOf(url, config)
   const isChange = method !== undefined || body !== undefined
-  const answer = await askAgain(`${base}${path}`, isChange ? CHANGE_TRIES : 1, {
+  const question = {
     name: 'The gateway',
     token: tokenOf(config, needs),
     ...{ timeoutMs: TIMEOUT_MS, bytesMax: BYTES_MAX },
     ...(isChange && { headers: { 'idempotency-key': randomUUID() } }),
     ...(method !== undefined && { method }),
     ...(body !== undefined && { body }),
-  })
+  }
+  const ask = () => askJson(`${base}${path}`, question)
+  const answer = await (isChange ? askAgain(ask, CHANGE_TRIES) : ask())
   if (isDeeper(answer.body, DEPTH_MAX)) {
     throw new CommandError(EXIT_FAILED, 'The gateway’s answer is nested too deep to be shown.')
   }
@@ -71,14 +73,15 @@ export async function askGateway<Reply extends TSchema>(
   throw new CommandError(EXIT_FAILED, printable(told))
 }
 
-async function askAgain(url: string, tries: number, question: Question): Promise<Answer> {
+/** Has a change made that has a key. */
+async function askAgain(ask: () => Promise<Answer>, tries: number): Promise<Answer> {
   try {
-    return await askJson(url, question)
+    return await ask()
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error
-    if (tries > 1) return askAgain(url, tries - 1, question)
-    const done = question.headers === undefined ? '' : ' It may have been done: look before that.'
-    throw new CommandError(EXIT_FAILED, `${error.message}${done}`, { cause: error })
+    if (tries > 1) return askAgain(ask, tries - 1)
+    const told = `${error.message} It may have been done: look before that.`
+    throw new CommandError(EXIT_FAILED, told, { cause: error })
   }
 }
 

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { Type, type Static } from 'typebox'
 import {
   getIteration,
@@ -7,13 +6,13 @@ import {
 } from '@mumega/contracts/gate-review'
 import { RATIFIER } from '@mumega/contracts/objectives'
 import { Sha256Hex } from '@mumega/contracts/scalars'
-import { canonicalJson } from '@mumega/tlog/canonical'
 import { gateVerdictText } from '@mumega/tlog/gate-verdict'
 import { signNote, type Signer } from '@mumega/tlog/note'
 import { anyTokenWith, askGateway } from './ask-gateway.ts'
 import { CommandError, EXIT_FAILED, usageError } from './command-error.ts'
 import type { Outcome } from './command.ts'
 import type { Config } from './config.ts'
+import { contentHash } from './content-hash.ts'
 import { TRACK, trackName, trackPath } from './gate-parts.ts'
 import { queryOf } from './query.ts'
 import { printable } from './printable.ts'
@@ -97,8 +96,7 @@ function checkShown({ tenantId, judged, sha256 }: Shown, order: Order): void {
   if (judged.commit !== order.commit) {
     throw unsigned(`says that the iteration is the commit ${printable(judged.commit)}`)
   }
-  const hash = createHash('sha256').update(canonicalJson(judged)).digest('hex')
-  if (hash !== sha256) throw unsigned('shows something else than its hash is of')
+  if (contentHash(judged) !== sha256) throw unsigned('shows something else than its hash is of')
 }
 
 /** What is signed is what was looked at: by its hash, which the look has told. */

@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto'
 import { Type } from 'typebox'
-import type { ObjectiveContent } from '@mumega/contracts/objective-content'
 import {
   decideObjective,
   Objective,
@@ -12,13 +10,13 @@ import {
 import { REASON_BYTES_MAX } from '@mumega/contracts/principals'
 import { Sha256Hex, TenantId } from '@mumega/contracts/scalars'
 import { faultOfPlainText } from '@mumega/contracts/text'
-import { canonicalJson } from '@mumega/tlog/canonical'
 import { decisionText } from '@mumega/tlog/decision'
 import { signNote } from '@mumega/tlog/note'
 import { anyTokenWith, askGateway } from './ask-gateway.ts'
 import { CommandError, EXIT_FAILED, usageError } from './command-error.ts'
 import type { Command } from './command.ts'
 import type { Config } from './config.ts'
+import { contentHash } from './content-hash.ts'
 import { queryOf } from './query.ts'
 import { readForm } from './read-form.ts'
 import { readSigner } from './read-signer.ts'
@@ -113,7 +111,7 @@ async function toBeDecided(
   const isOther =
     found.objectiveId !== objectiveId || found.version !== version || found.tenantId !== tenantId
   if (isOther) throw unsigned('answers with another version than was asked for')
-  if (hashOf(found.content) !== found.sha256) {
+  if (contentHash(found.content) !== found.sha256) {
     throw unsigned('shows another content than its hash is of')
   }
   if (found.sha256 !== sha256) {
@@ -134,16 +132,6 @@ async function toBeDecided(
 
 function unsigned(what: string): CommandError {
   return new CommandError(EXIT_FAILED, `The gateway ${what}: nothing was signed.`)
-}
-
-/** Undefined for what has no canonical JSON. */
-function hashOf(content: ObjectiveContent): string | undefined {
-  try {
-    return createHash('sha256').update(canonicalJson(content)).digest('hex')
-  } catch (error) {
-    if (error instanceof TypeError) return undefined
-    throw error
-  }
 }
 
 function statementOf({ sha256, objections }: ObjectiveFields, order: Order): string {

@@ -20,6 +20,7 @@ let place: Place
 let answer: object
 /** How many of the next requests it takes and does not answer. */
 let lost = 0
+let status = 200
 let asked: { method: string | undefined; path: string | undefined; key: unknown; body: string }[]
 
 beforeAll(async () => {
@@ -28,6 +29,7 @@ beforeAll(async () => {
       const key = request.headers['idempotency-key']
       asked.push({ method: request.method, path: request.url, key, body })
       lost -= 1
+      response.statusCode = status
       if (lost >= 0) response.destroy()
       else response.setHeader('content-type', 'application/json').end(JSON.stringify(answer))
     })
@@ -42,6 +44,7 @@ beforeEach(() => {
   place = givenPlace()
   asked = []
   lost = 0
+  status = 200
 })
 afterEach(() => {
   place.remove()
@@ -227,6 +230,12 @@ test('an answer that is nested deep, or as wide as it is long, is no more than i
   await expect(run(['objective', 'show', ID])).rejects.toThrow('nested too deep')
   const [, , narrow = ''] = aligned([['A'], ['x'.repeat(50_000)], ['y']], () => false)
   expect(narrow.length).toBeLessThan(200)
+})
+
+test('what a server says with an error has not been done', async () => {
+  answer = work
+  status = 500
+  await expect(run(['work', 'put', 'task', 'a', '--title', 'a'])).rejects.toThrow('answered 500')
 })
 
 test('a measure is kept as it is written, or refused', async () => {

@@ -22,6 +22,7 @@ export function readConfig<Schema extends TObject>(
   )
   const candidate = Value.Default(schema, present)
   if (Value.Check(schema, candidate)) return candidate
+  // eslint-disable-next-line no-restricted-syntax -- whoever sets the environment asks nobody
   const complaints = Value.Errors(schema, candidate).map((error) => describe(error))
   throw new AppError('config.invalid', 'invalid', `Wrong settings: ${complaints.join('; ')}.`)
 }

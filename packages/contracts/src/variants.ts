@@ -28,6 +28,7 @@ export function complaintsOf(
   validator: { Errors(value: unknown): readonly SchemaComplaint[] },
   value: unknown,
 ): readonly SchemaComplaint[] {
+  // eslint-disable-next-line no-restricted-syntax -- this is what everybody else takes
   return validator.Errors(shortened(value, { depth: DEPTH_MAX, items: ITEMS_MAX }))
 }
 

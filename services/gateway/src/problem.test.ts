@@ -51,7 +51,7 @@ test('of a list that is longer than any may be the beginning is judged', () => {
   const watched = {
     Errors(value: unknown) {
       if (Array.isArray(value)) judged.push(value.length)
-      return validator.Errors(value)
+      return complaintsOf(validator, value)
     },
   }
 
@@ -61,10 +61,26 @@ test('of a list that is longer than any may be the beginning is judged', () => {
   expect(complaints.map(({ keyword }) => keyword)).toContain('maxItems')
 })
 
-test('a value that is nested deep is judged as it is', () => {
+test('of a list within another even less is judged', () => {
+  let judged = 0
+  const watched = {
+    Errors(value: unknown) {
+      judged = JSON.stringify(value).length
+      return []
+    },
+  }
+  const tags = Array<string>(1_000).fill('x')
+  complaintsOf(watched, { keyResults: Array(14).fill({ formula: { of: { tags } } }) })
+  expect(judged).toBeLessThan(14 * 500)
+})
+
+test('a value that is nested deep is refused by its field, wherever it stands', () => {
   const deep = JSON.parse('['.repeat(30_000) + ']'.repeat(30_000)) as unknown
   const complaints = complaintsOf(Compile(Type.Object({ a: Type.String() })), { a: deep })
   expect(faultOf(complaints, 'body')).toEqual({ field: 'a', reason: 'must be string' })
+  const engram = { kind: 'a', tier: 'public', tags: [deep] }
+  const ofTags = complaintsOf(Compile(EngramContent), engram)
+  expect(faultOf(ofTags, 'body')).toMatchObject({ field: 'tags.0' })
 })
 
 const KINDS = 'count, sum, latest, average, ratio, milestone'

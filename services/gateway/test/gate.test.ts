@@ -238,6 +238,8 @@ test('a gateway that shows something else than was asked for gets no signature',
   const judged = json['judged'] as object
   const lies = [
     { judged: { ...judged, reports: [] } },
+    // What has no hash at all.
+    { judged: { ...judged, more: '\ud800' } },
     { judged: { ...judged, sprintId: 's028' } },
     { judged: { ...judged, iteration: 2 } },
     { judged: { ...judged, commit: commitOf('e') } },

@@ -87,6 +87,7 @@ test.each([
   ['description', { description: 'x'.repeat(8_001) }, 'objectives.text-too-large'],
   ['title', { title: 'a\u0000b' }, 'objectives.invalid-text'],
   ['title', { title: ' \n\u200b' }, 'objectives.invalid-text'],
+  ['title', { title: '\u2800\u3164\u{1D159}' }, 'objectives.invalid-text'],
   ['keyResults[0].title', bad({ title: '\ud800' }), 'objectives.invalid-text'],
   ['keyResults[0].unit', bad({ unit: 'a\u0000' }), 'objectives.invalid-text'],
 ])('a text that cannot be stored as it is, in %s, is refused', async (field, changes, code) => {

@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { Type, type Static } from 'typebox'
+import { Compile } from 'typebox/compile'
 import { Value } from 'typebox/value'
 import { Sprint, sprintOpened, TRACKS_MAX } from '@mumega/contracts/gate'
 import { LedgerRow } from '@mumega/contracts/gate-ledger'
 import { Shape, shapeNamed, shapeProposed } from '@mumega/contracts/gate-shapes'
 import { SUBSTRATE } from '@mumega/contracts/scalars'
+import { complaintsOf } from '@mumega/contracts/variants'
 import { act, outgoing, unchanged } from '@mumega/db/act'
 import { logger } from '@mumega/telemetry'
 import { GATE_CONTEXT, type Gate } from '../gate.ts'
@@ -47,7 +49,7 @@ const FILE = new URL('../../../seed/s023.json', import.meta.url)
 export async function readSeed(): Promise<Seed> {
   const value: unknown = JSON.parse(await readFile(FILE, 'utf8'))
   if (Value.Check(Seed, value)) return value
-  const [first] = Value.Errors(Seed, value)
+  const [first] = complaintsOf(Compile(Seed), value)
   throw new TypeError(`${FILE.pathname} is no seed: ${first?.instancePath} ${first?.message}`)
 }
 
